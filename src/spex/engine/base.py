@@ -1,0 +1,190 @@
+"""What an engine is asked, what it answers, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from spex.problem import Problem
+from spex.profile import Affine, Curve
+from spex.prompt import Prompt
+from spex.tree import End, Step
+from spex.usage import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. Temperature 0 is greedy; `top_k` 0 and `top_p` 1 cut nothing."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+
+
+class Message(NamedTuple):
+    """One turn of a chat prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One request for text. `key` (problem id and call) names it in the log; the rest is G1's request."""
+
+    key: str
+    prompt: Prompt
+    seed: int
+    stop: tuple[str, ...]
+    tokens_max: int
+    sampling: Sampling = Sampling()
+
+    @property
+    def digest(self) -> str:
+        """What the request is, whoever asks: 32 hexadecimal digits."""
+        parts = (self.prompt.digest, self.seed, self.stop, self.tokens_max, self.sampling)
+        return _digest(repr(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """One request for the probabilities of single next tokens, `labels`, after `prompt`."""
+
+    key: str
+    prompt: Prompt
+    labels: tuple[int, ...]
+
+
+class Completion(NamedTuple):
+    """What a `Generation` gave: `token_ids` includes the tokens of a matched stop string."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...] | None
+    end: End
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A partial solution as a reward sees it: the prompt with all steps, and the steps."""
+
+    prompt: Prompt
+    steps: tuple[Step, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(step.text for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """One request to a reward: a number in [0, 1] for each path."""
+
+    key: str
+    problem: Problem
+    paths: tuple[Path, ...]
+    model: str
+    seed: int
+
+    @property
+    def digest(self) -> str:
+        """What is scored, by content: 32 hexadecimal digits."""
+        contents = tuple(path.prompt.digest for path in self.paths)
+        return _digest(repr((self.problem.id, contents, self.model, self.seed)))
+
+
+@dataclass(slots=True)
+class Progress:
+    """One attempt at a request, written by the engine as it goes, read by the scheduler.
+
+    `token_ids`, `logprobs` and `text` are the work so far: an engine whose seeds are positional
+    goes on from them, any other starts from nothing. `cost` is what this attempt made the engine
+    do, kept tokens and dropped ones. `replayed`: the answer came from a log.
+    """
+
+    token_ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    text: str = ""
+    cost: Tokens = Tokens()
+    replayed: bool = False
+
+    def spend(self, generated: int = 0, prompt_cached: int = 0, prompt_uncached: int = 0, reward: int = 0) -> None:
+        """Add to what this attempt has cost the engine."""
+        self.cost = self.cost.plus(Tokens(generated, prompt_cached, prompt_uncached, reward))
+
+
+SeedKind: TypeAlias = Literal["none", "whole", "positional"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do. `curve` is a first belief about ℓ(b), in seconds; it is refined by use.
+
+    seed: `whole` repeats a text from its start, `positional` also from any token on. slots: most
+    requests at once. context_tokens: prompt and text together, None where there is no limit.
+    """
+
+    seed: SeedKind = "none"
+    seed_bits: int = 64
+    abort_confirmed: bool = True
+    log_probabilities: bool = True
+    label_scores: bool = False
+    slots: int = 256
+    context_tokens: int | None = None
+    curve: Curve = Affine(0.010, 0.0001)
+    cancel_delay_seconds: float = 0.0
+
+
+class Counters(NamedTuple):
+    """An engine's own count, since it was opened: what G3 and G4 are checked against."""
+
+    running: int
+    cost: Tokens
+
+
+class Server(Protocol):
+    """What the scheduler needs to know of whatever takes its requests: an engine, or a reward of its own."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
+    def counters(self) -> Counters: ...
+
+
+class Engine(Server, Protocol):
+    """An LLM server or in-process model. Knows no search, no tree and no problem.
+
+    Cancelling the task that awaits `generate` or `label` aborts the request: when the
+    cancellation comes through, it no longer runs. Everything that goes wrong is an `EngineError`.
+    """
+
+    async def open(self) -> None:
+        """Connect, or load; a second call does nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Leave nothing running; a second call does nothing."""
+        ...
+
+    async def encode(self, text: str) -> tuple[int, ...]:
+        """`text` as token ids; what looks like a control token stays text."""
+        ...
+
+    async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """A chat up to where the assistant speaks next; contents never become control tokens."""
+        ...
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        """The request's text, going on from `progress` where seeds are positional."""
+        ...
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        """The probability in [0, 1] of each label as the next token."""
+        ...
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,68 @@
+"""Names of nodes and calls: what the tree, the trace, the log and the seeds agree on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+
+class Edge(NamedTuple):
+    """One step down: the action, which sample of it, and which child of a call with several."""
+
+    action: str
+    index: int  # type: ignore[assignment]  # hides tuple.index, which no name of a node needs
+    part: int = 0
+
+
+NodeId: TypeAlias = tuple[Edge, ...]
+"""The path from the root. Tuple order is the tie-break order everywhere."""
+
+ROOT: NodeId = ()
+
+
+class Expand(NamedTuple):
+    """One policy call under `parent`; it yields zero or more children."""
+
+    parent: NodeId
+    action: str = "step"
+    index: int = 0  # type: ignore[assignment]
+
+
+class Score(NamedTuple):
+    """One reward call over `nodes`; it yields one number in [0, 1] for each of them."""
+
+    nodes: tuple[NodeId, ...]
+    model: str = "reward"
+    index: int = 0  # type: ignore[assignment]
+
+
+Call: TypeAlias = Expand | Score
+
+
+def child(call: Expand, part: int = 0) -> NodeId:
+    """The node that `call` makes as its child number `part`."""
+    return (*call.parent, Edge(call.action, call.index, part))
+
+
+def maker(node: NodeId) -> Expand:
+    """The call that makes `node` (not the root)."""
+    last = node[-1]
+    return Expand(node[:-1], last.action, last.index)
+
+
+def node_key(node: NodeId) -> str:
+    """A stable, readable name: `root`, `step.0/step.3`, `propose.0.2`."""
+    return "/".join(_edge_key(edge) for edge in node) or "root"
+
+
+def call_key(call: Call) -> str:
+    """A stable, readable name, unique within a query: `expand:root>step.0`, `score:reward.0:step.0`."""
+    match call:
+        case Expand(parent, action, index):
+            return f"expand:{node_key(parent)}>{action}.{index}"
+        case Score(nodes, model, index):
+            return f"score:{model}.{index}:{','.join(map(node_key, nodes))}"
+
+
+def _edge_key(edge: Edge) -> str:
+    suffix = f".{edge.part}" if edge.part else ""
+    return f"{edge.action}.{edge.index}{suffix}"

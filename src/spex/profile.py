@@ -1,0 +1,108 @@
+"""ℓ(b): seconds from token to token with b sequences running, as given and as learned."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from math import exp, log
+from typing import Protocol
+
+
+class Curve(Protocol):
+    """ℓ(b) for b ≥ 1, in seconds, never falling in b."""
+
+    def itl_seconds(self, running: float) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """ℓ(b) = base + slope·b."""
+
+    base_seconds: float
+    slope_seconds: float
+
+    def itl_seconds(self, running: float) -> float:
+        return self.base_seconds + self.slope_seconds * running
+
+
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """ℓ(b) = memory + the greater of nothing and compute·(b − ridge): flat, then linear."""
+
+    memory_seconds: float
+    compute_seconds: float
+    ridge: float
+
+    def itl_seconds(self, running: float) -> float:
+        return self.memory_seconds + max(0.0, running - self.ridge) * self.compute_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Another curve times a factor: what a wrong belief about an engine looks like."""
+
+    curve: Curve
+    factor: float
+
+    def itl_seconds(self, running: float) -> float:
+        return self.curve.itl_seconds(running) * self.factor
+
+
+_KNOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)
+_SHARED_RATE = 0.05
+_KNOT_RATE = 0.1
+
+
+class LearnedCurve:
+    """A curve that starts from a prior and follows what is observed.
+
+    Log-linear corrections to the prior: one shared by all of the curve (a prior that is wrong
+    by a factor is put right everywhere) and one a knot, interpolated between knots. Reading
+    never falls in b: each knot is at least the one before.
+    """
+
+    def __init__(self, prior: Curve) -> None:
+        self._prior = prior
+        self._shared = 0.0
+        self._offsets = [0.0] * len(_KNOTS)
+        self._values = [0.0] * len(_KNOTS)
+        self.observations = 0
+        self._refresh()
+
+    def itl_seconds(self, running: float) -> float:
+        low, weight = _place(running)
+        if weight == 0.0:
+            return self._values[low]
+        return self._values[low] * (1 - weight) + self._values[low + 1] * weight
+
+    def observe(self, running: float, itl_seconds: float) -> None:
+        """Learn from one sequence: its seconds per token while `running` sequences ran on average."""
+        if itl_seconds <= 0.0:
+            return
+        error = log(itl_seconds / self.itl_seconds(running))
+        error = max(-1.0, min(1.0, error))
+        self.observations += 1
+        # The first observations move the whole curve quickly: a prior may be off by far.
+        self._shared += max(_SHARED_RATE, 0.5 / self.observations) * error
+        low, weight = _place(running)
+        self._offsets[low] += _KNOT_RATE * (1 - weight) * error
+        if weight > 0.0:
+            self._offsets[low + 1] += _KNOT_RATE * weight * error
+        self._refresh()
+
+    def _refresh(self) -> None:
+        highest = 0.0
+        for position, knot in enumerate(_KNOTS):
+            value = self._prior.itl_seconds(knot) * exp(self._shared + self._offsets[position])
+            highest = max(highest, value)
+            self._values[position] = highest
+
+
+def _place(running: float) -> tuple[int, float]:
+    """The knot at or below `running`, and how far it is towards the next one (0 to 1)."""
+    if running <= _KNOTS[0]:
+        return 0, 0.0
+    if running >= _KNOTS[-1]:
+        return len(_KNOTS) - 1, 0.0
+    low = bisect_right(_KNOTS, running) - 1
+    return low, (running - _KNOTS[low]) / (_KNOTS[low + 1] - _KNOTS[low])

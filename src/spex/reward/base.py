@@ -1,0 +1,32 @@
+"""What a reward is: a number in [0, 1] for each partial solution."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from spex.engine.base import Progress, Scoring, Server
+
+
+class Reward(Protocol):
+    """A PRM, judge, verifier or confidence. Equal requests should get equal scores.
+
+    Cancelling the task that awaits `score` stops the work. Errors are `EngineError`s.
+    """
+
+    @property
+    def name(self) -> str:
+        """Names the reward in messages and in seeds."""
+        ...
+
+    @property
+    def server(self) -> Server:
+        """What its work runs on: the scheduler keeps one lane a server."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
+        """One number in [0, 1] for each path of the request."""
+        ...

@@ -1,0 +1,61 @@
+"""What a query gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from spex.errors import SpexError
+from spex.ids import NodeId
+from spex.problem import Problem
+from spex.render import tree_html, tree_text
+from spex.tree import Tree
+from spex.usage import Usage
+
+
+class Timings(NamedTuple):
+    """Seconds on the run's clock. `latency_seconds` runs from the query's start to its end."""
+
+    started_at_seconds: float = 0.0
+    latency_seconds: float = 0.0
+
+
+class Foresight(NamedTuple):
+    """How speculation fared, in calls: `committed` of the `speculated` were demanded after all.
+
+    `foreseen` of the `demanded` calls had been started before; `head_start_seconds` is the sum
+    of what the committed ones won.
+    """
+
+    speculated: int = 0
+    committed: int = 0
+    demanded: int = 0
+    foreseen: int = 0
+    head_start_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The result of one problem.
+
+    `tree` holds the demanded calls alone, `terminals` the nodes whose answers counted. `correct`
+    is None where nobody can tell. `partial` says why the query did not end by itself
+    (a deadline, a cancellation, a failed call), else None; `error` is the failure, if any.
+    """
+
+    problem: Problem
+    answer: str | None
+    correct: bool | None
+    tree: Tree
+    terminals: tuple[NodeId, ...] = ()
+    usage: Usage = Usage()
+    timings: Timings = Timings()
+    foresight: Foresight = Foresight()
+    partial: str | None = None
+    error: SpexError | None = None
+
+    def __str__(self) -> str:
+        return tree_text(self.tree, title=f"{self.problem.id}: {self.answer}")
+
+    def _repr_html_(self) -> str:
+        return tree_html(self.tree, title=f"{self.problem.id}: {self.answer}")

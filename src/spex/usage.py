@@ -1,0 +1,40 @@
+"""Tokens by what became of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Tokens(NamedTuple):
+    """Token counts of one class of work."""
+
+    generated: int = 0
+    prompt_cached: int = 0
+    prompt_uncached: int = 0
+    reward: int = 0
+
+    def plus(self, other: Tokens) -> Tokens:
+        return Tokens(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+class Usage(NamedTuple):
+    """What a query or a run cost.
+
+    `useful`: of demanded calls; `wasted`: of calls never demanded, and of stopped attempts whose
+    tokens could not be kept; `lost`: of failed attempts. `replayed` repeats what of these came
+    from a call log and cost the engine nothing.
+    """
+
+    useful: Tokens = Tokens()
+    wasted: Tokens = Tokens()
+    lost: Tokens = Tokens()
+    replayed: Tokens = Tokens()
+
+    def plus(self, other: Usage) -> Usage:
+        return Usage(*(mine.plus(theirs) for mine, theirs in zip(self, other, strict=True)))
+
+    @property
+    def paid(self) -> Tokens:
+        """What the engines were asked for in this process: everything but what was replayed."""
+        total = self.useful.plus(self.wasted).plus(self.lost)
+        return Tokens(*(all_ - old for all_, old in zip(total, self.replayed, strict=True)))
