@@ -101,14 +101,23 @@ class Progress:
 
     `token_ids`, `logprobs` and `text` are the work so far: an engine whose seeds are positional
     goes on from them, any other starts from nothing. `cost` is what this attempt made the engine
-    do, kept tokens and dropped ones. `replayed`: the answer came from a log.
+    do, kept tokens and dropped ones; `lost` what failed attempts before it did. `replayed`: the answer came from a log.
     """
 
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     text: str = ""
     cost: Tokens = Tokens()
+    lost: Tokens = Tokens()
     replayed: bool = False
+
+    def fail(self) -> None:
+        """The attempt came to nothing: what it cost is lost, and the next one starts afresh."""
+        self.lost = self.lost.plus(self.cost)
+        self.cost = Tokens()
+        self.token_ids.clear()
+        self.logprobs.clear()
+        self.text = ""
 
     def spend(self, generated: int = 0, prompt_cached: int = 0, prompt_uncached: int = 0, reward: int = 0) -> None:
         """Add to what this attempt has cost the engine."""

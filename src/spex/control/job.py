@@ -1,0 +1,77 @@
+"""A job: one call on its way through a lane."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol
+
+from spex.control.outcome import Outcome
+from spex.engine.base import Completion, Progress
+from spex.ids import Call, Expand
+from spex.usage import Tokens
+
+
+class Phase(Enum):
+    """Where a job stands. A cancelling job still occupies its engine."""
+
+    PLANNED = auto()
+    QUEUED = auto()
+    RUNNING = auto()
+    CANCELLING = auto()
+    DONE = auto()
+
+
+Work = Callable[[Progress], Awaitable[Completion | tuple[float, ...]]]
+
+
+class Owner(Protocol):
+    """Whoever a job belongs to: a query."""
+
+    def settle(self, job: Job, outcome: Outcome) -> None:
+        """The job has left its engine, with this outcome."""
+        ...
+
+    def started(self, job: Job) -> None:
+        """The job has entered its engine."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One call, demanded or speculative. Its lane alone changes `phase` and what follows it.
+
+    `progress` survives a cancellation where the engine can go on from tokens. `dropped` counts
+    what stopped attempts generated in vain, `lost` what failed ones did.
+    """
+
+    call: Call
+    owner: Owner
+    work: Work
+    demanded: bool = False
+    probability: float = 0.0
+    phase: Phase = Phase.PLANNED
+    progress: Progress = field(default_factory=Progress)
+    dropped: Tokens = Tokens()
+    lost: Tokens = Tokens()
+    task: asyncio.Task[Outcome] | None = None
+    started_at_seconds: float = 0.0
+    area_at_start: float = 0.0
+    generated_at_start: int = 0
+    first_started_at_seconds: float | None = None
+
+    @property
+    def expands(self) -> bool:
+        return isinstance(self.call, Expand)
+
+    @property
+    def occupies(self) -> bool:
+        """Whether the engine is busy with it."""
+        return self.phase in (Phase.RUNNING, Phase.CANCELLING)
+
+    @property
+    def speculates(self) -> bool:
+        """Whether it runs on a guess alone and has not been told to stop."""
+        return self.phase is Phase.RUNNING and not self.demanded

@@ -1,0 +1,217 @@
+"""A lane: one engine, what waits for it, what runs on it, and what it costs to run more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from spex.control.job import Job, Phase
+from spex.control.outcome import Cancelled, Failed, Ok, Outcome
+from spex.engine.base import Progress, Server
+from spex.errors import InvariantError, Misbehaving, SpexError
+from spex.profile import LearnedCurve
+from spex.speculate.lengths import Lengths
+from spex.speculate.market import Market
+from spex.usage import Tokens
+
+_TOKENS_MIN_TO_LEARN = 4
+
+
+class Lane:
+    """Admits jobs to one engine: the demanded first, in order; speculation as the market buys it.
+
+    The only owner of its jobs' phases. Everything here is synchronous; an engine call runs in a
+    task of `group` and reports back through `_ended`.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        group: asyncio.TaskGroup,
+        *,
+        market: Market | None,
+        serves_text: bool,
+        settled: Callable[[Job, Outcome], None],
+        speculations_max: int | None = None,
+    ) -> None:
+        self.server = server
+        self.profile = LearnedCurve(server.capabilities.curve)
+        self.lengths = Lengths() if serves_text else Lengths(prior=1.0)
+        self.slots = server.capabilities.slots
+        self.speculations_max = self.slots if speculations_max is None else speculations_max
+        self._group = group
+        self._market = market
+        self._serves_text = serves_text
+        self._settled = settled
+        self._waiting: deque[Job] = deque()
+        self._running: dict[Job, None] = {}
+        self._wishes: dict[Job, None] = {}
+        self._area = 0.0
+        self._area_at_seconds = 0.0
+
+    # What queries ask of it
+
+    def demand(self, job: Job) -> None:
+        """The search wants this call: run it before any speculation."""
+        job.demanded = True
+        if job.phase is Phase.PLANNED:
+            self._wishes.pop(job, None)
+            job.phase = Phase.QUEUED
+            self._waiting.append(job)
+
+    def wish(self, job: Job) -> None:
+        """The job would be worth running, with its `probability`."""
+        if job.phase is Phase.PLANNED:
+            self._wishes[job] = None
+
+    def unwish(self, job: Job) -> None:
+        """Nobody wants the job any more."""
+        self._wishes.pop(job, None)
+
+    def drop(self, job: Job) -> None:
+        """The job's owner is leaving: forget it, or stop it."""
+        if job.phase is Phase.RUNNING:
+            self._stop(job)
+        elif job.phase in (Phase.PLANNED, Phase.QUEUED):
+            self._wishes.pop(job, None)
+            if job.phase is Phase.QUEUED:
+                self._waiting.remove(job)
+            job.phase = Phase.DONE
+
+    # What the market reads of it
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    @property
+    def useful(self) -> float:
+        """Sequences running that are expected to be useful."""
+        return sum(1.0 if job.demanded else job.probability for job in self._running)
+
+    @property
+    def speculations(self) -> int:
+        """Speculative jobs that occupy the engine."""
+        return sum(1 for job in self._running if not job.demanded)
+
+    def remaining_share(self, job: Job) -> float:
+        """The share of the job's expected work that is still to come."""
+        elapsed = asyncio.get_running_loop().time() - job.started_at_seconds
+        produced = elapsed / self.profile.itl_seconds(max(1, self.running))
+        return self.lengths.remaining_share(max(produced, float(len(job.progress.token_ids))))
+
+    # Its own work
+
+    def pump(self) -> None:
+        """Bring what runs in line with what is wanted."""
+        while self._waiting and self.running < self.slots:
+            self._start(self._waiting.popleft())
+        if self._market is None:
+            return
+        if self._waiting:
+            self._make_room()
+            return
+        for job in self._market.to_stop(self, self._speculating(), self.remaining_share):
+            self._stop(job)
+        self._speculate()
+
+    def _make_room(self) -> None:
+        """Demanded calls wait: stop as many of the cheapest speculations as they need slots."""
+        leaving = sum(1 for job in self._running if job.phase is Phase.CANCELLING)
+        cheapest = sorted(self._speculating(), key=_probability)
+        for job in cheapest[: max(0, len(self._waiting) - leaving)]:
+            self._stop(job)
+
+    def _speculating(self) -> list[Job]:
+        return [job for job in self._running if job.speculates]
+
+    def _speculate(self) -> None:
+        room = min(self.slots - self.running, self.speculations_max - self.speculations)
+        if room <= 0 or not self._wishes or self._market is None:
+            return
+        for job in self._market.to_start(self, list(self._wishes), room):
+            del self._wishes[job]
+            self._start(job)
+
+    def _start(self, job: Job) -> None:
+        self._account()
+        now = asyncio.get_running_loop().time()
+        job.phase = Phase.RUNNING
+        job.started_at_seconds = now
+        if job.first_started_at_seconds is None:
+            job.first_started_at_seconds = now
+        job.area_at_start = self._area
+        job.generated_at_start = job.progress.cost.generated
+        self._running[job] = None
+        job.task = self._group.create_task(_execute(job, self.server.name))
+        job.task.add_done_callback(lambda task: self._ended(job, task))
+        job.owner.started(job)
+
+    def _stop(self, job: Job) -> None:
+        job.phase = Phase.CANCELLING
+        if job.task is not None:
+            job.task.cancel()
+
+    def _ended(self, job: Job, task: asyncio.Task[Outcome]) -> None:
+        self._account()
+        outcome = Cancelled() if task.cancelled() else task.result()
+        del self._running[job]
+        job.task = None
+        job.phase = Phase.DONE
+        if isinstance(outcome, Ok):
+            self._learn(job)
+        elif isinstance(outcome, Cancelled):
+            self._keep_or_drop(job)
+        else:
+            job.progress.fail()
+        job.lost = job.lost.plus(job.progress.lost)
+        job.progress.lost = Tokens()
+        self._settled(job, outcome)
+
+    def _keep_or_drop(self, job: Job) -> None:
+        """A stopped job can be asked for again; its tokens stay with it where the engine goes on from tokens."""
+        job.phase = Phase.PLANNED
+        if self.server.capabilities.seed != "positional":
+            job.dropped = job.dropped.plus(job.progress.cost)
+            job.progress = Progress()
+
+    def _learn(self, job: Job) -> None:
+        if job.progress.replayed or job.expands is not self._serves_text:
+            return
+        seconds = asyncio.get_running_loop().time() - job.started_at_seconds
+        total = job.progress.cost.generated
+        self.lengths.observe(float(total) if self._serves_text else 1.0)
+        tokens = float(total - job.generated_at_start) if self._serves_text else 1.0
+        if seconds > 0.0 and (tokens >= _TOKENS_MIN_TO_LEARN or not self._serves_text):
+            self.profile.observe((self._area - job.area_at_start) / seconds, seconds / tokens)
+
+    def _account(self) -> None:
+        """Keep the integral of the number running, for the mean batch of each job."""
+        now = asyncio.get_running_loop().time()
+        self._area += len(self._running) * (now - self._area_at_seconds)
+        self._area_at_seconds = now
+
+    def check(self) -> None:
+        """Raise `InvariantError` when the lane is in a state that cannot be."""
+        if self.running > self.slots:
+            raise InvariantError(f"{self.server.name}: {self.running} requests run in {self.slots} slots")
+        if any(not job.occupies for job in self._running):
+            raise InvariantError(f"{self.server.name}: a job that does not run occupies a slot")
+        if any(job.phase is not Phase.PLANNED or job.demanded for job in self._wishes):
+            raise InvariantError(f"{self.server.name}: a wish is not a plan")
+        if self._market is None and self.speculations:
+            raise InvariantError(f"{self.server.name}: speculation runs where none was allowed")
+
+
+async def _execute(job: Job, server: str) -> Outcome:
+    try:
+        return Ok(await job.work(job.progress))
+    except SpexError as error:
+        return Failed(error)
+    except Exception as error:  # noqa: BLE001  # an engine's defect must not take other queries along
+        return Failed(Misbehaving(server, "a result or an EngineError", f"{type(error).__name__}: {error}"))
+
+
+def _probability(job: Job) -> float:
+    return job.probability

@@ -1,0 +1,64 @@
+"""Finished calls as they are recorded: one log serves recording, resuming and replay."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from spex.tree import End
+from spex.usage import Tokens
+
+
+class TextEntry(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
+    """A finished generation. `key` names problem and call, `digest` the request."""
+
+    key: str
+    digest: str
+    text: str
+    token_ids: tuple[int, ...]
+    end: End
+    logprobs: tuple[float, ...] | None = None
+    cost: Tokens = Tokens()
+
+
+class ScoreEntry(msgspec.Struct, frozen=True, tag="score", omit_defaults=True):
+    """A finished score; `values` in [0, 1], one a node."""
+
+    key: str
+    digest: str
+    values: tuple[float, ...]
+    cost: Tokens = Tokens()
+
+
+class EncodingEntry(msgspec.Struct, frozen=True, tag="encoding"):
+    """Token ids of a text or chat, so that a replay needs no tokenizer."""
+
+    key: str
+    token_ids: tuple[int, ...]
+
+
+Entry: TypeAlias = TextEntry | ScoreEntry | EncodingEntry
+
+
+class CallLog(Protocol):
+    """Every finished call, once."""
+
+    def find(self, key: str) -> Entry | None: ...
+
+    def append(self, entry: Entry) -> None:
+        """Keep `entry`. Raises `LogUnwritable`."""
+        ...
+
+
+class MemoryLog:
+    """A call log that lives as long as the process: for replay in place, and for tests."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+
+    def find(self, key: str) -> Entry | None:
+        return self.entries.get(key)
+
+    def append(self, entry: Entry) -> None:
+        self.entries[entry.key] = entry

@@ -1,0 +1,78 @@
+"""Which speculations to start and which to stop: technique 2, across all queries of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from spex.profile import Curve
+from spex.speculate.price import holding_price, price
+
+
+class Candidate(Protocol):
+    """Something that may be bought."""
+
+    @property
+    def probability(self) -> float:
+        """That the search will demand it, in [0, 1]."""
+        ...
+
+
+class Load(Protocol):
+    """What runs on an engine, and what it would cost to run more."""
+
+    @property
+    def profile(self) -> Curve: ...
+    @property
+    def running(self) -> int: ...
+    @property
+    def useful(self) -> float: ...
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+class Market(Protocol):
+    """A rule that shares spare engine capacity among all queries' speculations."""
+
+    def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
+        """Which of the running speculations are not worth their place.
+
+        `remaining` gives the share in [0, 1] of a candidate's expected work still to come.
+        """
+        ...
+
+    def to_start(self, load: Load, wishes: Sequence[C], room: int) -> list[C]:
+        """Which of `wishes` to start, at most `room`, in order."""
+        ...
+
+
+class RateMarket:
+    """Buys what raises the rate of useful tokens (see `spex.speculate.price`)."""
+
+    def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
+        useful, count = load.useful, load.running
+        stopped = []
+        for candidate in sorted(running, key=_probability):
+            if candidate.probability >= holding_price(load.profile, useful, count, 1.0):
+                break
+            if candidate.probability < holding_price(load.profile, useful, count, remaining(candidate)):
+                stopped.append(candidate)
+                useful -= candidate.probability
+                count -= 1
+        return stopped
+
+    def to_start(self, load: Load, wishes: Sequence[C], room: int) -> list[C]:
+        useful, count = load.useful, load.running
+        started: list[C] = []
+        for candidate in sorted(wishes, key=_probability, reverse=True):
+            if len(started) == room or candidate.probability <= price(load.profile, useful, count):
+                break
+            started.append(candidate)
+            useful += candidate.probability
+            count += 1
+        return started
+
+
+def _probability(candidate: Candidate) -> float:
+    return candidate.probability
