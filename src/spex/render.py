@@ -1,13 +1,146 @@
-"""A tree as text and as HTML. Model text is hostile: control characters shown, HTML escaped."""
+"""A tree as text and as HTML. Model text is hostile: control characters are shown, HTML is escaped.
+
+Nodes in NodeId order are the tree in preorder, so both drawings are one pass over a sorted list:
+no recursion, whatever the depth, and a node whose parent is missing is drawn all the same.
+"""
 
 from __future__ import annotations
 
-from spex.tree import Tree
+from html import escape
+from operator import itemgetter
+from typing import NamedTuple
+
+from spex.ids import NodeId
+from spex.tree import Step, Tree
+from spex.visible import cells_of, one_line, visible
+
+_NODES_MAX = 500
+
+_WORDS_CELLS_MIN = 12
+_HTML_TEXT_MAX = 20_000
 
 
-def tree_text(tree: Tree, title: str = "root", width: int = 100) -> str:
-    raise NotImplementedError
+class Row(NamedTuple):
+    """One drawn node. `guides`: for each ancestor below the root, whether siblings of it follow."""
+
+    node: NodeId
+    step: Step
+    reward: float | None
+    guides: tuple[bool, ...]
+    is_last: bool
+    is_leaf: bool
 
 
-def tree_html(tree: Tree, title: str = "root") -> str:
-    raise NotImplementedError
+def tree_text(tree: Tree, title: str = "root", width: int = 100, nodes_max: int = _NODES_MAX) -> str:
+    """The tree, one line a node: reward, action unless it is `step`, first words, ✓ and answer where it ends.
+
+    `width` is in cells (≥ 40 is readable); of more than `nodes_max` nodes the first are shown.
+    """
+    rows = _rows(tree, nodes_max)
+    lines = [one_line(title, width), *(_line(row, width) for row in rows)]
+    return "\n".join([*lines, *_rest(tree, rows)])
+
+
+def tree_html(tree: Tree, title: str = "root", nodes_max: int = _NODES_MAX) -> str:
+    """The tree as nested `<details>`: self-contained, no script, no style, everything escaped."""
+    parts = [f'<div class="spex-tree"><p>{_html(one_line(title, 400))}</p><ul>']
+    rows = _rows(tree, nodes_max)
+    open_depths: list[int] = []
+    for row in rows:
+        while open_depths and open_depths[-1] >= len(row.node):
+            open_depths.pop()
+            parts.append("</ul></details></li>")
+        parts.append(f"<li><details open><summary>{_summary(row)}</summary>{_body(row)}")
+        if row.is_leaf:
+            parts.append("</details></li>")
+        else:
+            open_depths.append(len(row.node))
+            parts.append("<ul>")
+    parts.append("</ul></details></li>" * len(open_depths) + "</ul>")
+    parts.extend(f"<p>{line}</p>" for line in _rest(tree, rows))
+    return "".join([*parts, "</div>"])
+
+
+def _rows(tree: Tree, nodes_max: int) -> list[Row]:
+    """The first `nodes_max` nodes in preorder, built from the last node to the first.
+
+    Seen backwards, a node is the last child of its parent when nothing of its depth came since
+    something less deep did.
+    """
+    ordered = sorted(tree.steps.items(), key=itemgetter(0))
+    joint = _joint_rewards(tree)
+    follows: list[bool] = []
+    rows: list[Row] = []
+    depth_after = 0
+    for position in range(len(ordered) - 1, -1, -1):
+        node, step = ordered[position]
+        depth = len(node)
+        follows += [False] * (depth - len(follows))
+        if position < nodes_max:
+            own = tree.reward(node)
+            reward = joint.get(node) if own is None else own
+            guides = tuple(follows[: depth - 1])
+            rows.append(Row(node, step, reward, guides, not follows[depth - 1], depth_after <= depth))
+        follows[depth - 1 :] = [True]
+        depth_after = depth
+    rows.reverse()
+    return rows
+
+
+def _joint_rewards(tree: Tree) -> dict[NodeId, float]:
+    """The mean of every node's scores by any model: what a vote or a sampled value gave it."""
+    values: dict[NodeId, list[float]] = {}
+    for call, scores in tree.scores.items():
+        for node, score in zip(call.nodes, scores, strict=False):
+            values.setdefault(node, []).append(score)
+    return {node: sum(scores) / len(scores) for node, scores in values.items()}
+
+
+def _line(row: Row, width: int) -> str:
+    indent = _indent(row.guides, width // 2) + ("└─ " if row.is_last else "├─ ")
+    lead = f"{indent}{_reward(row)} {_action(row)}"
+    ending = _ending(row, width // 4)
+    room = max(_WORDS_CELLS_MIN, width - cells_of(lead) - cells_of(ending))
+    return f"{lead}{one_line(row.step.text, room)}{ending}".rstrip()
+
+
+def _indent(guides: tuple[bool, ...], cells: int) -> str:
+    levels = max(1, cells // 3)
+    bars = "".join("│  " if follows else "   " for follows in guides[-levels:])
+    hidden = len(guides) - levels
+    return f"⋯{hidden} {bars}" if hidden > 0 else bars
+
+
+def _reward(row: Row) -> str:
+    return "  – " if row.reward is None else f"{row.reward:.2f}"
+
+
+def _action(row: Row) -> str:
+    action = row.node[-1].action
+    return "" if action == "step" else f"[{one_line(action, 20)}] "
+
+
+def _ending(row: Row, cells: int = 60) -> str:
+    if not row.step.terminal:
+        return ""
+    return "  ✗ no answer" if row.step.answer is None else f"  ✓ {one_line(row.step.answer, cells)}"
+
+
+def _rest(tree: Tree, rows: list[Row]) -> list[str]:
+    hidden = len(tree.steps) - len(rows)
+    return [f"… {hidden:,} more"] if hidden else []
+
+
+def _summary(row: Row) -> str:
+    return f"<b>{_reward(row).strip()}</b> {_html(_action(row) + one_line(row.step.text, 80) + _ending(row))}"
+
+
+def _body(row: Row) -> str:
+    text = row.step.text
+    cut = "…" if len(text) > _HTML_TEXT_MAX else ""
+    shown = visible(text[:_HTML_TEXT_MAX], keep="\n")
+    return f"<pre>{_html(shown)}{cut}</pre>"
+
+
+def _html(text: str) -> str:
+    return escape(text, quote=True)
