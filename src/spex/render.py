@@ -15,8 +15,7 @@ from spex.tree import Step, Tree
 from spex.visible import cells_of, one_line, visible
 
 _NODES_MAX = 500
-
-_WORDS_CELLS_MIN = 12
+_WORDS_CELLS_MIN = 8
 _HTML_TEXT_MAX = 20_000
 
 
