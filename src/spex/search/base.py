@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from spex.ids import Call, NodeId
 from spex.tree import TreeView
@@ -50,12 +50,12 @@ class Search(Protocol[S]):
 class Parallel(Protocol):
     """Independent searches over one tree: each strand blocks alone."""
 
-    def strands(self) -> tuple[Search[object], ...]: ...
+    def strands(self) -> tuple[Search[Any], ...]: ...
 
 
-AnySearch = Search[object] | Parallel
+AnySearch = Search[Any] | Parallel
 
 
-def strands_of(search: AnySearch) -> tuple[Search[object], ...]:
+def strands_of(search: AnySearch) -> tuple[Search[Any], ...]:
     """The strands of a search; a plain search is its own only strand."""
     return search.strands() if isinstance(search, Parallel) else (search,)
