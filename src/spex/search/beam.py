@@ -19,9 +19,10 @@ from spex.tree import TreeView
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """`width` samples a level (1 to 65536), `children` a kept node (a divisor of the width), `depth_max` levels.
+    """Beam search over steps: every level keeps its best nodes.
 
-    `depth_max` is from 1 to 1000. Raises `InputError`.
+    `width` samples a level (1 to 65536), `children` of a kept node (a divisor of the width),
+    `depth_max` levels (1 to 1000). Raises `InputError`.
     """
 
     width: int = 16

@@ -24,7 +24,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BestOfN:
-    """`width` full solutions (1 to 65536). Raises `InputError`."""
+    """Independent full solutions, each scored once.
+
+    `width` of them (1 to 65536). Raises `InputError`.
+    """
 
     width: int = 16
 

@@ -20,9 +20,10 @@ from spex.tree import TreeView
 
 @dataclass(frozen=True, slots=True)
 class Dvts:
-    """`width` samples a level over all subtrees (1 to 65536), `children` of a kept node (a divisor of the width).
+    """Diverse verifier tree search: independent subtrees that each keep their best node.
 
-    `depth_max` is from 1 to 1000. Raises `InputError`.
+    `width` samples a level over all subtrees (1 to 65536), `children` of a kept node (a divisor of the width),
+    `depth_max` levels (1 to 1000). Raises `InputError`.
     """
 
     width: int = 16

@@ -9,7 +9,7 @@ when `nodes_max` nodes exist, or when no leaf can grow. Defaults: 32 iterations,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, inf, log, sqrt
 from typing import ClassVar, Literal, NamedTuple
@@ -56,7 +56,9 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mcts:
-    """`iterations` selections (1 to 65536), `children` of an expansion (1 to 1024), exploration `c` (0 to 1000).
+    """Monte Carlo tree search with a reward model.
+
+    `iterations` selections (1 to 65536), `children` of an expansion (1 to 1024), exploration `c` (0 to 1000).
 
     `nodes_max` (1 to 10⁶, the root not counted) may be passed by one expansion; `depth_max` is from 1 to 1000.
     `unvisited`: children count as visited once by their reward (`"scored"`), or come first. Raises `InputError`.
@@ -70,6 +72,7 @@ class Mcts:
     unvisited: Literal["scored", "first"] = "scored"
 
     answer_rule: ClassVar[str] = "weighted"
+    aliases: ClassVar[Mapping[str, str]] = {"rollouts": "iterations", "num_simulations": "iterations"}
 
     def __post_init__(self) -> None:
         check_whole("iterations", self.iterations, 1, WIDTH_MAX)

@@ -42,8 +42,9 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rebase:
-    """`width` samples a level (1 to 65536); `temperature` of the balance (0.002 to 1000).
+    """Breadth-first search that shares its width in proportion to exp(reward / temperature).
 
+    `width` samples a level (1 to 65536); `temperature` of the balance (0.002 to 1000).
     `tokens_max` (1 to 10⁷) bounds a path's tokens, `depth_max` (1 to 1000) its steps; a node beyond either
     gets no children and has no answer. Raises `InputError`.
     """

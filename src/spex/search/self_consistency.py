@@ -23,7 +23,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SelfConsistency:
-    """`width` full solutions (1 to 65536). Raises `InputError`."""
+    """Independent full solutions and a majority vote, without a reward.
+
+    `width` of them (1 to 65536). Raises `InputError`.
+    """
 
     width: int = 16
 

@@ -1,0 +1,105 @@
+"""The searches by name, built from text. Plug-ins add theirs by the entry point group `spex.searches`.
+
+A search's parameters are the fields of its dataclass; `aliases` on the class maps other spellings to them,
+and `answer_rule` names the rule by which its answers are voted on unless the caller says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, get_type_hints
+
+from spex.catalog import Catalog
+from spex.errors import InputError
+from spex.search.base import AnySearch, Parallel, Search
+from spex.search.spelling import parsed
+
+SEARCHES: Catalog[AnySearch] = Catalog(
+    kind="search",
+    group="spex.searches",
+    own={
+        "beam": "spex.search.beam:Beam",
+        "best-of-n": "spex.search.best_of_n:BestOfN",
+        "dvts": "spex.search.dvts:Dvts",
+        "mcts": "spex.search.mcts:Mcts",
+        "rebase": "spex.search.rebase:Rebase",
+        "self-consistency": "spex.search.self_consistency:SelfConsistency",
+    },
+)
+
+
+def search_names() -> tuple[str, ...]:
+    """All names, ours and those of plug-ins, sorted."""
+    return SEARCHES.names()
+
+
+def find_search(name: str) -> Callable[..., AnySearch]:
+    """The class of the search called `name`. Raises `InputError` with the nearest name and the list."""
+    return SEARCHES.load(name)
+
+
+def build_search(name: str, settings: Mapping[str, str]) -> AnySearch:
+    """The search called `name`, with `settings` as they are spelled in `--set key=value`.
+
+    Raises `InputError` naming the key as it was typed: unknown, given twice under two spellings,
+    missing, not of its type, or out of its range.
+    """
+    factory = find_search(name)
+    types = _parameter_types(factory)
+    typed = _typed_keys(settings, types, getattr(factory, "aliases", {}))
+    arguments = {key: parsed(spelled, settings[spelled], types[key]) for key, spelled in typed.items()}
+    for key in _required(factory):
+        if key not in arguments:
+            raise InputError(key, None, f"{name} needs it: it must be set")
+    try:
+        search = factory(**arguments)
+    except InputError as error:
+        raise InputError(typed.get(error.field, error.field), error.value, error.allowed) from None
+    if not isinstance(search, Search | Parallel):
+        raise InputError("search", name, f"it makes a {type(search).__name__}, which is no search")
+    return search
+
+
+def answer_rule_of(search: AnySearch) -> str:
+    """The name of the answer rule that `search` is usually voted by."""
+    return str(getattr(search, "answer_rule", "weighted"))
+
+
+def _parameter_types(factory: Any) -> dict[str, Any]:
+    if not is_dataclass(factory):
+        return {}
+    hints = get_type_hints(factory)
+    return {field.name: hints[field.name] for field in fields(factory) if field.init}
+
+
+def _required(factory: Any) -> list[str]:
+    if not is_dataclass(factory):
+        return []
+    return [
+        field.name
+        for field in fields(factory)
+        if field.init and field.default is MISSING and field.default_factory is MISSING
+    ]
+
+
+def _typed_keys(settings: Mapping[str, str], types: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Each parameter that is set, with the spelling that was used for it."""
+    typed: dict[str, str] = {}
+    for spelled in settings:
+        key = aliases.get(spelled, spelled)
+        if key not in types:
+            raise InputError("set", spelled, _advice(spelled, [*types, *aliases]))
+        if key in typed:
+            raise InputError(
+                spelled, settings[spelled], f"it is another spelling of {typed[key]}, which is set as well"
+            )
+        typed[key] = spelled
+    return typed
+
+
+def _advice(spelled: str, known: list[str]) -> str:
+    nearest = get_close_matches(spelled, known, n=1)
+    meant = f"did you mean {nearest[0]}? " if nearest else ""
+    return f"{meant}known keys: {', '.join(known)}" if known else "this search has no parameters"
