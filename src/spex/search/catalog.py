@@ -49,7 +49,7 @@ def build_search(name: str, settings: Mapping[str, str]) -> AnySearch:
     factory = find_search(name)
     types = _parameter_types(factory)
     typed = _typed_keys(settings, types, getattr(factory, "aliases", {}))
-    arguments = {key: parsed(spelled, settings[spelled], types[key]) for key, spelled in typed.items()}
+    arguments = {key: _value(factory, key, spelled, settings[spelled], types[key]) for key, spelled in typed.items()}
     for key in _required(factory):
         if key not in arguments:
             raise InputError(key, None, f"{name} needs it: it must be set")
@@ -65,6 +65,25 @@ def build_search(name: str, settings: Mapping[str, str]) -> AnySearch:
 def answer_rule_of(search: AnySearch) -> str:
     """The name of the answer rule that `search` is usually voted by."""
     return str(getattr(search, "answer_rule", "weighted"))
+
+
+def _value(factory: Callable[..., AnySearch], key: str, spelled: str, text: str, kind: Any) -> object:
+    try:
+        return parsed(spelled, text, kind)
+    except InputError as error:
+        # The class knows the range, the type only says "a whole number".
+        raise InputError(spelled, text, _range(factory, key, text) or error.allowed) from None
+
+
+def _range(factory: Callable[..., AnySearch], key: str, text: str) -> str | None:
+    """What the class itself says to a text in the place of a number, if it says anything."""
+    try:
+        factory(**{key: text})
+    except InputError as error:
+        return error.allowed if error.field == key else None
+    except Exception:  # noqa: BLE001  # a plug-in's class may stumble over it in any way
+        return None
+    return None
 
 
 def _parameter_types(factory: Any) -> dict[str, Any]:
@@ -92,9 +111,7 @@ def _typed_keys(settings: Mapping[str, str], types: Mapping[str, Any], aliases: 
         if key not in types:
             raise InputError("set", spelled, _advice(spelled, [*types, *aliases]))
         if key in typed:
-            raise InputError(
-                spelled, settings[spelled], f"it is another spelling of {typed[key]}, which is set as well"
-            )
+            raise InputError(spelled, settings[spelled], f"{typed[key]} is set as well, and means the same")
         typed[key] = spelled
     return typed
 
