@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from spex.control.outcome import Outcome
 from spex.engine.base import Completion, Progress
@@ -24,7 +24,7 @@ class Phase(Enum):
     DONE = auto()
 
 
-Work = Callable[[Progress], Awaitable[Completion | tuple[float, ...]]]
+Work: TypeAlias = Callable[[Progress], Awaitable[Completion | tuple[float, ...]]]
 
 
 class Owner(Protocol):

@@ -42,7 +42,7 @@ class Lane:
         self.speculations_max = self.slots if speculations_max is None else speculations_max
         self._group = group
         self._market = market
-        self._serves_text = serves_text
+        self.serves_text = serves_text
         self._settled = settled
         self._waiting: deque[Job] = deque()
         self._running: dict[Job, None] = {}
@@ -164,6 +164,7 @@ class Lane:
         elif isinstance(outcome, Cancelled):
             self._keep_or_drop(job)
         else:
+            job.phase = Phase.DONE if job.demanded else Phase.PLANNED
             job.progress.fail()
         job.lost = job.lost.plus(job.progress.lost)
         job.progress.lost = Tokens()
@@ -177,13 +178,13 @@ class Lane:
             job.progress = Progress()
 
     def _learn(self, job: Job) -> None:
-        if job.progress.replayed or job.expands is not self._serves_text:
+        if job.progress.replayed or job.expands is not self.serves_text:
             return
         seconds = asyncio.get_running_loop().time() - job.started_at_seconds
         total = job.progress.cost.generated
-        self.lengths.observe(float(total) if self._serves_text else 1.0)
-        tokens = float(total - job.generated_at_start) if self._serves_text else 1.0
-        if seconds > 0.0 and (tokens >= _TOKENS_MIN_TO_LEARN or not self._serves_text):
+        self.lengths.observe(float(total) if self.serves_text else 1.0)
+        tokens = float(total - job.generated_at_start) if self.serves_text else 1.0
+        if seconds > 0.0 and (tokens >= _TOKENS_MIN_TO_LEARN or not self.serves_text):
             self.profile.observe((self._area - job.area_at_start) / seconds, seconds / tokens)
 
     def _account(self) -> None:

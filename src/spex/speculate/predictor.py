@@ -49,13 +49,10 @@ class LinearModel:
         self._squares = _SPREAD_PRIOR**2 * _SPREAD_WEIGHT
         self._count = _SPREAD_WEIGHT
         self.weights: list[float] = list(prior)
+        self.spread = _SPREAD_PRIOR
 
     def mean(self, features: Sequence[float]) -> float:
         return sum(weight * feature for weight, feature in zip(self.weights, features, strict=True))
-
-    @property
-    def spread(self) -> float:
-        return sqrt(self._squares / self._count)
 
     def observe(self, features: Sequence[float], value: float) -> None:
         x = np.array(features)
@@ -67,6 +64,7 @@ class LinearModel:
         self._covariance = self._covariance - np.outer(gain, direction)
         self._squares += error * error
         self._count += 1.0
+        self.spread = sqrt(self._squares / self._count)
         self.weights = [float(weight) for weight in self._weights]
 
 
@@ -87,7 +85,8 @@ class Predictor:
 
     def of_imagined(self, parent: float, depth: int) -> Estimate:
         """The reward of a step that does not exist yet."""
-        return Estimate(self._imagined.mean((1.0, parent, depth / 10.0)), self._imagined.spread)
+        constant, slope, deeper = self._imagined.weights
+        return Estimate(constant + slope * parent + deeper * depth / 10.0, self._imagined.spread)
 
     def hazard(self, depth: int) -> float:
         """The probability that a step at `depth` (≥ 1) ends its path."""

@@ -14,11 +14,11 @@ from random import Random
 from typing import NamedTuple
 
 from spex.ids import ROOT, Call, Expand, NodeId, Score, child
-from spex.search.base import Demand, Search, Stop
+from spex.search.base import Search, Stop
 from spex.speculate.predictor import Predictor, Surroundings
-from spex.tree import End, Tree, Unknown
+from spex.tree import End, Sketch, Tree, Unknown
 
-_BARREN_READS_MAX = 256
+_BARREN_READS_MAX = 16
 _ROOT_REWARD = 0.5
 
 
@@ -96,11 +96,16 @@ class Particle:
 class ImaginedStep:
     """A step that does not exist: it has an end and a length; anything else raises `Unknown`."""
 
-    __slots__ = ("terminal", "token_count")
+    __slots__ = ("_innovation", "_predictor", "terminal")
 
-    def __init__(self, terminal: bool, token_count: int) -> None:
-        self.terminal = terminal
-        self.token_count = token_count
+    def __init__(self, innovation: Innovation, predictor: Predictor, depth: int) -> None:
+        self.terminal = innovation.end < predictor.hazard(depth)
+        self._innovation = innovation
+        self._predictor = predictor
+
+    @property
+    def token_count(self) -> int:
+        return self._predictor.length(self._innovation.length)
 
     @property
     def text(self) -> str:
@@ -143,6 +148,7 @@ class ImaginedTree:
         self._particle = particle
         self._predictor = predictor
         self._siblings = siblings
+        self._unripe: set[Call] = set()
         self._steps: dict[NodeId, ImaginedStep] = {}
         self._rewards: dict[NodeId, float] = {}
 
@@ -150,51 +156,51 @@ class ImaginedTree:
         made = self._tree.expansions.get(call)
         if made is not None:
             return made
-        self._want(call)
+        if call not in self.wanted and call not in self._unripe:
+            self._want(call)
         return (child(call),)
 
-    def step(self, node: NodeId) -> ImaginedStep:
+    def step(self, node: NodeId) -> Sketch:
         real = self._tree.steps.get(node)
         if real is not None:
-            return real  # type: ignore[return-value]  # a Step is all that an ImaginedStep is
+            return real
         imagined = self._steps.get(node)
         if imagined is None:
             innovation = self._particle.innovation(node)
-            terminal = innovation.end < self._predictor.hazard(len(node))
-            imagined = self._steps[node] = ImaginedStep(terminal, self._predictor.length(innovation.length))
+            imagined = self._steps[node] = ImaginedStep(innovation, self._predictor, len(node))
         return imagined
 
     def score(self, call: Score) -> tuple[float, ...]:
         real = self._tree.scores.get(call)
         if real is not None:
             return real
-        self._want(call)
-        return tuple(self._reward(node) for node in call.nodes)
+        if call not in self.wanted and call not in self._unripe:
+            self._want(call)
+        nodes = call.nodes
+        return (self._reward(nodes[0]),) if len(nodes) == 1 else tuple(self._reward(node) for node in nodes)
 
     def need(self, calls: Iterable[Call]) -> None:
         for call in calls:
-            if call not in self._tree:
+            if call not in self.wanted and call not in self._unripe and call not in self._tree:
                 self._want(call)
 
     def _want(self, call: Call) -> None:
-        if call in self.wanted:
-            return
         if makeable(call, self._tree):
             self.wanted[call] = None
             self.barren_reads = 0
         else:
+            self._unripe.add(call)
             self.barren_reads += 1
 
     def _reward(self, node: NodeId) -> float:
         """The node's real reward, or the imagined one: expectation plus this particle's innovation."""
-        known = self._tree.scores.get(Score((node,)))
-        if known:
-            return known[0]
         found = self._rewards.get(node)
         if found is not None:
             return found
-        if node == ROOT:
-            return _ROOT_REWARD
+        known = self._tree.scores.get(Score((node,)))
+        if known or node == ROOT:
+            value = self._rewards[node] = known[0] if known else _ROOT_REWARD
+            return value
         step = self._tree.steps.get(node)
         if step is None:
             estimate = self._predictor.of_imagined(self._reward(node[:-1]), len(node))
@@ -208,9 +214,10 @@ class ImaginedTree:
 
 def makeable(call: Call, tree: Tree) -> bool:
     """Whether the call's prompt exists: the parent's text, or the texts to be scored."""
+    steps = tree.steps
     if isinstance(call, Expand):
-        return tree.exists(call.parent)
-    return all(tree.exists(node) for node in call.nodes)
+        return call.parent in steps or call.parent == ROOT
+    return all(node in steps or node == ROOT for node in call.nodes)
 
 
 def surroundings(tree: Tree, node: NodeId, siblings: dict[NodeId, tuple[float, int]]) -> Surroundings:
@@ -234,7 +241,7 @@ def _run(strand: Strand, view: ImaginedTree, depth: int) -> None:
             return
         if isinstance(outcome, Stop):
             return
-        if isinstance(outcome, Demand):
+        if outcome.calls:
             view.need(outcome.calls)
         if view.barren_reads > _BARREN_READS_MAX:
             return

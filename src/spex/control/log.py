@@ -1,0 +1,179 @@
+"""The call log on disk: append-only JSON lines; a killed run continues from it.
+
+A line goes to the operating system as soon as its call has finished, so a killed process loses
+nothing; it is forced to the disk within a second (group commit), so a power cut loses at most that.
+The first line names the configuration: a log continues only the run that it belongs to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from spex.errors import InputError, LogMismatch, LogUnwritable
+from spex.record import Entry
+
+VERSION = 1
+_COMMIT_SECONDS = 1.0
+_LINE_BYTES_MAX = 64 * 1024 * 1024
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The log's first line: its version and the configuration, as printable values by name."""
+
+    spex_log: int
+    run: dict[str, str]
+
+
+class FileLog:
+    """A call log in a file, open for one process at a time."""
+
+    def __init__(self, path: Path, configuration: Mapping[str, str]) -> None:
+        """Open `path` or make it. Raises `LogMismatch`, `LogUnwritable` and `InputError`."""
+        self._path = path
+        self._entries: dict[str, Entry] = {}
+        self._encoder = msgspec.json.Encoder()
+        self._dirty = False
+        self._broken: LogUnwritable | None = None
+        self._descriptor = _open(path)
+        try:
+            self._size = self._load(configuration)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def __enter__(self) -> FileLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, key: str) -> Entry | None:
+        return self._entries.get(key)
+
+    def append(self, entry: Entry) -> None:
+        """Keep `entry`. Raises `LogUnwritable`; then, and from then on, nothing is acknowledged."""
+        self._write(self._encoder.encode(entry) + b"\n")
+        self._entries[entry.key] = entry
+
+    async def commit_forever(self) -> None:
+        """Force what was written to the disk, at least once a second. Never ends."""
+        while True:
+            await asyncio.sleep(_COMMIT_SECONDS)
+            if self._dirty:
+                self._dirty = False
+                await asyncio.to_thread(self._commit)
+
+    def close(self) -> None:
+        """Force everything to the disk and let go of the file; a second call does nothing."""
+        if self._descriptor < 0:
+            return
+        descriptor, self._descriptor = self._descriptor, -1
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _commit(self) -> None:
+        try:
+            if self._descriptor >= 0:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            # After a failed fsync the kernel may have dropped the pages: never try again as if written.
+            self._broken = self._unwritable(error)
+
+    def _write(self, line: bytes) -> None:
+        if self._broken is not None:
+            raise self._broken
+        try:
+            written = os.pwrite(self._descriptor, line, self._size)
+            if written < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            os.ftruncate(self._descriptor, self._size)
+            self._broken = self._unwritable(error, len(line))
+            raise self._broken from error
+        self._size += len(line)
+        self._dirty = True
+
+    def _unwritable(self, error: OSError, needed: int = 0) -> LogUnwritable:
+        more = f" ({needed} bytes needed)" if needed else ""
+        return LogUnwritable(f"call log {self._path}: {error.strerror or error}{more}; the same command continues")
+
+    def _load(self, configuration: Mapping[str, str]) -> int:
+        """Read what is whole; cut off a last line that a crash left unfinished. The size that counts."""
+        with self._path.open("rb") as file:
+            first = file.readline(_LINE_BYTES_MAX)
+            if not first.endswith(b"\n"):
+                return self._begin(configuration, first)
+            _compare(self._path, _header(self._path, first), configuration)
+            size = len(first)
+            decoder = msgspec.json.Decoder(Entry)
+            for number, line in enumerate(iter(lambda: file.readline(_LINE_BYTES_MAX), b""), 2):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    entry = decoder.decode(line)
+                except msgspec.MsgspecError as error:
+                    raise LogMismatch(f"call log {self._path}: line {number} is damaged: {error}") from error
+                self._entries[entry.key] = entry
+                size += len(line)
+        os.ftruncate(self._descriptor, size)
+        return size
+
+    def _begin(self, configuration: Mapping[str, str], found: bytes) -> int:
+        header = self._encoder.encode(Header(VERSION, dict(configuration))) + b"\n"
+        if not header.startswith(found) and not found.startswith(b'{"spex_log":'):
+            raise LogMismatch(f"call log {self._path}: the file exists and is no call log")
+        os.ftruncate(self._descriptor, 0)
+        self._size = 0
+        self._write(header)
+        return len(header)
+
+
+def _open(path: Path) -> int:
+    if path.exists() and not path.is_file():
+        raise InputError("log", str(path), "it must be a regular file")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InputError("log", str(path), f"it cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise LogMismatch(f"call log {path}: another run is using it") from error
+    return descriptor
+
+
+def _header(path: Path, line: bytes) -> Header:
+    try:
+        header = msgspec.json.decode(line, type=Header)
+    except msgspec.MsgspecError as error:
+        raise LogMismatch(f"call log {path}: the file exists and is no call log") from error
+    if header.spex_log != VERSION:
+        raise LogMismatch(f"call log {path}: it is of version {header.spex_log}, this spex reads version {VERSION}")
+    return header
+
+
+def _compare(path: Path, header: Header, configuration: Mapping[str, str]) -> None:
+    names = sorted(header.run.keys() | configuration.keys())
+    differences = [
+        f"{name} was {header.run.get(name)!r} and is now {configuration.get(name)!r}"
+        for name in names
+        if header.run.get(name) != configuration.get(name)
+    ]
+    if differences:
+        raise LogMismatch(f"call log {path} belongs to another configuration: {'; '.join(differences)}")

@@ -1,0 +1,311 @@
+"""A query: one problem being searched. The only owner of its tree, its demands and its jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from spex.answer import answer_of
+from spex.control.job import Job, Phase
+from spex.control.journal import Journal
+from spex.control.lane import Lane
+from spex.control.ledger import Foreseen, usage_of
+from spex.control.outcome import Cancelled, Failed, Ok, Outcome
+from spex.control.requests import Requests
+from spex.control.scheduler import Scheduler
+from spex.control.setup import Setup
+from spex.control.strand import RunningStrand
+from spex.engine.base import Completion
+from spex.errors import InvariantError, NotLossless, RecordError, SpexError
+from spex.ids import ROOT, Call, Expand, Score, call_key
+from spex.problem import Problem
+from spex.search.base import strands_of
+from spex.seeds import seed_of, strand_seed
+from spex.solution import Solution, Timings
+from spex.speculate.runahead import Effort, RunAhead, Strand
+from spex.tree import Tree
+
+
+class Query:
+    """Advances a search as results come in, and says what may be asked for next.
+
+    Everything between two engine results happens in one synchronous turn: the result is
+    recorded, strands that waited for it decide, their demands reach the lanes.
+    """
+
+    def __init__(self, problem: Problem, setup: Setup, scheduler: Scheduler, journal: Journal) -> None:
+        self.problem = problem
+        self._tree = Tree()
+        self._setup = setup
+        self._scheduler = scheduler
+        self._journal = journal
+        self._requests = Requests(problem, setup, self._tree)
+        self._lanes = _Lanes(setup, scheduler)
+        self._jobs: dict[Call, Job] = {}
+        self._demanded: dict[Call, None] = {}
+        self._blocked: dict[Expand, list[Call]] = {}
+        self._spoiled: set[Call] = set()
+        self._wished: dict[Call, None] = {}
+        self._foreseen = Foreseen()
+        self._strands = [
+            RunningStrand(number, search, search.start(strand_seed(setup.seed, problem.id, number)))
+            for number, search in enumerate(strands_of(setup.search))
+        ]
+        particles = seed_of(setup.seed, problem.id, "particles", "", "")
+        self._ahead = RunAhead(self._tree, scheduler.predictor, particles)
+        self._over: asyncio.Future[None] | None = None
+        self._closing = False
+        self._started_at_seconds = 0.0
+
+    # The life of a query
+
+    async def solve(self, deadline_seconds: float | None = None) -> Solution:
+        """Search to the end. Whatever ends it, nothing of it is left in flight.
+
+        A deadline, a failed demanded call or a broken search gives a partial solution.
+        """
+        loop = asyncio.get_running_loop()
+        self._started_at_seconds = loop.time()
+        self._over = loop.create_future()
+        self._journal.query_started()
+        partial: str | None = None
+        error: SpexError | None = None
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                await self._requests.open()
+                self._turn(self._advance)
+                self._scheduler.pump()
+                await self._over
+        except TimeoutError:
+            partial = f"deadline query of {deadline_seconds:g} s ran out"
+        except SpexError as failure:
+            partial, error = str(failure), failure
+        finally:
+            await self._close()
+        return self._finish(partial, error)
+
+    def interrupted(self) -> Solution:
+        """The partial solution of a query that was cancelled from outside."""
+        return self._finish("interrupted", None)
+
+    async def _close(self) -> None:
+        """Leave nothing in flight, however often the wait for it is cancelled."""
+        self._closing = True
+        for job in self._jobs.values():
+            self._lanes.of(job.call).drop(job)
+        cancelled = False
+        while tasks := [job.task for job in self._jobs.values() if job.task is not None]:
+            try:
+                await asyncio.wait(tasks)
+                await asyncio.sleep(0)  # their callbacks run on the loop's next turn
+            except asyncio.CancelledError:
+                cancelled = True
+        self._scheduler.forget(self)
+        self._check_closed()
+        if cancelled:
+            raise asyncio.CancelledError
+
+    def _finish(self, partial: str | None, error: SpexError | None) -> Solution:
+        tree = self._tree.only(call for call in self._demanded if call in self._tree)
+        if partial is None:
+            terminals = tuple(node for strand in self._strands if strand.stop for node in strand.stop.terminals)
+        else:
+            terminals = tuple(tree.terminals())
+        task = self._setup.policy.task
+        vote = answer_of(tree, terminals, self._setup.answer_rule, task.normalise)
+        answer = vote.answer if vote else None
+        for job in self._jobs.values():
+            if not job.demanded and job.first_started_at_seconds is not None:
+                self._journal.call("discarded", job)
+        self._journal.query_finished(answer, partial)
+        latency_seconds = asyncio.get_running_loop().time() - self._started_at_seconds
+        return Solution(
+            problem=self.problem,
+            answer=answer,
+            correct=None if answer is None else task.check(self.problem, answer),
+            tree=tree,
+            terminals=terminals,
+            usage=usage_of(self._jobs.values()),
+            timings=Timings(self._started_at_seconds, latency_seconds),
+            foresight=self._foreseen.summary(),
+            partial=partial,
+            error=error,
+        )
+
+    # Results come in
+
+    def started(self, job: Job) -> None:
+        if not job.demanded:
+            self._foreseen.speculated(job)
+        self._journal.call("started", job, probability=None if job.demanded else job.probability)
+
+    def settle(self, job: Job, outcome: Outcome) -> None:
+        """Take what a job brought, and go on from it in the same turn."""
+        match outcome:
+            case Ok(result):
+                self._turn(lambda: self._record(job, result))
+            case Failed(error):
+                self._turn(lambda: self._fail(job, error))
+            case Cancelled():
+                self._journal.call("cancelled", job)
+                if job.demanded and not self._closing:
+                    self._lanes.of(job.call).demand(job)
+
+    def _turn(self, act: Callable[[], None]) -> None:
+        """One synchronous turn; an error in it ends the query, not the run."""
+        if self._over is None or self._over.done() or self._closing:
+            return
+        try:
+            act()
+        except SpexError as error:
+            self._over.set_exception(error)
+        else:
+            if all(strand.stop for strand in self._strands):
+                self._over.set_result(None)
+            self._scheduler.stale(self)
+
+    def _record(self, job: Job, result: Completion | tuple[float, ...]) -> None:
+        call = job.call
+        self._requests.record(call, result)
+        self._journal.finished(job, self._tree)
+        self._wished.pop(call, None)
+        self._learn(call)
+        self._finished(call)
+        self._advance()
+
+    def _learn(self, call: Call) -> None:
+        if isinstance(call, Expand):
+            for node in self._tree.expansions[call]:
+                self._scheduler.predictor.observe_step(self._tree.steps[node], len(node))
+        elif len(call.nodes) == 1 and call.nodes[0] != ROOT and call.index == 0:
+            self._ahead.scored(call.nodes[0], self._tree.scores[call][0])
+
+    def _fail(self, job: Job, error: SpexError) -> None:
+        """A failed speculation is forgotten, and not tried again; a failed demand ends the query."""
+        self._journal.call("failed", job, reason=str(error))
+        log_is_gone = isinstance(error, RecordError) and not isinstance(error, NotLossless)
+        if job.demanded or log_is_gone:
+            raise error
+        self._spoiled.add(job.call)
+        self._wished.pop(job.call, None)
+
+    def _finished(self, call: Call) -> None:
+        """The call has a result: show it to who demanded it, and set going what builds on it."""
+        for strand in self._strands:
+            if call in strand.demanded:
+                strand.finished(call, self._tree)
+        if isinstance(call, Expand):
+            for dependent in self._blocked.pop(call, ()):
+                self._set_going(dependent)
+
+    # Demands go out
+
+    def _advance(self) -> None:
+        for strand in self._strands:
+            if not strand.blocked:
+                strand.advance(self._demand)
+
+    def _demand(self, strand: RunningStrand, calls: tuple[Call, ...]) -> None:
+        self._journal.decided(strand.number, calls)
+        for call in calls:
+            if call not in self._demanded:
+                self._commit(call)
+            if call in self._tree and call not in strand.view:
+                strand.finished(call, self._tree)
+
+    def _commit(self, call: Call) -> None:
+        """The call is demanded for the first time: promote what exists of it, or set it going."""
+        self._demanded[call] = None
+        job = self._jobs.get(call)
+        self._foreseen.demanded(job, asyncio.get_running_loop().time())
+        self._journal.demanded(call)
+        if job is None:
+            self._set_going(call)
+            return
+        if job.occupies:
+            self._journal.call("promoted", job)
+        self._lanes.of(call).demand(job)
+
+    def _set_going(self, call: Call) -> None:
+        """Queue the demanded call, let it wait for what it builds on, or find that it is void."""
+        missing = self._requests.missing(call)
+        if missing is not None and missing not in self._tree:
+            self._blocked.setdefault(missing, []).append(call)
+        elif missing is not None or self._requests.is_barren(call):
+            self._void(call)
+        else:
+            self._lanes.of(call).demand(self._job(call))
+
+    def _void(self, call: Call) -> None:
+        """The call is about a node that was never made, or grows a path that has ended: nothing comes of it."""
+        if isinstance(call, Expand):
+            self._tree.expansions[call] = ()
+        else:
+            self._tree.scores[call] = ()
+        self._finished(call)
+
+    def _job(self, call: Call) -> Job:
+        job = self._jobs[call] = Job(call, self, self._requests.work(call))
+        return job
+
+    # Speculation
+
+    def imagine(self, effort: Effort) -> None:
+        """Look ahead, and tell the lanes what would be worth starting."""
+        if self._closing:
+            return
+        strands = [Strand(strand.search, strand.state) for strand in self._strands if strand.stop is None]
+        foreseen = self._ahead.foresee(strands, effort)
+        for call in self._wished:
+            if call not in foreseen and call not in self._demanded:
+                self._unwish(self._jobs[call])
+        self._wished = {}
+        for call, probability in foreseen.items():
+            if call not in self._demanded and call not in self._spoiled and not self._requests.is_barren(call):
+                self._wish(call, probability)
+
+    def _wish(self, call: Call, probability: float) -> None:
+        self._wished[call] = None
+        job = self._jobs.get(call) or self._job(call)
+        job.probability = probability
+        self._lanes.of(call).wish(job)
+
+    def _unwish(self, job: Job) -> None:
+        job.probability = 0.0
+        self._lanes.of(job.call).unwish(job)
+
+    # Invariants
+
+    def check(self) -> None:
+        """Raise `InvariantError` when the query is in a state that cannot be."""
+        if self._over is None or self._over.done() or self._closing:
+            return
+        blocked = {call for calls in self._blocked.values() for call in calls}
+        for strand in self._strands:
+            for call in strand.waiting:
+                if call not in blocked:
+                    self._check_waiting(call)
+
+    def _check_waiting(self, call: Call) -> None:
+        job = self._jobs.get(call)
+        if call in self._tree or job is None or not job.demanded or job.phase in (Phase.PLANNED, Phase.DONE):
+            state = "finished" if call in self._tree else job.phase.name if job else "nobody's work"
+            raise InvariantError(f"{self.problem.id}: waits for {call_key(call)}, which is {state}")
+
+    def _check_closed(self) -> None:
+        for job in self._jobs.values():
+            if job.task is not None or job.occupies or job.phase is Phase.QUEUED:
+                raise InvariantError(f"{self.problem.id}: {call_key(job.call)} is left in flight")
+
+
+class _Lanes:
+    """Which lane serves which of a query's calls."""
+
+    def __init__(self, setup: Setup, scheduler: Scheduler) -> None:
+        self._policy = scheduler.lane(setup.policy.engine, serves_text=True)
+        self._rewards = {
+            model: scheduler.lane(reward.server, serves_text=False) for model, reward in setup.rewards.items()
+        }
+
+    def of(self, call: Call) -> Lane:
+        return self._rewards[call.model] if isinstance(call, Score) else self._policy

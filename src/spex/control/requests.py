@@ -1,0 +1,95 @@
+"""From calls to requests and from results to records: the pure part of a query's work."""
+
+from __future__ import annotations
+
+from spex.control.job import Work
+from spex.control.setup import Setup
+from spex.engine.base import Completion, Path, Progress, Scoring
+from spex.errors import SearchError, SpexError
+from spex.ids import ROOT, Call, Expand, NodeId, Score, call_key, maker
+from spex.problem import Problem
+from spex.prompt import Prompt
+from spex.reward.base import Reward
+from spex.reward.checked import validated
+from spex.seeds import seed_of
+from spex.tree import Tree
+
+
+class Requests:
+    """Knows the prompts of one problem's nodes. Requests are functions of the setup and the tree alone."""
+
+    def __init__(self, problem: Problem, setup: Setup, tree: Tree) -> None:
+        self._problem = problem
+        self._setup = setup
+        self._tree = tree
+        self._prompts: dict[NodeId, Prompt] = {}
+
+    async def open(self) -> None:
+        """Make the root's prompt. Raises `InputError` and `EngineError`."""
+        self._prompts[ROOT] = await self._setup.policy.prompt(self._problem)
+
+    def missing(self, call: Call) -> Expand | None:
+        """An expansion that has not made what the call's prompt is built from, if there is one."""
+        nodes = (call.parent,) if isinstance(call, Expand) else call.nodes
+        return next((maker(node) for node in nodes if not self._tree.exists(node)), None)
+
+    def is_barren(self, call: Call) -> bool:
+        """Whether the call would grow a path that has ended."""
+        if not isinstance(call, Expand) or call.parent == ROOT:
+            return False
+        return self._tree.steps[call.parent].terminal
+
+    def work(self, call: Call) -> Work:
+        """What to await for the call's result. Raises `SearchError` for a reward that is not there."""
+        if isinstance(call, Expand):
+            return self._generation(call)
+        reward = self._setup.rewards.get(call.model)
+        if reward is None:
+            raise SearchError(f"{call_key(call)}: the search asks for the reward {call.model!r}, and none is given")
+        return self._score(call, reward)
+
+    def record(self, call: Call, result: Completion | tuple[float, ...]) -> None:
+        """Write the call's result to the tree. Raises `SearchError` when the task cannot read it."""
+        if isinstance(call, Score):
+            self._tree.scores[call] = result if not isinstance(result, Completion) else ()
+        elif isinstance(result, Completion):
+            self._record_steps(call, result)
+
+    def _record_steps(self, call: Expand, completion: Completion) -> None:
+        policy = self._setup.policy
+        try:
+            steps = policy.steps(self._problem, self._tree.path(call.parent), call, completion)
+        except SpexError:
+            raise
+        except Exception as error:
+            raise SearchError(f"task {policy.task.name}: read raised {type(error).__name__}: {error}") from error
+        self._tree.expand(call, steps)
+        for node in self._tree.expansions[call]:
+            self._prompts[node] = self._prompts[call.parent].extended(self._tree.steps[node].token_ids)
+
+    def _generation(self, call: Expand) -> Work:
+        policy = self._setup.policy
+
+        async def generate(progress: Progress) -> Completion:
+            request = policy.request(self._problem, self._prompts[call.parent], call, self._setup.seed)
+            return await policy.engine.generate(request, progress)
+
+        return generate
+
+    def _score(self, call: Score, reward: Reward) -> Work:
+        async def score(progress: Progress) -> tuple[float, ...]:
+            request = self._scoring(call)
+            return validated(await reward.score(request, progress), request, reward.name)
+
+        return score
+
+    def _scoring(self, call: Score) -> Scoring:
+        paths = tuple(Path(self._prompts[node], self._tree.path(node)) for node in call.nodes)
+        content = "|".join(path.prompt.digest for path in paths)
+        return Scoring(
+            key=f"{self._problem.id}|{call_key(call)}",
+            problem=self._problem,
+            paths=paths,
+            model=call.model,
+            seed=seed_of(self._setup.seed, self._problem.id, "score", call.model, content, index=call.index),
+        )

@@ -1,0 +1,133 @@
+"""A run: many problems, one after another and several at once, over the same engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from spex.control.journal import Journal
+from spex.control.query import Query
+from spex.control.scheduler import Scheduler
+from spex.control.setup import Setup
+from spex.errors import InputError, LogMismatch, LogUnwritable
+from spex.events import Sink
+from spex.problem import Problem
+from spex.solution import Solution
+from spex.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The solutions, in the order of the problems; after an interruption only those that were begun.
+
+    `seconds` is the run's length on its clock. `interrupted`: it was asked to stop before its end.
+    """
+
+    solutions: tuple[Solution, ...]
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def usage(self) -> Usage:
+        total = Usage()
+        for solution in self.solutions:
+            total = total.plus(solution.usage)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How a run is carried out; nothing here can change a tree.
+
+    concurrency: queries at once (≥ 1). deadline_seconds: for each query. on_event, on_solution:
+    called in the run's own thread. stop: set it to end the run with partial solutions.
+    """
+
+    concurrency: int = 4
+    deadline_seconds: float | None = None
+    on_event: Sink | None = None
+    on_solution: Callable[[Solution], None] | None = None
+    stop: asyncio.Event | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.concurrency, bool) or not 1 <= self.concurrency <= 65536:
+            raise InputError("concurrency", self.concurrency, "it must be a whole number from 1 to 65536")
+        if self.deadline_seconds is not None and not 0 < self.deadline_seconds < float("inf"):
+            raise InputError("deadline", self.deadline_seconds, "it must be a positive number of seconds")
+
+
+async def run(problems: Sequence[Problem], setup: Setup, conduct: Conduct | None = None) -> Run:
+    """Search every problem. Engines must be open. Raises `InputError` for repeated problem ids."""
+    conduct = conduct or Conduct()
+    _refuse_repeated(problems)
+    began = asyncio.get_running_loop().time()
+    work = _Work(problems, setup, conduct)
+    async with asyncio.TaskGroup() as group:
+        scheduler = Scheduler(group, setup.speculation)
+        helpers = [group.create_task(scheduler.foresee())]
+        try:
+            await work.carry_out(scheduler)
+        finally:
+            for helper in helpers:
+                helper.cancel()
+    seconds = asyncio.get_running_loop().time() - began
+    return Run(work.solutions(), seconds, work.interrupted)
+
+
+class _Work:
+    """The problems still to do, and what has come of the others."""
+
+    def __init__(self, problems: Sequence[Problem], setup: Setup, conduct: Conduct) -> None:
+        self._todo: Iterator[tuple[int, Problem]] = iter(enumerate(problems))
+        self._count = len(problems)
+        self._setup = setup
+        self._conduct = conduct
+        self._done: dict[int, Solution] = {}
+        self._stop = conduct.stop or asyncio.Event()
+
+    @property
+    def interrupted(self) -> bool:
+        return self._stop.is_set()
+
+    def solutions(self) -> tuple[Solution, ...]:
+        return tuple(self._done[number] for number in sorted(self._done))
+
+    async def carry_out(self, scheduler: Scheduler) -> None:
+        """Keep `concurrency` queries going until all are done or the run is to stop."""
+        async with asyncio.TaskGroup() as group:
+            count = min(self._conduct.concurrency, self._count)
+            workers = [group.create_task(self._worker(scheduler)) for _ in range(count)]
+            watcher = group.create_task(self._watch(workers))
+            if workers:
+                await asyncio.wait(workers)
+            watcher.cancel()
+
+    async def _watch(self, workers: list[asyncio.Task[None]]) -> None:
+        await self._stop.wait()
+        for worker in workers:
+            worker.cancel()
+
+    async def _worker(self, scheduler: Scheduler) -> None:
+        for number, problem in self._todo:
+            query = Query(problem, self._setup, scheduler, Journal(problem.id, self._conduct.on_event))
+            try:
+                self._keep(number, await query.solve(self._conduct.deadline_seconds))
+            except asyncio.CancelledError:
+                self._keep(number, query.interrupted())
+                raise
+
+    def _keep(self, number: int, solution: Solution) -> None:
+        self._done[number] = solution
+        if isinstance(solution.error, LogUnwritable | LogMismatch):
+            self._stop.set()
+        if self._conduct.on_solution is not None:
+            self._conduct.on_solution(solution)
+
+
+def _refuse_repeated(problems: Sequence[Problem]) -> None:
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.id in seen:
+            raise InputError("id", problem.id, "two problems must not have the same id")
+        seen.add(problem.id)

@@ -1,0 +1,125 @@
+"""The scheduler: the lanes of a run, and when its queries look ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from spex.control.job import Job
+from spex.control.lane import Lane
+from spex.control.outcome import Outcome
+from spex.control.setup import Speculation
+from spex.engine.base import Server
+from spex.speculate.predictor import Predictor
+from spex.speculate.runahead import Effort
+
+_COST_SHARE = 0.1
+_REST_ITERATIONS = 2.0
+
+
+class Imagining(Protocol):
+    """A query, as far as looking ahead goes."""
+
+    def imagine(self, effort: Effort) -> None:
+        """Look ahead, and tell the lanes what would be worth starting."""
+        ...
+
+    def check(self) -> None:
+        """Raise `InvariantError` when the query is in a state that cannot be."""
+        ...
+
+
+class Scheduler:
+    """One a run. Keeps a lane for each server, and passes results to their queries."""
+
+    def __init__(self, group: asyncio.TaskGroup, speculation: Speculation | None) -> None:
+        self.predictor = Predictor()
+        self._group = group
+        self._speculation = speculation
+        self._lanes: dict[int, Lane] = {}
+        self._stale: dict[Imagining, None] = {}
+        self._wake = asyncio.Event()
+        self._pace = Pace(speculation.effort) if speculation else None
+
+    def lane(self, server: Server, *, serves_text: bool) -> Lane:
+        """The one lane of `server`; the first to ask says whether it serves text or scores alone."""
+        found = self._lanes.get(id(server))
+        if found is None:
+            found = self._lanes[id(server)] = Lane(
+                server,
+                self._group,
+                market=self._speculation.market if self._speculation else None,
+                serves_text=serves_text,
+                settled=self._settled,
+                speculations_max=self._speculation.in_flight_max if self._speculation else 0,
+            )
+        return found
+
+    def pump(self) -> None:
+        """Bring what runs in line with what is wanted, on every engine."""
+        for lane in self._lanes.values():
+            lane.pump()
+
+    def stale(self, query: Imagining) -> None:
+        """The query has new results: it should look ahead again."""
+        if self._speculation is not None:
+            self._stale[query] = None
+            self._wake.set()
+
+    def forget(self, query: Imagining) -> None:
+        """The query is over."""
+        self._stale.pop(query, None)
+        self.pump()
+
+    async def foresee(self) -> None:
+        """Look ahead for the queries with news, at a pace that the engines and our own cost set. Never ends."""
+        loop = asyncio.get_running_loop()
+        while self._pace is not None:
+            await self._wake.wait()
+            self._wake.clear()
+            began = loop.time()
+            queries, self._stale = self._stale, {}
+            for query in queries:
+                query.imagine(self._pace.effort)
+            self.pump()
+            self.check()
+            cost = loop.time() - began
+            self._pace.adapt(cost, self._iteration_seconds())
+            await asyncio.sleep(self._pace.rest_seconds(cost, self._iteration_seconds()))
+
+    def check(self) -> None:
+        """Raise `InvariantError` when a lane is in a state that cannot be."""
+        for lane in self._lanes.values():
+            lane.check()
+
+    def _settled(self, job: Job, outcome: Outcome) -> None:
+        job.owner.settle(job, outcome)
+        self.pump()
+
+    def _iteration_seconds(self) -> float:
+        """The engine iteration of the fastest lane, as it is loaded now."""
+        return min(
+            (lane.profile.itl_seconds(max(1, lane.running)) for lane in self._lanes.values() if lane.serves_text),
+            default=0.0,
+        )
+
+
+class Pace:
+    """How often to look ahead and how hard, so that our own work stays a tenth of the time."""
+
+    def __init__(self, most: Effort) -> None:
+        self.effort = most
+        self._most = most
+
+    def adapt(self, cost_seconds: float, iteration_seconds: float) -> None:
+        """After a pass: fewer particles while passes cost more than a tenth of some engine iterations."""
+        particles, depth = self.effort
+        if cost_seconds > 4 * _COST_SHARE * iteration_seconds:
+            particles, depth = max(2, particles - 1), max(4, depth - 2)
+        elif cost_seconds < 2 * _COST_SHARE * iteration_seconds:
+            particles, depth = min(self._most.particles, particles + 1), min(self._most.depth, depth + 2)
+        self.effort = Effort(particles, depth)
+
+    def rest_seconds(self, cost_seconds: float, iteration_seconds: float) -> float:
+        """How long to let events gather before the next pass."""
+        return max(_REST_ITERATIONS * iteration_seconds, cost_seconds / _COST_SHARE)

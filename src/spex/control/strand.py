@@ -1,0 +1,87 @@
+"""A strand as it runs: the search's state, what it has demanded, what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from spex.errors import SearchError
+from spex.ids import ROOT, Call, Expand, NodeId, Score, call_key, maker
+from spex.search.base import Search, Stop
+from spex.tree import Tree, Unknown, Visible
+
+_IDLE_DECISIONS_MAX = 100_000
+
+
+@dataclass(slots=True, eq=False)
+class RunningStrand:
+    """One strand. Blocks alone: it goes on when everything that it waits for has finished."""
+
+    number: int
+    search: Search[object]
+    state: object
+    view: Visible = field(default_factory=Visible)
+    demanded: dict[Call, None] = field(default_factory=dict)
+    waiting: dict[Call, None] = field(default_factory=dict)
+    stop: Stop | None = None
+    _idle: int = 0
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.waiting) or self.stop is not None
+
+    def advance(self, demand: Callable[[RunningStrand, tuple[Call, ...]], None]) -> None:
+        """Decide until a result is missing or the search stops; new demands go to `demand`.
+
+        Raises `SearchError` when the rule raises, makes no progress, or demands what cannot be.
+        """
+        while not self.blocked:
+            try:
+                self.state, outcome = self.search.advance(self.state, self.view)
+            except Unknown as unknown:
+                self._demand(unknown.calls, demand)
+                self.waiting = {call: None for call in unknown.calls if call not in self.view}
+            except SearchError:
+                raise
+            except Exception as error:
+                raise SearchError(f"{self._name}: advance raised {type(error).__name__}: {error}") from error
+            else:
+                if isinstance(outcome, Stop):
+                    self.stop = outcome
+                else:
+                    self._demand(outcome.calls, demand)
+
+    def finished(self, call: Call, tree: Tree) -> None:
+        """A call that this strand has demanded has a result."""
+        self.view.reveal(call, tree)
+        self.waiting.pop(call, None)
+
+    def _demand(self, calls: Iterable[Call], demand: Callable[[RunningStrand, tuple[Call, ...]], None]) -> None:
+        new = tuple(dict.fromkeys(call for call in calls if call not in self.demanded))
+        self._idle = 0 if new else self._idle + 1
+        if self._idle > _IDLE_DECISIONS_MAX:
+            raise SearchError(f"{self._name}: {self._idle} decisions in a row demanded nothing new")
+        if not new:
+            return
+        for call in new:
+            self.demanded[call] = None
+        for call in new:
+            self._refuse_impossible(call)
+        demand(self, new)
+
+    def _refuse_impossible(self, call: Call) -> None:
+        for node in _needed(call):
+            if node != ROOT and maker(node) not in self.demanded:
+                raise SearchError(f"{self._name}: demands {call_key(call)} on a node that it never demanded")
+
+    @property
+    def _name(self) -> str:
+        return type(self.search).__name__
+
+
+def _needed(call: Call) -> tuple[NodeId, ...]:
+    match call:
+        case Expand(parent):
+            return (parent,)
+        case Score(nodes):
+            return nodes
