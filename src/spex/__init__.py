@@ -1,0 +1,215 @@
+"""SPEX: Tree-of-Thought search that does not wait for its rewards, and gives the same tree.
+
+Every public name stands here, in the order of the alphabet; it is imported when it is first used,
+so that importing the package loads no engine and nothing else that may not be needed.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spex.answer import AnswerRule as AnswerRule
+    from spex.answer import Best as Best
+    from spex.answer import Majority as Majority
+    from spex.answer import Weighted as Weighted
+    from spex.control.run import Run as Run
+    from spex.control.setup import Speculation as Speculation
+    from spex.engine.base import Capabilities as Capabilities
+    from spex.engine.base import Engine as Engine
+    from spex.engine.base import Sampling as Sampling
+    from spex.engine.function import FunctionPolicy as FunctionPolicy
+    from spex.errors import EngineError as EngineError
+    from spex.errors import InputError as InputError
+    from spex.errors import InvariantError as InvariantError
+    from spex.errors import LogMismatch as LogMismatch
+    from spex.errors import LogUnwritable as LogUnwritable
+    from spex.errors import Misbehaving as Misbehaving
+    from spex.errors import NotLossless as NotLossless
+    from spex.errors import Overloaded as Overloaded
+    from spex.errors import RecordError as RecordError
+    from spex.errors import SearchError as SearchError
+    from spex.errors import SpexError as SpexError
+    from spex.errors import TimedOut as TimedOut
+    from spex.errors import Unreachable as Unreachable
+    from spex.events import Event as Event
+    from spex.ids import ROOT as ROOT
+    from spex.ids import Call as Call
+    from spex.ids import Edge as Edge
+    from spex.ids import Expand as Expand
+    from spex.ids import NodeId as NodeId
+    from spex.ids import Score as Score
+    from spex.ids import child as child
+    from spex.policy import Policy as Policy
+    from spex.problem import Problem as Problem
+    from spex.reward.arithmetic import Arithmetic as Arithmetic
+    from spex.reward.base import Reward as Reward
+    from spex.reward.confidence import Confidence as Confidence
+    from spex.reward.function import FunctionReward as FunctionReward
+    from spex.reward.verifier import Verifier as Verifier
+    from spex.search.base import Demand as Demand
+    from spex.search.base import Outlook as Outlook
+    from spex.search.base import Parallel as Parallel
+    from spex.search.base import Search as Search
+    from spex.search.base import Stop as Stop
+    from spex.search.beam import Beam as Beam
+    from spex.search.best_of_n import BestOfN as BestOfN
+    from spex.search.dvts import Dvts as Dvts
+    from spex.search.mcts import Mcts as Mcts
+    from spex.search.rebase import Rebase as Rebase
+    from spex.search.self_consistency import SelfConsistency as SelfConsistency
+    from spex.solution import Solution as Solution
+    from spex.tasks.base import Task as Task
+    from spex.tasks.game24 import Game24 as Game24
+    from spex.tasks.gsm8k import Gsm8k as Gsm8k
+    from spex.tasks.text import Text as Text
+    from spex.tree import Step as Step
+    from spex.tree import Tree as Tree
+    from spex.tree import TreeView as TreeView
+    from spex.tree import Unknown as Unknown
+    from spex.usage import Tokens as Tokens
+    from spex.usage import Usage as Usage
+
+__version__ = "0.1.0"
+
+__all__ = (
+    "ROOT",
+    "AnswerRule",
+    "Arithmetic",
+    "Beam",
+    "Best",
+    "BestOfN",
+    "Call",
+    "Capabilities",
+    "Confidence",
+    "Demand",
+    "Dvts",
+    "Edge",
+    "Engine",
+    "EngineError",
+    "Event",
+    "Expand",
+    "FunctionPolicy",
+    "FunctionReward",
+    "Game24",
+    "Gsm8k",
+    "InputError",
+    "InvariantError",
+    "LogMismatch",
+    "LogUnwritable",
+    "Majority",
+    "Mcts",
+    "Misbehaving",
+    "NodeId",
+    "NotLossless",
+    "Outlook",
+    "Overloaded",
+    "Parallel",
+    "Policy",
+    "Problem",
+    "Rebase",
+    "RecordError",
+    "Reward",
+    "Run",
+    "Sampling",
+    "Score",
+    "Search",
+    "SearchError",
+    "SelfConsistency",
+    "Solution",
+    "Speculation",
+    "SpexError",
+    "Step",
+    "Stop",
+    "Task",
+    "Text",
+    "TimedOut",
+    "Tokens",
+    "Tree",
+    "TreeView",
+    "Unknown",
+    "Unreachable",
+    "Usage",
+    "Verifier",
+    "Weighted",
+    "__version__",
+    "child",
+)
+
+_PLACES = {
+    "AnswerRule": "spex.answer",
+    "Arithmetic": "spex.reward.arithmetic",
+    "Beam": "spex.search.beam",
+    "Best": "spex.answer",
+    "BestOfN": "spex.search.best_of_n",
+    "Call": "spex.ids",
+    "Capabilities": "spex.engine.base",
+    "Confidence": "spex.reward.confidence",
+    "Demand": "spex.search.base",
+    "Dvts": "spex.search.dvts",
+    "Edge": "spex.ids",
+    "Engine": "spex.engine.base",
+    "EngineError": "spex.errors",
+    "Event": "spex.events",
+    "Expand": "spex.ids",
+    "FunctionPolicy": "spex.engine.function",
+    "FunctionReward": "spex.reward.function",
+    "Game24": "spex.tasks.game24",
+    "Gsm8k": "spex.tasks.gsm8k",
+    "InputError": "spex.errors",
+    "InvariantError": "spex.errors",
+    "LogMismatch": "spex.errors",
+    "LogUnwritable": "spex.errors",
+    "Majority": "spex.answer",
+    "Mcts": "spex.search.mcts",
+    "Misbehaving": "spex.errors",
+    "NodeId": "spex.ids",
+    "NotLossless": "spex.errors",
+    "Outlook": "spex.search.base",
+    "Overloaded": "spex.errors",
+    "Parallel": "spex.search.base",
+    "Policy": "spex.policy",
+    "Problem": "spex.problem",
+    "ROOT": "spex.ids",
+    "Rebase": "spex.search.rebase",
+    "RecordError": "spex.errors",
+    "Reward": "spex.reward.base",
+    "Run": "spex.control.run",
+    "Sampling": "spex.engine.base",
+    "Score": "spex.ids",
+    "Search": "spex.search.base",
+    "SearchError": "spex.errors",
+    "SelfConsistency": "spex.search.self_consistency",
+    "Solution": "spex.solution",
+    "Speculation": "spex.control.setup",
+    "SpexError": "spex.errors",
+    "Step": "spex.tree",
+    "Stop": "spex.search.base",
+    "Task": "spex.tasks.base",
+    "Text": "spex.tasks.text",
+    "TimedOut": "spex.errors",
+    "Tokens": "spex.usage",
+    "Tree": "spex.tree",
+    "TreeView": "spex.tree",
+    "Unknown": "spex.tree",
+    "Unreachable": "spex.errors",
+    "Usage": "spex.usage",
+    "Verifier": "spex.reward.verifier",
+    "Weighted": "spex.answer",
+    "child": "spex.ids",
+}
+
+
+if not TYPE_CHECKING:  # a checker must not take every name for one of ours
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used."""
+        place = _PLACES.get(name)
+        if place is None:
+            raise AttributeError(f"module 'spex' has no attribute {name!r}")
+        value = getattr(import_module(place), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,78 @@
+"""What ends a command: its exit code, and the one line that says why.
+
+0 done · 1 finished, some problems failed · 2 bad input · 3 engine or environment · 4 internal ·
+130 interrupted · 141 nobody reads standard output any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import typer
+
+from spex.errors import InvariantError, SpexError
+from spex.visible import visible
+
+DONE = 0
+SOME_FAILED = 1
+BAD_INPUT = 2
+ENVIRONMENT = 3
+INTERNAL = 4
+INTERRUPTED = 130
+UNREAD = 141
+
+
+class Failure(NamedTuple):
+    """An exit code, and a line for standard error (None: nothing to say)."""
+
+    exit_code: int
+    line: str | None
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What `error` means to whoever called the command."""
+    leaf = _leaf(error)
+    match leaf:
+        case InvariantError():
+            failure = Failure(INTERNAL, _internal(leaf, f"{leaf}"))
+        case SpexError():
+            failure = Failure(leaf.exit_code, visible(f"{leaf}"))
+        case typer.TyperException():
+            failure = Failure(BAD_INPUT, visible(_usage(leaf)))
+        case KeyboardInterrupt() | typer.Abort():
+            failure = Failure(INTERRUPTED, "interrupted")
+        case BrokenPipeError():
+            failure = Failure(UNREAD, None)
+        case SystemExit():
+            failure = Failure(leaf.code if isinstance(leaf.code, int) else INTERNAL, None)
+        case _:
+            failure = Failure(INTERNAL, _internal(leaf, f"{type(leaf).__name__}: {leaf}"))
+    return failure
+
+
+def _leaf(error: BaseException) -> BaseException:
+    """The error to report of a group: the first that SPEX raised on purpose, else the first."""
+    leaves = list(_leaves(error))
+    return next((leaf for leaf in leaves if isinstance(leaf, SpexError)), leaves[0])
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _leaves(part)
+    else:
+        yield error
+
+
+def _internal(error: BaseException, what: str) -> str:
+    where = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return visible(f"internal error{where}: {what}; --traceback shows where, please report it")
+
+
+def _usage(error: typer.TyperException) -> str:
+    message = error.format_message().strip().rstrip(".")
+    nearest = getattr(error, "possibilities", None)
+    if nearest:
+        message = f"{error.message.rstrip('.')}; did you mean {nearest[0]}?"
+    return message[:1].lower() + message[1:]

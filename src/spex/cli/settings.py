@@ -1,0 +1,201 @@
+"""What a command can be told: by a flag, a SPEX_ variable, a key of spex.toml, in this order of precedence.
+
+One name serves all three: `--step-tokens`, `SPEX_STEP_TOKENS`, `step_tokens = …`. Every value is
+checked here, whichever way it came, and a refusal names where it came from.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, TypeVar
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from spex.answer import Aggregate
+from spex.errors import InputError
+
+_PREFIX = "SPEX_"
+_DEFAULT_FILE = Path("spex.toml")
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a truth value is no number")  # noqa: TRY004  # pydantic reports ValueErrors
+    return value
+
+
+def assignments(value: object) -> object:
+    """`key=value` texts (several, or one with commas) or a table, as a table of texts. Raises `InputError`."""
+    if isinstance(value, Mapping):
+        return {str(key): _spelled(part) for key, part in value.items()}
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    return dict(map(_assignment, value)) if isinstance(value, Sequence) else value
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise InputError("set", text, "it must read key=value")
+    return key.strip(), value.strip()
+
+
+def _spelled(value: object) -> str:
+    """A value of a TOML table as it would be typed."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+Real = Annotated[float, BeforeValidator(_no_bool)]
+Table = Annotated[dict[str, str], NoDecode, BeforeValidator(assignments)]
+
+
+class SharedSettings(BaseSettings):
+    """What every command that searches can be told. In a field, `description` says what is allowed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_prefix_target="all", env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    search: str = Field("rebase", title="the search", description="a name that `spex searches` lists")
+    set_: Table = Field({}, alias="set", title="a parameter of the search", description="key=value, repeatable")
+    answer_rule: str = Field("weighted", title="how the answers vote", description="one of weighted, majority, best")
+    aggregate: Aggregate = Field(
+        "last", title="a terminal's score from its path's rewards", description="one of last, min, prod"
+    )
+    seed: Whole = Field(0, ge=0, lt=2**63, title="the run's seed", description="a whole number from 0 to 2^63 - 1")
+    concurrency: Whole = Field(4, ge=1, le=4096, title="queries at once", description="a whole number from 1 to 4096")
+    trace: Path | None = Field(None, title="where to write the trace", description="a new file")
+    json_: bool = Field(False, alias="json", title="one JSON object on standard output", description="true or false")
+
+
+class SolveSettings(SharedSettings):
+    """What `spex solve` can be told."""
+
+    file: Path | None = Field(None, title="problems", description="a JSON Lines file")
+    answer: str | None = Field(None, title="the reference answer of a single problem", description="a text")
+    task: str = Field("text", title="the kind of problem", description="the name of a task")
+    policy: str = Field("llamacpp", title="the policy's engine", description="NAME or NAME:PATH, as llamacpp:m.gguf")
+    model: str | None = Field(None, title="the policy's model", description="the path of a GGUF file")
+    reward: str = Field("confidence", title="the reward", description="the name of a reward")
+    temperature: Real = Field(1.0, ge=0, le=5, title="sampling temperature", description="a number from 0 to 5")
+    step_tokens: Whole | None = Field(
+        None, ge=1, le=1 << 20, title="most tokens of a step", description="a whole number from 1 to 1048576"
+    )
+    limit: Whole | None = Field(None, ge=1, title="problems to take of the file", description="a whole number from 1")
+    speculation: bool = Field(True, title="speculation", description="true or false")
+    deadline: Real | None = Field(
+        None, gt=0, allow_inf_nan=False, title="most seconds for a query", description="a number above 0"
+    )
+    log: Path | None = Field(
+        None, title="the call log, from which the same command goes on", description="a new file, or one of this run"
+    )
+    quiet: bool = Field(False, title="answers alone", description="true or false")
+
+
+class SimulateSettings(SharedSettings):
+    """What `spex simulate` can be told."""
+
+    workload: str = Field("reference", title="the workload", description="the name of a workload")
+    queries: Whole = Field(64, ge=1, le=100_000, title="queries", description="a whole number from 1 to 100000")
+
+
+class _Layer(NamedTuple):
+    """Values that came one way, by key, and how the user typed a key of them."""
+
+    values: Mapping[str, object]
+    typed: Callable[[str], str]
+
+
+M = TypeVar("M", bound=SharedSettings)
+
+
+def load(model: type[M], flags: Mapping[str, object], config: Path | None = None) -> M:
+    """The settings of a command: flags over variables over `config` over `./spex.toml` over defaults.
+
+    Raises `InputError` for what is not acceptable, with the flag, variable or file it came from.
+    """
+    values: dict[str, object] = {}
+    typed: dict[str, str] = {}
+    for layer in _layers(model, flags, config):
+        values |= {key: value for key, value in layer.values.items() if key in keys_of(model)}
+        typed |= {key: layer.typed(key) for key in layer.values}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _refusal(model, error, typed) from None
+    except InputError as error:
+        raise InputError(typed.get(error.field, error.field), error.value, error.allowed) from None
+
+
+def keys_of(model: type[SharedSettings]) -> dict[str, str]:
+    """The keys of a command, each with what is allowed."""
+    return {field.alias or name: field.description or "" for name, field in model.model_fields.items()}
+
+
+def field_of(key: str) -> FieldInfo:
+    """The field of a key, of whichever command."""
+    fields = SimulateSettings.model_fields | SolveSettings.model_fields
+    return next(field for name, field in fields.items() if key == (field.alias or name))
+
+
+def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """One warning for each SPEX_ variable that is no setting: it is ignored, never an error.
+
+    Kubernetes sets SPEX_PORT and its like for a service that is called spex.
+    """
+    known = [_PREFIX + key.upper() for key in (*_known_keys(), "config")]
+    for name in sorted(environ):
+        if name.upper().startswith(_PREFIX) and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, n=1, cutoff=0.75)
+            yield f"{name} is no setting and is ignored" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _layers(model: type[SharedSettings], flags: Mapping[str, object], config: Path | None) -> Iterator[_Layer]:
+    """From the weakest to the strongest."""
+    variables = EnvSettingsSource(model)()
+    config = config or (Path(name) if (name := os.environ.get("SPEX_CONFIG")) else None)
+    if _DEFAULT_FILE.is_file():
+        yield _file_layer(model, _DEFAULT_FILE)
+    if config is not None:
+        yield _file_layer(model, config)
+    yield _Layer(variables, lambda key: _PREFIX + key.upper())
+    yield _Layer(flags, lambda key: "--" + key.replace("_", "-"))
+
+
+def _file_layer(model: type[SharedSettings], path: Path) -> _Layer:
+    if not path.is_file():
+        raise InputError("config", str(path), "it must be a TOML file")
+    try:
+        values = TomlConfigSettingsSource(model, path)()
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError("config", str(path), f"it is no TOML file that can be read: {error}") from None
+    known = _known_keys()
+    for key, value in values.items():
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            advice = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
+            raise InputError(f"{path}: {key}", value, f"there is no such key; {advice}")
+    return _Layer(values, lambda key: f"{path}: {key}")
+
+
+def _known_keys() -> list[str]:
+    return sorted(keys_of(SolveSettings) | keys_of(SimulateSettings))
+
+
+def _refusal(model: type[SharedSettings], error: ValidationError, typed: Mapping[str, str]) -> InputError:
+    first = error.errors(include_url=False)[0]
+    key = str(first["loc"][0])
+    return InputError(typed.get(key, key), first["input"], f"it must be {keys_of(model)[key]}")

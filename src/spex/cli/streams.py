@@ -1,0 +1,62 @@
+"""Standard output for data, standard error for talk."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from io import TextIOWrapper
+from shutil import get_terminal_size
+
+from rich.console import Console
+from rich.table import Table
+
+_WIDTH_ELSEWHERE = 120
+
+
+def say(line: str) -> None:
+    """One line of talk."""
+    sys.stderr.write(f"spex: {line}\n")
+    sys.stderr.flush()
+
+
+def put(text: str) -> None:
+    """A piece of data, ended by a newline."""
+    sys.stdout.write(f"{text}\n")
+
+
+def put_json(record: object) -> None:
+    """One JSON object. Plain ASCII, so that no locale and no lone surrogate can break it."""
+    put(json.dumps(record, allow_nan=False, indent=2))
+
+
+def put_table(table: Table) -> None:
+    """A table, as wide as the terminal, or as it needs to be where there is none."""
+    console = Console(file=sys.stdout, width=width_of_stdout())
+    with console.capture() as capture:
+        console.print(table)
+    sys.stdout.write("\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n")
+
+
+def width_of_stdout() -> int:
+    """Cells a line: the terminal's, or enough where there is none."""
+    return get_terminal_size().columns if sys.stdout.isatty() else _WIDTH_ELSEWHERE
+
+
+def talk_console() -> Console:
+    """The terminal behind standard error; rich honours NO_COLOR and TERM=dumb by itself."""
+    return Console(file=sys.stderr, highlight=False, markup=False)
+
+
+def tolerate_any_text() -> None:
+    """Characters that the locale cannot write come out as escapes instead of an exception."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def abandon_stdout() -> None:
+    """Nobody reads it any more: what is still buffered must not fail when the process ends."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
+    os.close(sink)

@@ -1,0 +1,142 @@
+"""What a run came to, as plain records: the JSON of the command line, and the figures of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from spex.solution import Foresight, Solution
+from spex.usage import Tokens, Usage
+
+SCHEMA_VERSION = 1
+
+
+class SolutionRecord(msgspec.Struct, frozen=True):
+    """One problem's result. `partial` and `error` say why it did not end by itself."""
+
+    problem: str
+    answer: str | None
+    correct: bool | None
+    partial: str | None
+    error: str | None
+    terminals: int
+    nodes: int
+    latency_seconds: float
+    tokens_useful: int
+    tokens_wasted: int
+    tokens_lost: int
+
+
+class SummaryRecord(msgspec.Struct, frozen=True):
+    """All problems together. `speculation_accuracy`: committed / speculated; `…_coverage`: foreseen / demanded."""
+
+    problems: int
+    failed: int
+    partial: int
+    answered: int
+    checked: int
+    correct: int
+    seconds: float
+    latency_seconds_mean: float
+    tokens_useful: int
+    tokens_wasted: int
+    tokens_lost: int
+    tokens_replayed: int
+    prompt_tokens_cached: int
+    prompt_tokens_uncached: int
+    calls_speculated: int
+    calls_committed: int
+    calls_demanded: int
+    calls_foreseen: int
+    speculation_accuracy: float | None
+    speculation_coverage: float | None
+    head_start_seconds: float
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """The one object of `spex solve --json`."""
+
+    spex: int
+    run: dict[str, str]
+    interrupted: bool
+    summary: SummaryRecord
+    solutions: tuple[SolutionRecord, ...]
+
+
+def run_record(
+    solutions: Sequence[Solution], seconds: float, configuration: Mapping[str, str], *, interrupted: bool
+) -> RunRecord:
+    """The record of a run; `configuration` as printable values by name."""
+    return RunRecord(
+        spex=SCHEMA_VERSION,
+        run=dict(configuration),
+        interrupted=interrupted,
+        summary=summary_record(solutions, seconds),
+        solutions=tuple(map(solution_record, solutions)),
+    )
+
+
+def solution_record(solution: Solution) -> SolutionRecord:
+    """The record of one problem."""
+    usage = solution.usage
+    return SolutionRecord(
+        problem=solution.problem.id,
+        answer=solution.answer,
+        correct=solution.correct,
+        partial=solution.partial,
+        error=None if solution.error is None else f"{type(solution.error).__name__}: {solution.error}",
+        terminals=len(solution.terminals),
+        nodes=len(solution.tree.steps),
+        latency_seconds=solution.timings.latency_seconds,
+        tokens_useful=usage.useful.generated,
+        tokens_wasted=usage.wasted.generated,
+        tokens_lost=usage.lost.generated,
+    )
+
+
+def summary_record(solutions: Sequence[Solution], seconds: float) -> SummaryRecord:
+    """The figures of all problems together."""
+    usage = Usage()
+    for solution in solutions:
+        usage = usage.plus(solution.usage)
+    prompt = _total(usage)
+    calls = _together([solution.foresight for solution in solutions])
+    latencies = [solution.timings.latency_seconds for solution in solutions]
+    return SummaryRecord(
+        problems=len(solutions),
+        failed=sum(solution.error is not None for solution in solutions),
+        partial=sum(solution.partial is not None for solution in solutions),
+        answered=sum(solution.answer is not None for solution in solutions),
+        checked=sum(solution.correct is not None for solution in solutions),
+        correct=sum(solution.correct is True for solution in solutions),
+        seconds=seconds,
+        latency_seconds_mean=sum(latencies) / max(1, len(latencies)),
+        tokens_useful=usage.useful.generated,
+        tokens_wasted=usage.wasted.generated,
+        tokens_lost=usage.lost.generated,
+        tokens_replayed=usage.replayed.generated,
+        prompt_tokens_cached=prompt.prompt_cached,
+        prompt_tokens_uncached=prompt.prompt_uncached,
+        calls_speculated=calls.speculated,
+        calls_committed=calls.committed,
+        calls_demanded=calls.demanded,
+        calls_foreseen=calls.foreseen,
+        speculation_accuracy=calls.committed / calls.speculated if calls.speculated else None,
+        speculation_coverage=calls.foreseen / calls.demanded if calls.demanded else None,
+        head_start_seconds=calls.head_start_seconds,
+    )
+
+
+def _total(usage: Usage) -> Tokens:
+    return usage.useful.plus(usage.wasted).plus(usage.lost)
+
+
+def _together(parts: Sequence[Foresight]) -> Foresight:
+    return Foresight(
+        speculated=sum(part.speculated for part in parts),
+        committed=sum(part.committed for part in parts),
+        demanded=sum(part.demanded for part in parts),
+        foreseen=sum(part.foreseen for part in parts),
+        head_start_seconds=sum(part.head_start_seconds for part in parts),
+    )
