@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from spex.control.group import task_group
 from spex.control.journal import Journal
 from spex.control.query import Query
 from spex.control.scheduler import Scheduler
@@ -63,9 +64,9 @@ async def run(problems: Sequence[Problem], setup: Setup, conduct: Conduct | None
     _refuse_repeated(problems)
     began = asyncio.get_running_loop().time()
     work = _Work(problems, setup, conduct)
-    async with asyncio.TaskGroup() as group:
+    async with task_group() as group:
         scheduler = Scheduler(group, setup.speculation)
-        helpers = [group.create_task(scheduler.foresee())]
+        helpers = [group.create_task(scheduler.foresee()), group.create_task(scheduler.watch())]
         try:
             await work.carry_out(scheduler)
         finally:
@@ -95,7 +96,7 @@ class _Work:
 
     async def carry_out(self, scheduler: Scheduler) -> None:
         """Keep `concurrency` queries going until all are done or the run is to stop."""
-        async with asyncio.TaskGroup() as group:
+        async with task_group() as group:
             count = min(self._conduct.concurrency, self._count)
             workers = [group.create_task(self._worker(scheduler)) for _ in range(count)]
             watcher = group.create_task(self._watch(workers))

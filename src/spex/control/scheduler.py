@@ -9,7 +9,7 @@ from spex.control.job import Job
 from spex.control.lane import Lane
 from spex.control.outcome import Outcome
 from spex.control.setup import Speculation
-from spex.engine.base import Server
+from spex.engine.base import Server, innermost
 from spex.speculate.predictor import Predictor
 from spex.speculate.runahead import Effort
 
@@ -39,13 +39,15 @@ class Scheduler:
         self._lanes: dict[int, Lane] = {}
         self._stale: dict[Imagining, None] = {}
         self._wake = asyncio.Event()
+        self._defect: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pace = Pace(speculation.effort) if speculation else None
 
     def lane(self, server: Server, *, serves_text: bool) -> Lane:
         """The one lane of `server`; the first to ask says whether it serves text or scores alone."""
-        found = self._lanes.get(id(server))
+        key = id(innermost(server))
+        found = self._lanes.get(key)
         if found is None:
-            found = self._lanes[id(server)] = Lane(
+            found = self._lanes[key] = Lane(
                 server,
                 self._group,
                 market=self._speculation.market if self._speculation else None,
@@ -92,9 +94,18 @@ class Scheduler:
         for lane in self._lanes.values():
             lane.check()
 
+    async def watch(self) -> None:
+        """End with the defect that a result brought to light, if one does: then nothing can be trusted."""
+        await self._defect
+
     def _settled(self, job: Job, outcome: Outcome) -> None:
-        job.owner.settle(job, outcome)
-        self.pump()
+        # A callback of the event loop: what it raised would be logged there, and the run would hang.
+        try:
+            job.owner.settle(job, outcome)
+            self.pump()
+        except Exception as error:  # noqa: BLE001
+            if not self._defect.done():
+                self._defect.set_exception(error)
 
     def _iteration_seconds(self) -> float:
         """The engine iteration of the fastest lane, as it is loaded now."""

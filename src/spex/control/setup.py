@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spex.answer import AnswerRule, Weighted
+from spex.engine.recorded import Recorded, Replayed
 from spex.policy import Policy
+from spex.record import CallLog
 from spex.reward.base import Reward
+from spex.reward.recorded import RecordedReward, ReplayedReward
 from spex.search.base import AnySearch
 from spex.speculate.market import Market, RateMarket
 from spex.speculate.runahead import Effort
@@ -35,3 +38,23 @@ class Setup:
     answer_rule: AnswerRule = field(default_factory=Weighted)
     seed: int = 0
     speculation: Speculation | None = field(default_factory=Speculation)
+
+
+def recorded(setup: Setup, log: CallLog) -> Setup:
+    """The same setup, with every finished call read from `log` or kept in it."""
+    return replace(
+        setup,
+        policy=replace(setup.policy, engine=Recorded(setup.policy.engine, log)),
+        rewards={model: RecordedReward(reward, log) for model, reward in setup.rewards.items()},
+    )
+
+
+def replayed(setup: Setup, log: CallLog) -> Setup:
+    """The plain run of the same setup from `log` alone, with no engine: the proof that nothing was lost."""
+    engine = setup.policy.engine
+    return replace(
+        setup,
+        policy=replace(setup.policy, engine=Replayed(log, engine.capabilities, engine.name)),
+        rewards={model: ReplayedReward(log, reward.name) for model, reward in setup.rewards.items()},
+        speculation=None,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from spex.problem import Problem
 from spex.profile import Affine, Curve
@@ -193,6 +193,21 @@ class Engine(Server, Protocol):
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
         """The probability in [0, 1] of each label as the next token."""
         ...
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """An engine around an engine: it adds one concern (recording, retries)."""
+
+    @property
+    def inner(self) -> Server: ...
+
+
+def innermost(server: Server) -> Server:
+    """What really does the work: two wrappers of one engine share its slots."""
+    while isinstance(server, Wrapper):
+        server = server.inner
+    return server
 
 
 def _digest(text: str) -> str:

@@ -15,31 +15,31 @@ class Recorded:
     """An engine whose finished calls are read from the log, or made and then kept in it."""
 
     def __init__(self, engine: Engine, log: CallLog) -> None:
-        self._engine = engine
+        self.inner = engine
         self._log = log
 
     @property
     def name(self) -> str:
-        return self._engine.name
+        return self.inner.name
 
     @property
     def capabilities(self) -> Capabilities:
-        return self._engine.capabilities
+        return self.inner.capabilities
 
     def counters(self) -> Counters:
-        return self._engine.counters()
+        return self.inner.counters()
 
     async def open(self) -> None:
-        await self._engine.open()
+        await self.inner.open()
 
     async def close(self) -> None:
-        await self._engine.close()
+        await self.inner.close()
 
     async def encode(self, text: str) -> tuple[int, ...]:
         key = encoding_key("text", text)
         found = find_encoding(self._log, key)
         if found is None:
-            found = await self._engine.encode(text)
+            found = await self.inner.encode(text)
             self._log.append(EncodingEntry(key, found))
         return found
 
@@ -47,7 +47,7 @@ class Recorded:
         key = encoding_key("chat", repr(tuple(messages)))
         found = find_encoding(self._log, key)
         if found is None:
-            found = await self._engine.encode_chat(messages)
+            found = await self.inner.encode_chat(messages)
             self._log.append(EncodingEntry(key, found))
         return found
 
@@ -55,7 +55,7 @@ class Recorded:
         found = find_text(self._log, request, progress)
         if found is not None:
             return found
-        completion = await self._engine.generate(request, progress)
+        completion = await self.inner.generate(request, progress)
         self._log.append(
             TextEntry(
                 request.key,
@@ -70,7 +70,7 @@ class Recorded:
         return completion
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
-        return await self._engine.label(request, progress)
+        return await self.inner.label(request, progress)
 
 
 class Replayed:

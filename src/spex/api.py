@@ -1,0 +1,219 @@
+"""The library's front door: `solve` one problem, `run` many; both also without `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from inspect import signature
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from spex.answer import AnswerRule, answer_rule
+from spex.control.group import task_group
+from spex.control.log import FileLog
+from spex.control.run import Conduct, Run
+from spex.control.run import run as carry_out
+from spex.control.setup import Setup, Speculation, recorded
+from spex.engine.base import Engine, Sampling
+from spex.engine.catalog import find_engine
+from spex.engine.retrying import Retrying
+from spex.errors import InputError
+from spex.events import Sink
+from spex.policy import Policy
+from spex.problem import Problem
+from spex.record import CallLog
+from spex.reward.base import Reward
+from spex.reward.catalog import REWARDS
+from spex.search.base import AnySearch
+from spex.search.catalog import answer_rule_of
+from spex.search.rebase import Rebase
+from spex.solution import Solution
+from spex.tasks.base import Task
+from spex.tasks.catalog import TASKS
+
+T = TypeVar("T")
+
+
+class Options(TypedDict, total=False):
+    """What `solve` and `run` take by name.
+
+    policy: an engine, or a name such as `"llamacpp"` or `"llamacpp:/path/model.gguf"`.
+    reward: a reward, a name (`"confidence"`, `"judge"`, ...), or one for each `Score` model.
+    search: what decides (default: `Rebase()`). task: a task or its name (default `"text"`).
+    answer_rule: how terminals vote (default: the search's own). seed: 0 to 2^63 − 1.
+    temperature: of the policy's sampling, ≥ 0. step_tokens_max: of one step, ≥ 1.
+    speculation: None for the plain run. concurrency: queries at once, ≥ 1.
+    log: a call log, or the path of one: finished calls are read from it, and kept in it.
+    deadline_seconds: for each problem. on_event, on_solution: called as things happen.
+    stop: set it to end the run with what there is.
+    """
+
+    policy: Engine | str
+    reward: Reward | str | Mapping[str, Reward]
+    search: AnySearch
+    task: Task | str
+    answer_rule: AnswerRule
+    seed: int
+    temperature: float
+    step_tokens_max: int
+    speculation: Speculation | None
+    concurrency: int
+    log: CallLog | Path | str
+    deadline_seconds: float
+    on_event: Sink
+    on_solution: Callable[[Solution], None]
+    stop: asyncio.Event
+
+
+async def solve(problem: Problem | str, **options: Unpack[Options]) -> Solution:
+    """Search for the answer of one problem.
+
+    The engine is opened for the call and closed after it, unless it was open already. Raises
+    `InputError` for what is not acceptable, and the query's `EngineError` or `SearchError`.
+    """
+    result = await run([problem], **options)
+    solution = result.solutions[0]
+    if solution.error is not None:
+        raise solution.error
+    return solution
+
+
+async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> Run:
+    """Search for the answers of many problems, several at once.
+
+    A problem that fails gives a partial solution with its error; the others go on. Raises
+    `InputError` for what is not acceptable, `LogMismatch` for a log of another configuration.
+    """
+    setup = setup_of(options)
+    conduct = Conduct(
+        concurrency=options.get("concurrency", 4),
+        deadline_seconds=options.get("deadline_seconds"),
+        on_event=options.get("on_event"),
+        on_solution=options.get("on_solution"),
+        stop=options.get("stop"),
+    )
+    all_problems = [problem if isinstance(problem, Problem) else Problem(problem) for problem in problems]
+    async with _opened(setup), _logged(setup, options.get("log")) as logged:
+        return await carry_out(all_problems, logged, conduct)
+
+
+def solve_sync(problem: Problem | str, **options: Unpack[Options]) -> Solution:
+    """`solve` without `await`; works inside a running event loop too (a notebook)."""
+    return _complete(solve(problem, **options))
+
+
+def run_sync(problems: Sequence[Problem | str], **options: Unpack[Options]) -> Run:
+    """`run` without `await`; works inside a running event loop too (a notebook)."""
+    return _complete(run(problems, **options))
+
+
+def setup_of(options: Options) -> Setup:
+    """The configuration that the options name. Raises `InputError`."""
+    seed = options.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
+        raise InputError("seed", seed, "it must be a whole number from 0 to 2^63 - 1")
+    engine = _engine(options.get("policy", "llamacpp"))
+    search = options.get("search") or Rebase()
+    policy = Policy(
+        Retrying(engine), _task(options.get("task", "text")), _sampling(options), options.get("step_tokens_max")
+    )
+    return Setup(
+        search=search,
+        policy=policy,
+        rewards=_rewards(options.get("reward", "confidence"), policy.engine),
+        answer_rule=options.get("answer_rule") or answer_rule(answer_rule_of(search)),
+        seed=seed,
+        speculation=options.get("speculation", Speculation()),
+    )
+
+
+def identity_of(setup: Setup) -> dict[str, str]:
+    """What a setup's calls and results are functions of, as printable values: a log continues no other."""
+    return {
+        "search": repr(setup.search),
+        "policy": setup.policy.engine.name,
+        "task": repr(setup.policy.task),
+        "sampling": repr(setup.policy.sampling),
+        "step_tokens": str(setup.policy.step_tokens_max),
+        "reward": ", ".join(f"{model}={reward.name}" for model, reward in setup.rewards.items()),
+        "seed": str(setup.seed),
+    }
+
+
+def _engine(policy: Engine | str) -> Engine:
+    return find_engine(policy) if isinstance(policy, str) else policy
+
+
+def _task(task: Task | str) -> Task:
+    return TASKS.load(task)() if isinstance(task, str) else task
+
+
+def _sampling(options: Options) -> Sampling:
+    temperature = options.get("temperature", 1.0)
+    if not 0.0 <= temperature <= 100.0:
+        raise InputError("temperature", temperature, "it must be a number from 0 to 100")
+    return Sampling(temperature)
+
+
+def _rewards(reward: Reward | str | Mapping[str, Reward], engine: Engine) -> dict[str, Reward]:
+    if isinstance(reward, str):
+        factory = REWARDS.load(reward)
+        needs: dict[str, Any] = {"engine": engine} if "engine" in signature(factory).parameters else {}
+        return {"reward": factory(**needs)}
+    return dict(reward) if isinstance(reward, Mapping) else {"reward": reward}
+
+
+@asynccontextmanager
+async def _opened(setup: Setup) -> AsyncIterator[None]:
+    """The engine and the rewards, open for as long as the block lasts."""
+    resources: list[Engine | Reward] = [setup.policy.engine, *setup.rewards.values()]
+    opened: list[Engine | Reward] = []
+    try:
+        for resource in resources:
+            await resource.open()
+            opened.append(resource)
+        yield
+    finally:
+        for resource in reversed(opened):
+            await resource.close()
+
+
+@asynccontextmanager
+async def _logged(setup: Setup, log: CallLog | Path | str | None) -> AsyncIterator[Setup]:
+    """The setup with its call log, which is committed to the disk as the run goes on."""
+    if log is None:
+        yield setup
+    elif isinstance(log, Path | str):
+        with FileLog(Path(log), identity_of(setup)) as file:
+            async with task_group() as group:
+                committing = group.create_task(file.commit_forever())
+                try:
+                    yield recorded(setup, file)
+                finally:
+                    committing.cancel()
+    else:
+        yield recorded(setup, log)
+
+
+def _complete(main: Coroutine[Any, Any, T]) -> T:
+    """Run `main` to its end: in this thread, or where a loop already runs in it, in one of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(main)
+    outcome: list[T | BaseException] = []
+
+    def target() -> None:
+        try:
+            outcome.append(asyncio.run(main))
+        except BaseException as error:  # noqa: BLE001  # raised again by the caller's thread
+            outcome.append(error)
+
+    thread = threading.Thread(target=target, name="spex")
+    thread.start()
+    thread.join()
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]

@@ -1,0 +1,75 @@
+"""Retries: a wrapper around any engine whose failures may pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import stamina
+
+from spex.engine.base import Capabilities, Completion, Counters, Engine, Generation, Labelling, Message, Progress
+from spex.errors import Overloaded, TimedOut, Unreachable
+
+_ATTEMPTS = 4
+
+
+class Retrying:
+    """Repeats what failed because the engine was away, full or silent, four times at most.
+
+    The same request with the same seed; what a failed attempt generated is counted as lost.
+    """
+
+    def __init__(self, engine: Engine, attempts: int = _ATTEMPTS, wait_jitter_seconds: float = 1.0) -> None:
+        self.inner = engine
+        self._attempts = attempts
+        self._jitter = wait_jitter_seconds
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.inner.capabilities
+
+    def counters(self) -> Counters:
+        return self.inner.counters()
+
+    async def open(self) -> None:
+        await self.inner.open()
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    async def encode(self, text: str) -> tuple[int, ...]:
+        return await self.inner.encode(text)
+
+    async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        return await self.inner.encode_chat(messages)
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        async for attempt in self._tries():
+            with attempt:
+                if attempt.num > 1:
+                    progress.fail()
+                return await self.inner.generate(request, progress)
+        raise AssertionError("stamina ends with a result or the last error")
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        async for attempt in self._tries():
+            with attempt:
+                if attempt.num > 1:
+                    progress.fail()
+                return await self.inner.label(request, progress)
+        raise AssertionError("stamina ends with a result or the last error")
+
+    def _tries(self) -> stamina._core._RetryContextIterator:
+        return stamina.retry_context(
+            on=_wait_before_next, attempts=self._attempts, timeout=None, wait_jitter=self._jitter
+        )
+
+
+def _wait_before_next(error: Exception) -> bool | float:
+    """Whether an error may pass; for how many seconds to wait where the engine says so."""
+    if isinstance(error, Overloaded) and error.retry_after_seconds is not None:
+        return error.retry_after_seconds
+    return isinstance(error, Unreachable | Overloaded | TimedOut)
