@@ -1,0 +1,59 @@
+"""What a rule must not read: the clock, and chance that is not `spex.seeds.draw`."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from types import FrameType, ModuleType
+
+_MODULES = ("time", "_uuid")
+_NAMES = ("urandom", "getrandom")
+_DATES = ("now", "utcnow", "today")
+_PLAIN = frozenset({tuple, list, dict, set, frozenset, str, int, float, range, type(None)})
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """Collects the names of the clocks and sources of chance that are read in this thread meanwhile.
+
+    Calls are watched rather than names replaced, so that `from time import time` is seen as well.
+    """
+    read: list[str] = []
+
+    def note(frame: FrameType, event: str, called: object) -> None:
+        del frame
+        if event == "c_call":
+            owner = getattr(called, "__self__", None)
+            if type(owner) not in _PLAIN and _is_outside(called, owner):
+                read.append(f"{_place(owner)}.{getattr(called, '__name__', '')}")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield read
+    finally:
+        sys.setprofile(before)
+
+
+def _is_outside(called: object, owner: object) -> bool:
+    """Whether the built-in `called`, of the module, class or object `owner`, is a source of time or chance."""
+    name = getattr(called, "__name__", "")
+    if isinstance(owner, ModuleType):
+        return owner.__name__ in _MODULES or name in _NAMES
+    if isinstance(owner, type):
+        return name in _DATES and issubclass(owner, date)
+    return isinstance(owner, random.SystemRandom) or any(owner is chance for chance in _global_chance())
+
+
+def _global_chance() -> list[object]:
+    """The generators that whole programs share: Python's, and NumPy's where it is loaded."""
+    numpy_random = sys.modules.get("numpy.random.mtrand")
+    shared = [getattr(random.random, "__self__", None), getattr(numpy_random, "_rand", None)]
+    return [generator for generator in shared if generator is not None]
+
+
+def _place(owner: object) -> str:
+    return owner.__name__ if isinstance(owner, ModuleType | type) else type(owner).__module__
