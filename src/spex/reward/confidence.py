@@ -57,7 +57,7 @@ class Confidence:
     def _logprobs(self, request: Scoring, step: Step, number: int) -> list[float]:
         """The step's log-probabilities; what rounding put above 0 counts as 0."""
         where = f"for problem {request.problem.id!r}, step {number}"
-        logprobs = step.logprobs
+        logprobs = step.logprobs if step.token_ids else ()
         if logprobs is None or len(logprobs) != step.token_count:
             got = "none" if logprobs is None else f"{len(logprobs)}"
             raise Misbehaving(

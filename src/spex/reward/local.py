@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from inspect import isawaitable
 
 from spex.engine.base import Capabilities, Counters, Path, Scoring
-from spex.errors import EngineError, Misbehaving
+from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.reward.checked import expectation, score_of
 from spex.usage import Tokens
@@ -18,10 +18,12 @@ _LATENCY_SECONDS_MIN = 0.001
 class LocalServer:
     """A server of its own for a reward that costs no tokens: a flat curve, no cost, a count of what runs.
 
-    latency_seconds: a first belief of how long a score takes. slots: most scores at once (≥ 1).
+    latency_seconds: a first belief of how long a score takes. slots: most scores at once (≥ 1). Raises `InputError`.
     """
 
     def __init__(self, name: str, *, latency_seconds: float = 0.0, slots: int = 256) -> None:
+        if slots < 1:
+            raise InputError("slots", slots, "it must be 1 or more")
         self._name = name
         self._running = 0
         self._capabilities = Capabilities(

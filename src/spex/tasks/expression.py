@@ -1,6 +1,6 @@
 """Expressions of whole numbers in one spelling: sums and products flat and sorted, few parentheses.
 
-`3 - (5 - 4 * 1)` is `1 * 4 + 3 - 5`. A sum is its added and its subtracted terms, a product its
+`3 - (5 - 4 * 1)` is `3 + 1 * 4 - 5`. A sum is its added and its subtracted terms, a product its
 factors and its divisors; joining two flattens them, so what is left to be parenthesised is a sum
 inside a product, nothing else. Expressions that differ by order and grouping alone are spelled
 equally. A divisor that is zero is caught where it is joined, before flattening could hide it.

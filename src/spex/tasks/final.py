@@ -40,7 +40,8 @@ def stated_answer(text: str, *, cut: bool, hashes: bool = False) -> Stated | Non
 
     cut: the text may go on in the middle of a line. hashes: `#### X` is a label too.
     """
-    found = [_labelled(text, _LABEL, cut=cut), _boxed(text)]
+    # The box comes first: where a label's line ends with one, both are complete at the same place.
+    found = [_boxed(text), _labelled(text, _LABEL, cut=cut)]
     if hashes:
         found.append(_labelled(text, _HASHES, cut=cut))
     return min((stated for stated in found if stated is not None), key=lambda stated: stated.end, default=None)

@@ -31,15 +31,15 @@ class Claim(NamedTuple):
 
 def board_of(expressions: Iterable[Expression]) -> Board:
     """`expressions` in the order of boards."""
-    return tuple(sorted(expressions, key=lambda expression: (expression.value, expression.text)))
+    return tuple(sorted(expressions, key=lambda made: (made.value, len(made.text), made.text)))
 
 
 def moved(board: Board, line: str) -> Board | None:
     """The board after the move that `line` says; None for a line that is no legal move.
 
     The form is `a + b = c (left: …)`, with any of `+ - * /`; numbers are whole, `a/b` or exact
-    decimals, in the list in any order. Of equal numbers with different histories the one whose
-    expression comes first is taken.
+    decimals, in the list in any order. Of equal numbers with different histories the one with
+    the shorter expression is taken.
     """
     match = _LINE.fullmatch(line) if len(line) <= _LENGTH_MAX else None
     if match is None:
