@@ -1,8 +1,12 @@
 """Tools for testing searches: a conformance suite, synthetic worlds, a driver without a controller."""
 
-from spex.testing.conformance import check_search
-from spex.testing.trial import FIRST_COME, LAST_COME, Order, Run, run_alone, shuffled
-from spex.testing.world import SHAPES, Shape, SyntheticWorld, World
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spex.testing.conformance import check_search
+    from spex.testing.trial import FIRST_COME, LAST_COME, Order, Run, run_alone, shuffled
+    from spex.testing.world import SHAPES, Shape, SyntheticWorld, World
 
 __all__ = [
     "FIRST_COME",
@@ -17,3 +21,17 @@ __all__ = [
     "run_alone",
     "shuffled",
 ]
+
+_PLACES = {
+    "spex.testing.conformance": ("check_search",),
+    "spex.testing.trial": ("FIRST_COME", "LAST_COME", "Order", "Run", "run_alone", "shuffled"),
+    "spex.testing.world": ("SHAPES", "Shape", "SyntheticWorld", "World"),
+}
+
+
+def __getattr__(name: str) -> object:
+    # Every pytest run imports this package for its plug-in; it should not load the suite as well.
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

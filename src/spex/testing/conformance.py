@@ -42,7 +42,7 @@ def _check_world(search: AnySearch, world: SyntheticWorld, decisions_max: int) -
                 search, world, seed=world.seed, order=order, decisions_max=decisions_max, advance=suspect.advance
             )
             for course in run.courses:
-                _check_outlooks(course, suspect.outlooks[id(course.view)], run)
+                _check_outlooks(course, suspect.outlooks.get(id(course.view), []), run)
             reference = reference or run
             for first, other in zip(reference.courses, run.courses, strict=True):
                 _check_same(first, other)

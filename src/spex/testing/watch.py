@@ -13,7 +13,7 @@ from spex.testing.snapshot import changeable_part, snapshot
 from spex.testing.trial import Blocked, Decided
 from spex.tree import Step, Unknown, Visible
 
-READS_MAX = 1_000_000
+READS_MAX = 200_000
 
 
 class WatchedView:
