@@ -95,7 +95,8 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
         stop=options.get("stop"),
     )
     all_problems = [problem if isinstance(problem, Problem) else Problem(problem) for problem in problems]
-    async with _opened(setup), _logged(setup, options.get("log")) as logged:
+    # The log first: one that cannot be used is told before a model is loaded.
+    async with _logged(setup, options.get("log")) as logged, _opened(setup):
         return await carry_out(all_problems, logged, conduct)
 
 

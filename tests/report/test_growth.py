@@ -114,10 +114,17 @@ def test_nodes_come_in_preorder_with_numbers_in_their_order() -> None:
     assert [shoot.depth for shoot in grown.shoots(10)] == [0, 0, 1, 2, 0]
 
 
-def test_where_not_all_fits_the_way_to_what_is_running_is_shown() -> None:
+def test_where_not_all_fits_what_is_running_is_shown_and_then_what_is_new() -> None:
     done = [written(f"expand:root>step.{number}", "x") for number in range(50)]
     grown = growth(*done, started("expand:step.40>step.3"))
-    assert names(grown, limit=5) == ["step.40", "step.40/step.3"]
+    assert names(grown, limit=2) == ["step.40", "step.40/step.3"]
+    assert names(grown, limit=4) == ["step.40", "step.40/step.3", "step.48", "step.49"]
+
+
+def test_a_node_is_never_shown_without_its_ancestors() -> None:
+    grown = growth(*(written(f"expand:{parent}>step.0", "x") for parent in ("root", "step.0", "step.0/step.0")))
+    grown.follow(written("expand:root>step.1", "x"))
+    assert names(grown, limit=2) == ["step.0", "step.1"]
 
 
 def test_a_finished_query_is_over() -> None:

@@ -55,7 +55,7 @@ def test_it_shows_texts_rewards_and_what_is_running(screen: Screen, view: LiveVi
     view(Event(3.0, "sum-1", "started", call="expand:step.0>step.1", kind="expand", speculative=True))
     assert screen.text(view).splitlines() == [
         "0/3 done, 1 searching, 0.0 s; running: 1 demanded, 1 speculative",
-        "sum-1",
+        "sum-1 (3 nodes)",
         "0.75 add the numbers",
         "  ▶ writing",
         "  ▷ ahead",

@@ -71,7 +71,7 @@ def _internal(error: BaseException, what: str) -> str:
 
 
 def _usage(error: typer.TyperException) -> str:
-    message = error.format_message().strip().rstrip(".")
+    message = error.format_message().strip().rstrip(".").replace(". Did you", "; did you")
     nearest = getattr(error, "possibilities", None)
     if nearest:
         message = f"{error.message.rstrip('.')}; did you mean {nearest[0]}?"

@@ -13,6 +13,8 @@ from spex.cli.streams import put_json, put_table
 from spex.errors import InputError
 from spex.report.table import table
 
+_CELLS_MAX = 400
+
 
 class SearchRecord(msgspec.Struct, frozen=True):
     """A search as it may be named: its class, and its parameters with their defaults."""
@@ -32,7 +34,7 @@ def searches(
         put_json({"spex": 1, "searches": msgspec.to_builtins(records)})
         return
     rows = [(record.name, record.class_name, _spelled(record.parameters), record.description) for record in records]
-    put_table(table(("name", "class", "parameters", "what it does"), rows))
+    put_table(table(("name", "class", "parameters", "what it does"), rows, cells_max=_CELLS_MAX))
 
 
 def known_searches() -> list[SearchRecord]:

@@ -71,7 +71,9 @@ class SharedSettings(BaseSettings):
 
     search: str = Field("rebase", title="the search", description="a name that `spex searches` lists")
     set_: Table = Field({}, alias="set", title="a parameter of the search", description="key=value, repeatable")
-    answer_rule: str = Field("weighted", title="how the answers vote", description="one of weighted, majority, best")
+    answer_rule: Literal["weighted", "majority", "best"] | None = Field(
+        None, title="how the answers vote, if not as the search has it", description="one of weighted, majority, best"
+    )
     aggregate: Aggregate = Field(
         "last", title="a terminal's score from its path's rewards", description="one of last, min, prod"
     )
@@ -90,7 +92,7 @@ class SolveSettings(SharedSettings):
     policy: str = Field("llamacpp", title="the policy's engine", description="NAME or NAME:PATH, as llamacpp:m.gguf")
     model: str | None = Field(None, title="the policy's model", description="the path of a GGUF file")
     reward: str = Field("confidence", title="the reward", description="the name of a reward")
-    temperature: Real = Field(1.0, ge=0, le=5, title="sampling temperature", description="a number from 0 to 5")
+    temperature: Real = Field(1.0, ge=0, le=100, title="sampling temperature", description="a number from 0 to 100")
     step_tokens: Whole | None = Field(
         None, ge=1, le=1 << 20, title="most tokens of a step", description="a whole number from 1 to 1048576"
     )

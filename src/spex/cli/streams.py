@@ -35,7 +35,7 @@ def put_table(table: Table) -> None:
     console = Console(file=sys.stdout, width=width_of_stdout())
     with console.capture() as capture:
         console.print(table)
-    sys.stdout.write("\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n")
+    put("\n".join(line.rstrip() for line in capture.get().splitlines()).strip("\n"))
 
 
 def width_of_stdout() -> int:

@@ -49,13 +49,25 @@ class Growth:
         writing = sum(shoot.running and shoot.speculative is speculative for shoot in self._shoots.values())
         return writing + sum(kind is speculative for kind in self._scoring.values())
 
+    def __len__(self) -> int:
+        return len(self._shoots)
+
     def shoots(self, limit: int) -> list[Shoot]:
-        """At most `limit` nodes in preorder: all of them, or those on the way to what is running."""
+        """At most `limit` nodes in preorder: with their ancestors, first what is running, then what is new."""
         ordered = list(self._preorder())
         if len(ordered) > limit:
-            wanted = {key for shoot in ordered if shoot.running for key in _way(shoot.key)}
+            wanted = self._wanted(limit)
             ordered = [shoot for shoot in ordered if shoot.key in wanted]
         return ordered[:limit]
+
+    def _wanted(self, limit: int) -> set[str]:
+        newest = list(reversed(self._shoots.values()))
+        wanted: set[str] = set()
+        for shoot in (*(shoot for shoot in newest if shoot.running), *newest):
+            way = {*_way(shoot.key)} - wanted
+            if len(wanted) + len(way) <= limit:
+                wanted |= way
+        return wanted
 
     def _follow_expansion(self, event: Event, call: str) -> None:
         parent, _, edge = call.removeprefix("expand:").rpartition(">")

@@ -64,7 +64,7 @@ class LiveView:
             return Group(self._head())
         height = max(4, min(_LINES_MAX, self._console.height - _LINES_KEPT_FREE))
         width = max(20, self._console.width - 1)
-        title = Text(one_line(f"{growth.query}", width), style="bold")
+        title = Text(one_line(f"{growth.query} ({len(growth)} nodes)", width), style="bold")
         return Group(self._head(), title, *(_line(shoot, width) for shoot in growth.shoots(height)))
 
     def _head(self) -> Text:

@@ -37,7 +37,7 @@ class SummaryRecord(msgspec.Struct, frozen=True):
     answered: int
     checked: int
     correct: int
-    seconds: float
+    makespan_seconds: float
     latency_seconds_mean: float
     tokens_useful: int
     tokens_wasted: int
@@ -65,14 +65,14 @@ class RunRecord(msgspec.Struct, frozen=True):
 
 
 def run_record(
-    solutions: Sequence[Solution], seconds: float, configuration: Mapping[str, str], *, interrupted: bool
+    solutions: Sequence[Solution], makespan_seconds: float, configuration: Mapping[str, str], *, interrupted: bool
 ) -> RunRecord:
     """The record of a run; `configuration` as printable values by name."""
     return RunRecord(
         spex=SCHEMA_VERSION,
         run=dict(configuration),
         interrupted=interrupted,
-        summary=summary_record(solutions, seconds),
+        summary=summary_record(solutions, makespan_seconds),
         solutions=tuple(map(solution_record, solutions)),
     )
 
@@ -95,7 +95,7 @@ def solution_record(solution: Solution) -> SolutionRecord:
     )
 
 
-def summary_record(solutions: Sequence[Solution], seconds: float) -> SummaryRecord:
+def summary_record(solutions: Sequence[Solution], makespan_seconds: float) -> SummaryRecord:
     """The figures of all problems together."""
     usage = Usage()
     for solution in solutions:
@@ -110,7 +110,7 @@ def summary_record(solutions: Sequence[Solution], seconds: float) -> SummaryReco
         answered=sum(solution.answer is not None for solution in solutions),
         checked=sum(solution.correct is not None for solution in solutions),
         correct=sum(solution.correct is True for solution in solutions),
-        seconds=seconds,
+        makespan_seconds=makespan_seconds,
         latency_seconds_mean=sum(latencies) / max(1, len(latencies)),
         tokens_useful=usage.useful.generated,
         tokens_wasted=usage.wasted.generated,

@@ -33,6 +33,10 @@ class Simulation:
 
     def run(self, speculation: Speculation | None, on_event: Sink | None = None) -> Run:
         """Carry it out in virtual time; the same arguments give the same run."""
+        return run_virtual(self.carry_out(speculation, on_event))
+
+    async def carry_out(self, speculation: Speculation | None, on_event: Sink | None = None) -> Run:
+        """Carry it out on the running loop's clock, which may be a real one."""
         world = World(self.workload)
         policy = SimulatedPolicy(world.write, self.workload.curve, slots=self.workload.slots)
         reward = SimulatedReward(world.judge, Affine(self.workload.reward_seconds, 0.0))
@@ -45,7 +49,7 @@ class Simulation:
             speculation=speculation,
         )
         problems = [Problem(f"simulated problem {number}", f"q{number}") for number in range(self.queries)]
-        return run_virtual(run(problems, setup, Conduct(concurrency=self.concurrency, on_event=on_event)))
+        return await run(problems, setup, Conduct(concurrency=self.concurrency, on_event=on_event))
 
 
 def same_trees(plain: Run, speculative: Run, differs: Callable[[str], None] | None = None) -> bool:

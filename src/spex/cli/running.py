@@ -1,0 +1,107 @@
+"""A run of the command line: what the settings ask of the library, and what a signal does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from spex import api
+from spex.cli.choice import chosen
+from spex.cli.settings import SolveSettings
+from spex.control.run import Run
+from spex.control.setup import Speculation
+from spex.errors import InputError
+from spex.problem import Problem
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """The signal that ended a run early, if one did."""
+
+    number: signal.Signals | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a command that a signal ended."""
+        return 0 if self.number is None else 128 + self.number
+
+
+def options_of(settings: SolveSettings) -> api.Options:
+    """The library's options that the settings stand for. Raises `InputError`."""
+    search, rule = chosen(settings)
+    options = api.Options(
+        policy=_engine_spec(settings),
+        reward=settings.reward,
+        search=search,
+        task=settings.task,
+        answer_rule=rule,
+        seed=settings.seed,
+        temperature=settings.temperature,
+        speculation=Speculation() if settings.speculation else None,
+        concurrency=settings.concurrency,
+    )
+    if settings.step_tokens is not None:
+        options["step_tokens_max"] = settings.step_tokens
+    if settings.deadline is not None:
+        options["deadline_seconds"] = settings.deadline
+    if settings.log is not None:
+        options["log"] = settings.log
+    return options
+
+
+def configuration_of(options: api.Options) -> dict[str, str]:
+    """A run's configuration as printable values. Raises `InputError` for what is not acceptable; opens nothing."""
+    setup = api.setup_of(options)
+    return api.identity_of(setup) | {
+        "answer_rule": repr(setup.answer_rule),
+        "concurrency": str(options["concurrency"]),
+        "speculation": "false" if setup.speculation is None else "true",
+    }
+
+
+def carry_out(problems: Sequence[Problem], options: api.Options, interrupt: Interrupt) -> Run:
+    """Search every problem. The first signal asks the run to stop with what there is."""
+
+    async def main() -> Run:
+        stop = asyncio.Event()
+        with _stopping(stop, interrupt):
+            stoppable = options.copy()
+            stoppable["stop"] = stop
+            return await api.run(problems, **stoppable)
+
+    return asyncio.run(main())
+
+
+@contextmanager
+def _stopping(stop: asyncio.Event, interrupt: Interrupt) -> Iterator[None]:
+    """The first SIGINT or SIGTERM sets `stop`; a second one ends the process as if nothing were here."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def heard(number: signal.Signals) -> None:
+        interrupt.number = number
+        stop.set()
+        forget()
+
+    def forget() -> None:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    listen: Callable[..., None] = loop.add_signal_handler
+    for number in signals:
+        listen(number, heard, number)
+    try:
+        yield
+    finally:
+        forget()
+
+
+def _engine_spec(settings: SolveSettings) -> str:
+    if settings.model is None:
+        return settings.policy
+    if ":" in settings.policy:
+        raise InputError("--model", settings.model, f"--policy {settings.policy} names a model already")
+    return f"{settings.policy}:{settings.model}"
