@@ -144,7 +144,7 @@ def _expanded(places: Map[int, Place], path: Sequence[int], kids: Sequence[Place
         changed[position] = kid
     if kids:
         _back_up(changed, path, len(kids), fsum(kid.reward for kid in kids))
-    else:
+    elif leaf.node:
         _back_up(changed, path, 1, leaf.reward)
     return changed.finish()
 

@@ -1,0 +1,87 @@
+"""The searches that go level by level, restated from their formulas."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+
+from spex.ids import ROOT, Expand, NodeId
+from tests.golden.exact import MARGIN, as_decimal
+from tests.golden.world import Record
+
+
+def best_of_n(record: Record, width: int, *, scored: bool = True) -> None:
+    made = record.sample([Expand(ROOT, "solution", index) for index in range(width)], scored=scored)
+    record.end([node for node in made if record.terminal(node)])
+
+
+def rebase(record: Record, width: int, temperature: Fraction, tokens_max: int, depth_max: int) -> None:
+    frontier, remaining, terminals = [ROOT], width, list[NodeId]()
+    while True:
+        terminals += [node for node in frontier if record.terminal(node)]
+        alive = [node for node in frontier if not record.terminal(node) and record.tokens(node) <= tokens_max]
+        remaining -= len(frontier) - len(alive)
+        if remaining <= 0 or not alive or len(alive[0]) == depth_max:
+            return record.end(terminals)
+        shares = balanced(record, sorted(alive), remaining, temperature)
+        frontier = record.sample(
+            [Expand(node, "step", index) for node in sorted(alive) for index in range(shares[node])]
+        )
+
+
+def balanced(record: Record, nodes: list[NodeId], width: int, temperature: Fraction) -> dict[NodeId, int]:
+    """The share of each node, given out by falling reward."""
+    rewards = {node: record.reward(node) if node else Fraction(0) for node in nodes}
+    order = sorted(nodes, key=lambda node: (-rewards[node], node))
+    shares: dict[NodeId, int] = {}
+    for place, node in enumerate(order):
+        ahead = [(rewards[other] - rewards[node]) / temperature for other in order[place:]]
+        shares[node] = rounded_up(width, ahead)
+        width -= shares[node]
+    return shares
+
+
+def rounded_up(width: int, exponents: list[Fraction]) -> int:
+    """⌈width / Σ exp(exponent)⌉. The sum is rational only where all exponents are 0 (Lindemann)."""
+    if not any(exponents):
+        return ceil(Fraction(width, len(exponents)))
+    total = sum((as_decimal(exponent).exp() for exponent in exponents), Decimal(0))
+    share = Decimal(width) / total
+    if abs(share - share.to_integral_value()) < MARGIN and width:
+        raise ArithmeticError("a share is too near to a whole number for floats")
+    return ceil(share)
+
+
+def beam(record: Record, width: int, children: int, depth_max: int) -> None:
+    terminals: list[NodeId] = []
+    calls = [Expand(ROOT, step_or_solution(1, depth_max), index) for index in range(width)]
+    for depth in range(1, depth_max + 1):
+        frontier = record.sample(calls)
+        terminals += [node for node in frontier if record.terminal(node)]
+        alive = [node for node in frontier if not record.terminal(node)]
+        kept = sorted(alive, key=lambda node: (-record.reward(node), node))[: width // children]
+        action = step_or_solution(depth + 1, depth_max)
+        calls = [Expand(node, action, index) for node in sorted(kept) for index in range(children)]
+        if not kept:
+            break
+    record.end(terminals)
+
+
+def dvts_strand(record: Record, number: int, children: int, depth_max: int) -> None:
+    terminals: list[NodeId] = []
+    parent, first = ROOT, number * children
+    for depth in range(1, depth_max + 1):
+        action = step_or_solution(depth, depth_max)
+        frontier = record.sample([Expand(parent, action, first + index) for index in range(children)])
+        terminals += [node for node in frontier if record.terminal(node)]
+        if not frontier:
+            break
+        parent, first = min(frontier, key=lambda node: (-record.reward(node), node)), 0
+        if record.terminal(parent):
+            break
+    record.end(terminals)
+
+
+def step_or_solution(depth: int, depth_max: int) -> str:
+    return "solution" if depth == depth_max else "step"

@@ -1,0 +1,116 @@
+"""Makes the golden trees: every search's formula restated in exact arithmetic, sharing no code with the searches.
+
+A case in which floats might come to another tree is refused. To write the files:
+
+    python -m tests.golden.make
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spex.ids import NodeId, node_key
+from tests.golden.mcts import Statistic
+from tests.golden.runs import STRANDS
+from tests.golden.world import Record, World
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """One golden tree: a search with its settings, as they are typed, on a world."""
+
+    search: str
+    settings: dict[str, str]
+    world: World
+
+    def strands(self) -> tuple[list[Record], dict[NodeId, Statistic]]:
+        return STRANDS[self.search](self.world, self.settings)
+
+
+ORDINARY = World(1)
+TIES = World(2, levels=3)
+EQUAL = World(3, levels=1)
+EARLY = World(4, terminal_from=1, terminal=60)
+ALL_END = World(5, terminal_from=1, terminal=100)
+GAPS = World(6, barren=30)
+NO_CHILDREN = World(7, barren=100)
+EXTREMES = World(8, levels=2, terminal=15)
+NO_END = World(9, terminal=0)
+MIXED = World(13, terminal_from=1, terminal=25)
+
+CASES = {
+    "best_of_n_w5_ordinary": Case("best-of-n", {"width": "5"}, ORDINARY),
+    "best_of_n_w4_gaps": Case("best-of-n", {"width": "4"}, GAPS),
+    "self_consistency_w5_ordinary": Case("self-consistency", {"width": "5"}, ORDINARY),
+    "self_consistency_w3_no_children": Case("self-consistency", {"width": "3"}, NO_CHILDREN),
+    "rebase_w4_ordinary": Case("rebase", {"width": "4"}, ORDINARY),
+    "rebase_w7_ties": Case("rebase", {"width": "7"}, TIES),
+    "rebase_w6_all_equal": Case("rebase", {"width": "6"}, EQUAL),
+    "rebase_w8_early_terminals": Case("rebase", {"width": "8"}, EARLY),
+    "rebase_w3_all_end_at_once": Case("rebase", {"width": "3"}, ALL_END),
+    "rebase_w6_gaps": Case("rebase", {"width": "6"}, GAPS),
+    "rebase_w3_no_children": Case("rebase", {"width": "3"}, NO_CHILDREN),
+    "rebase_w5_zeros_and_ones_hot": Case("rebase", {"width": "5", "temperature": "2"}, EXTREMES),
+    "rebase_w5_cold": Case("rebase", {"width": "5", "temperature": "0.05"}, ORDINARY),
+    "rebase_w5_tokens_exhausted": Case("rebase", {"width": "5", "tokens_max": "60"}, NO_END),
+    "rebase_w4_depth_3": Case("rebase", {"width": "4", "depth_max": "3"}, NO_END),
+    "beam_w6_m2_ordinary": Case("beam", {"width": "6", "children": "2", "depth_max": "5"}, ORDINARY),
+    "beam_w6_m3_ties": Case("beam", {"width": "6", "children": "3", "depth_max": "5"}, TIES),
+    "beam_w6_m2_all_equal": Case("beam", {"width": "6", "children": "2", "depth_max": "4"}, EQUAL),
+    "beam_w6_m3_early_terminals": Case("beam", {"width": "6", "children": "3", "depth_max": "5"}, EARLY),
+    "beam_w3_m3_all_end_at_once": Case("beam", {"width": "3", "children": "3", "depth_max": "5"}, ALL_END),
+    "beam_w4_m2_gaps": Case("beam", {"width": "4", "children": "2", "depth_max": "6"}, GAPS),
+    "beam_w3_m1_no_end": Case("beam", {"width": "3", "children": "1", "depth_max": "3"}, NO_END),
+    "beam_w4_m2_depth_1": Case("beam", {"width": "4", "children": "2", "depth_max": "1"}, ORDINARY),
+    "dvts_w6_m2_ordinary": Case("dvts", {"width": "6", "children": "2", "depth_max": "5"}, ORDINARY),
+    "dvts_w6_m3_ties": Case("dvts", {"width": "6", "children": "3", "depth_max": "5"}, TIES),
+    "dvts_w4_m2_early_terminals": Case("dvts", {"width": "4", "children": "2", "depth_max": "5"}, EARLY),
+    "dvts_w4_m2_gaps": Case("dvts", {"width": "4", "children": "2", "depth_max": "5"}, GAPS),
+    "dvts_w4_m2_no_end": Case("dvts", {"width": "4", "children": "2", "depth_max": "3"}, NO_END),
+    "mcts_i12_k3_ordinary": Case("mcts", {"iterations": "12", "children": "3"}, ORDINARY),
+    "mcts_i12_k2_ties": Case("mcts", {"iterations": "12", "children": "2"}, TIES),
+    "mcts_i10_k2_all_equal": Case("mcts", {"iterations": "10", "children": "2"}, EQUAL),
+    "mcts_i14_k3_early_terminals": Case("mcts", {"iterations": "14", "children": "3", "c": "0.3"}, MIXED),
+    "mcts_i9_k3_all_end_at_once": Case("mcts", {"iterations": "9", "children": "3"}, ALL_END),
+    "mcts_i14_k3_gaps": Case("mcts", {"iterations": "14", "children": "3"}, World(12, barren=30)),
+    "mcts_i5_k2_no_children": Case("mcts", {"iterations": "5", "children": "2"}, NO_CHILDREN),
+    "mcts_i12_k2_greedy": Case("mcts", {"iterations": "12", "children": "2", "c": "0"}, EXTREMES),
+    "mcts_i12_k3_first": Case("mcts", {"iterations": "12", "children": "3", "unvisited": "first"}, ORDINARY),
+    "mcts_i14_k3_first_early": Case("mcts", {"iterations": "14", "children": "3", "unvisited": "first"}, MIXED),
+    "mcts_i30_k4_nodes_10": Case("mcts", {"iterations": "30", "children": "4", "nodes_max": "10"}, NO_END),
+    "mcts_i16_k2_depth_2": Case("mcts", {"iterations": "16", "children": "2", "depth_max": "2"}, NO_END),
+}
+
+
+def document(case: Case) -> dict[str, Any]:
+    records, statistics = case.strands()
+    nodes = {name: node for record in records for name, node in record.nodes.items()}
+    made = {
+        "search": case.search,
+        "settings": case.settings,
+        "nodes": {name: {**node._asdict(), "reward": str(node.reward)} for name, node in nodes.items()},
+        "barren": [call for record in records for call in record.barren],
+        "strands": [{"decisions": record.decisions, "stop": record.stop} for record in records],
+    }
+    if statistics:
+        made["statistics"] = {
+            node_key(node): {"visits": found.visits, "total": str(found.total)} for node, found in statistics.items()
+        }
+    return made
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Every golden file with what it should hold."""
+    for name, case in CASES.items():
+        yield FOLDER / f"{name}.json", json.dumps(document(case), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    for path, text in files():
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,72 @@
+"""A restated search run with its settings, as they are typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from spex.ids import NodeId
+from tests.golden.levels import beam, best_of_n, dvts_strand, rebase
+from tests.golden.mcts import Mcts, Statistic
+from tests.golden.world import Record, World
+
+
+def run_best_of_n(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    best_of_n(record, int(settings["width"]))
+    return [record], {}
+
+
+def run_self_consistency(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    best_of_n(record, int(settings["width"]), scored=False)
+    return [record], {}
+
+
+def run_rebase(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    temperature = Fraction(settings.get("temperature", "0.2"))
+    tokens_max, depth_max = int(settings.get("tokens_max", "2048")), int(settings.get("depth_max", "25"))
+    rebase(record, int(settings["width"]), temperature, tokens_max, depth_max)
+    return [record], {}
+
+
+def run_beam(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    beam(record, int(settings["width"]), int(settings["children"]), int(settings["depth_max"]))
+    return [record], {}
+
+
+def run_dvts(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    children = int(settings["children"])
+    records = [Record(world) for _ in range(int(settings["width"]) // children)]
+    for number, record in enumerate(records):
+        dvts_strand(record, number, children, int(settings["depth_max"]))
+    return records, {}
+
+
+def run_mcts(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    search = Mcts(
+        record,
+        iterations=int(settings["iterations"]),
+        children=int(settings["children"]),
+        c=Fraction(settings.get("c", "1")),
+        nodes_max=int(settings.get("nodes_max", "65536")),
+        depth_max=int(settings.get("depth_max", "25")),
+        first=settings.get("unvisited") == "first",
+    )
+    search.run()
+    # The search itself ends where no leaf can grow, because the rest of its iterations would only add visits.
+    exhausted = not any(map(search.can_grow, search.statistics))
+    return [record], {} if exhausted else search.statistics
+
+
+STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[NodeId, Statistic]]]] = {
+    "best-of-n": run_best_of_n,
+    "self-consistency": run_self_consistency,
+    "rebase": run_rebase,
+    "beam": run_beam,
+    "dvts": run_dvts,
+    "mcts": run_mcts,
+}

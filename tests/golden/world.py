@@ -1,0 +1,87 @@
+"""The world of the golden trees, and the record of what a restated search asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from hashlib import sha256
+from typing import NamedTuple
+
+from spex.ids import ROOT, Expand, NodeId, Score, call_key, child, node_key
+
+
+class Node(NamedTuple):
+    """What the world knows of a node."""
+
+    reward: Fraction
+    terminal: bool
+    tokens: int
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class World:
+    """Nodes by hashing their names. `levels` different rewards make ties; the rest are percentages."""
+
+    seed: int = 0
+    levels: int = 33
+    terminal_from: int = 2
+    terminal: int = 25
+    barren: int = 0
+    answerless: int = 10
+
+    def children(self, call: Expand) -> list[NodeId]:
+        return [] if self._die(call_key(call), 100) < self.barren else [child(call)]
+
+    def node(self, node: NodeId) -> Node:
+        name = node_key(node)
+        terminal = len(node) >= self.terminal_from and self._die(f"{name} terminal", 100) < self.terminal
+        terminal = terminal or (node[-1].action == "solution" and self._die(f"{name} whole", 100) < 80)
+        answered = terminal and self._die(f"{name} answerless", 100) >= self.answerless
+        return Node(
+            reward=Fraction(self._die(f"{name} reward", self.levels), self.levels - 1)
+            if self.levels > 1
+            else Fraction(1, 2),
+            terminal=terminal,
+            tokens=1 + self._die(f"{name} tokens", 40),
+            answer=str(self._die(f"{name} answer", 3)) if answered else None,
+        )
+
+    def _die(self, name: str, sides: int) -> int:
+        return int.from_bytes(sha256(f"{self.seed} {name}".encode()).digest()[:8]) % sides
+
+
+@dataclass
+class Record:
+    """What one strand demanded, decision by decision, and where it ended."""
+
+    world: World
+    decisions: list[list[str]] = field(default_factory=list)
+    stop: list[str] = field(default_factory=list)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    barren: list[str] = field(default_factory=list)
+
+    def sample(self, calls: list[Expand], *, scored: bool = True) -> list[NodeId]:
+        """One decision: demand `calls` with their scores; what they make."""
+        names = [[call_key(call), call_key(Score((child(call),)))][: 2 if scored else 1] for call in calls]
+        self.decisions.append([name for pair in names for name in pair])
+        made: list[NodeId] = []
+        for call in calls:
+            kids = self.world.children(call)
+            made += kids
+            self.nodes.update((node_key(kid), self.world.node(kid)) for kid in kids)
+            if not kids:
+                self.barren.append(call_key(call))
+        return made
+
+    def reward(self, node: NodeId) -> Fraction:
+        return self.nodes[node_key(node)].reward
+
+    def terminal(self, node: NodeId) -> bool:
+        return node != ROOT and self.nodes[node_key(node)].terminal
+
+    def tokens(self, node: NodeId) -> int:
+        return sum(self.nodes[node_key(node[:depth])].tokens for depth in range(1, len(node) + 1))
+
+    def end(self, terminals: list[NodeId]) -> None:
+        self.stop = [node_key(node) for node in terminals]
