@@ -65,8 +65,8 @@ def test_an_mcts_has_the_visits_and_totals_of_its_golden_tree(name: str) -> None
     found = {node_key(place.node): (place.visits, place.total) for place in state.places.values()}
     known = golden["statistics"]
     assert {name: visits for name, (visits, _) in found.items()} == {name: known[name]["visits"] for name in known}
-    for name, (_, total) in found.items():
-        assert total == pytest.approx(float(Fraction(known[name]["total"])))
+    for node, (_, total) in found.items():
+        assert total == pytest.approx(float(Fraction(known[node]["total"])))
 
 
 def test_the_files_are_what_the_restatement_makes() -> None:

@@ -1,0 +1,162 @@
+"""MCTS backs up every reward once to every ancestor, and selects by UCT."""
+
+from __future__ import annotations
+
+from math import log, sqrt
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spex.errors import InputError
+from spex.ids import ROOT, Expand, NodeId, Score
+from spex.search.base import Demand, Stop
+from spex.search.mcts import Mcts, Place, State
+from spex.testing import SHAPES, Run, Shape, SyntheticWorld, run_alone
+from spex.tree import Step
+
+SEEDS = st.integers(0, 10_000)
+SHAPE = st.sampled_from(SHAPES)
+NO_END = Shape("no end", terminal=0.0)
+
+
+def states(run: Run) -> list[State]:
+    found = [decided.state for decided in run.courses[0].decisions]
+    assert all(isinstance(state, State) for state in found)
+    return [state for state in found if isinstance(state, State)]
+
+
+def statistics(state: State) -> dict[NodeId, Place]:
+    return {place.node: place for place in state.places.values()}
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, SHAPE, st.integers(1, 4), st.sampled_from([0.0, 0.3, 1.0, 2.0]))
+def test_visits_and_totals_add_up(seed: int, shape: Shape, children: int, c: float) -> None:
+    run = run_alone(Mcts(iterations=10, children=children, c=c, depth_max=4), SyntheticWorld(seed, shape))
+    for state in states(run):
+        places = statistics(state)
+        for node, place in places.items():
+            kids = [state.places[number] for number in place.kids]
+            # What was backed up through a node is its children's, and its own reward for every time it was the end.
+            own_visits = place.visits - sum(kid.visits for kid in kids)
+            own_total = own_visits * place.reward
+            assert own_visits >= (1 if node != ROOT else 0)
+            assert place.total == pytest.approx(sum(kid.total for kid in kids) + own_total)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, SHAPE)
+def test_an_iteration_that_expands_adds_one_visit_a_child_to_every_ancestor(seed: int, shape: Shape) -> None:
+    run = run_alone(Mcts(iterations=10, children=3, depth_max=4), SyntheticWorld(seed, shape))
+    for before, after in zip(states(run), states(run)[1:], strict=False):
+        expanded = before.places[before.path[-1]].node
+        made = [kid for index in range(3) for kid in run.tree.expansions[Expand(expanded, "step", index)]]
+        # Between two decisions leaves that cannot grow may have been selected as well.
+        between = after.iterations - before.iterations - 1
+        assert after.places[0].visits == before.places[0].visits + max(len(made), 1 if expanded else 0) + between
+        for node in made:
+            assert statistics(after)[node].visits >= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, SHAPE, st.sampled_from([0.0, 0.5, 1.0]))
+def test_the_expanded_leaf_is_the_one_that_uct_leads_to(seed: int, shape: Shape, c: float) -> None:
+    run = run_alone(Mcts(iterations=10, children=3, c=c, depth_max=4), SyntheticWorld(seed, shape))
+    for state in states(run)[:-1]:
+        places = statistics(state)
+        node: NodeId = ROOT
+        while kids := [kid for kid in places if kid and kid[:-1] == node]:
+            parent_visits = places[node].visits
+            node = min(kids, key=lambda kid: (-bound(places[kid], parent_visits, c), kid))
+        assert node == state.places[state.path[-1]].node
+
+
+def bound(place: Place, parent_visits: int, c: float) -> float:
+    return place.total / place.visits + c * sqrt(log(parent_visits) / place.visits)
+
+
+def test_with_unvisited_first_every_child_is_expanded_before_one_is_expanded_again() -> None:
+    run = run_alone(Mcts(iterations=5, children=4, unvisited="first"), SyntheticWorld(3, NO_END))
+    parents = list(dict.fromkeys(call.parent for call in run.tree.expansions))
+    assert parents == [ROOT, *sorted(node for node in run.tree.steps if len(node) == 1)]
+
+
+def test_with_unvisited_first_a_child_starts_without_its_own_reward() -> None:
+    run = run_alone(Mcts(iterations=1, children=2, unvisited="first"), SyntheticWorld(3, NO_END))
+    places = statistics(states(run)[-1])
+    assert [(place.visits, place.total) for node, place in places.items() if node] == [(0, 0.0)] * 2
+    assert places[ROOT].visits == 2
+
+
+def test_a_terminal_that_is_selected_again_backs_up_its_own_reward() -> None:
+    class EndAndSlope:
+        """The first child is terminal and best; the second leads on."""
+
+        def steps(self, call: Expand) -> tuple[Step, ...]:
+            return (Step("", terminal=call.index == 0, answer="1" if call.index == 0 else None),)
+
+        def scores(self, call: Score) -> tuple[float, ...]:
+            return tuple(0.9 if node[-1].index == 0 else 0.1 for node in call.nodes)
+
+    run = run_alone(Mcts(iterations=6, children=2, c=0.0), EndAndSlope())
+    assert len(run.tree.expansions) == 2
+    best = statistics(states(run)[-1])[run.terminals[0]]
+    assert best.visits == 6
+    assert best.total == pytest.approx(6 * 0.9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, SHAPE, st.integers(1, 12), st.integers(1, 3))
+def test_limits_hold(seed: int, shape: Shape, nodes_max: int, depth_max: int) -> None:
+    search = Mcts(iterations=20, children=3, nodes_max=nodes_max, depth_max=depth_max)
+    run = run_alone(search, SyntheticWorld(seed, shape))
+    demands = [decided for decided in run.courses[0].decisions if isinstance(decided.outcome, Demand)]
+    assert len(demands) <= search.iterations
+    assert len(run.tree.steps) < nodes_max + search.children
+    assert all(len(node) <= depth_max for node in run.tree.steps)
+    assert set(run.terminals) == set(run.tree.terminals())
+
+
+def test_a_tree_in_which_no_leaf_can_grow_ends_the_search_early() -> None:
+    run = run_alone(Mcts(iterations=65_536), SyntheticWorld(0, Shape("ends", terminal_from=1, terminal=1.0)))
+    last = states(run)[-1]
+    assert (last.iterations, last.leaves) == (1, 0)
+    assert len(run.terminals) == 4
+
+
+def test_asking_again_after_the_end_gives_the_same_end() -> None:
+    search = Mcts(iterations=4)
+    course = run_alone(search, SyntheticWorld(0)).courses[0]
+    assert search.advance(states_of_end(course.state), course.view)[1] == course.stop
+    assert isinstance(course.stop, Stop)
+
+
+def states_of_end(state: object) -> State:
+    assert isinstance(state, State)
+    return state
+
+
+def test_the_outlook_counts_iterations_and_the_room_for_nodes() -> None:
+    search = Mcts(iterations=5, children=2, nodes_max=7)
+    view = run_alone(search, SyntheticWorld(0)).courses[0].view
+    assert search.outlook(search.start(0), view).answers == 8
+    assert Mcts(iterations=3, children=2).outlook(search.start(0), view).answers == 6
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("iterations", 0),
+        ("children", 1025),
+        ("c", -0.1),
+        ("c", float("nan")),
+        ("nodes_max", 0),
+        ("depth_max", 0),
+        ("unvisited", "last"),
+    ],
+)
+def test_a_bad_parameter_is_refused_with_its_name(field: str, value: object) -> None:
+    with pytest.raises(InputError) as caught:
+        Mcts(**{field: value})  # type: ignore[arg-type]
+    assert caught.value.field == field
