@@ -1,0 +1,102 @@
+"""ℓ(b), given and learned."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spex.profile import Affine, Curve, LearnedCurve, Roofline, Scaled
+
+LOADS = [1, 1.5, 2, 5, 7.3, 16, 40, 100, 333, 1024, 5000]
+
+curves = st.one_of(
+    st.builds(Affine, st.floats(1e-4, 0.1), st.floats(0.0, 1e-2)),
+    st.builds(Roofline, st.floats(1e-4, 0.1), st.floats(0.0, 1e-2), st.floats(0, 300)),
+)
+observations = st.lists(st.tuples(st.floats(1, 2000), st.floats(1e-5, 10.0)), max_size=40)
+
+
+def taught(curve: Curve, truth: Curve, loads: list[int], times: int = 20) -> LearnedCurve:
+    learned = LearnedCurve(curve)
+    for _ in range(times):
+        for load in loads:
+            learned.observe(load, truth.itl_seconds(load))
+    return learned
+
+
+def test_an_affine_curve_rises_by_its_slope() -> None:
+    assert Affine(0.010, 0.001).itl_seconds(5) == pytest.approx(0.015)
+
+
+def test_a_roofline_is_flat_up_to_its_ridge() -> None:
+    curve = Roofline(0.010, 0.001, 8)
+    assert [curve.itl_seconds(load) for load in (1, 8, 10)] == pytest.approx([0.010, 0.010, 0.012])
+
+
+def test_a_scaled_curve_is_wrong_by_its_factor_everywhere() -> None:
+    assert Scaled(Affine(0.010, 0.001), 2.0).itl_seconds(10) == pytest.approx(0.040)
+
+
+@given(curves)
+def test_before_any_observation_a_learned_curve_is_its_prior_at_its_knots(prior: Curve) -> None:
+    learned = LearnedCurve(prior)
+    for load in (1, 2, 3, 64, 1024):
+        assert learned.itl_seconds(load) == pytest.approx(prior.itl_seconds(load))
+
+
+@settings(deadline=None)
+@given(curves, observations, st.lists(st.floats(1, 2000), min_size=2).map(sorted))
+def test_a_learned_curve_never_falls(prior: Curve, seen: list[tuple[float, float]], loads: list[float]) -> None:
+    learned = LearnedCurve(prior)
+    for load, seconds in seen:
+        learned.observe(load, seconds)
+    for fewer, more in pairwise(loads):
+        assert learned.itl_seconds(fewer) <= learned.itl_seconds(more) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+@pytest.mark.parametrize("truth", [Affine(0.010, 0.0005), Roofline(0.008, 0.0005, 16)], ids=["affine", "roofline"])
+def test_a_prior_that_is_wrong_by_two_is_put_right_where_the_engine_runs(truth: Curve, factor: float) -> None:
+    learned = taught(Scaled(truth, factor), truth, list(range(1, 33)))
+    for load in range(1, 33):
+        assert learned.itl_seconds(load) == pytest.approx(truth.itl_seconds(load), rel=0.06)
+
+
+def test_what_is_wrong_by_a_factor_is_put_right_where_nothing_was_seen_too() -> None:
+    truth = Affine(0.010, 0.0005)
+    learned = taught(Scaled(truth, 3.0), truth, [1, 2])
+    assert learned.itl_seconds(64) == pytest.approx(truth.itl_seconds(64), rel=0.25)
+
+
+def test_a_shape_that_was_believed_flat_is_learned() -> None:
+    truth = Affine(0.010, 0.001)
+    learned = taught(Affine(0.010, 0.0), truth, [1, 2, 4, 8, 16, 32, 64], times=100)
+    for load in (1, 8, 64):
+        assert learned.itl_seconds(load) == pytest.approx(truth.itl_seconds(load), rel=0.1)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_what_took_no_time_teaches_nothing(seconds: float) -> None:
+    learned = LearnedCurve(Affine(0.010, 0.0))
+    learned.observe(1, seconds)
+    assert learned.observations == 0
+    assert learned.itl_seconds(1) == pytest.approx(0.010)
+
+
+def test_one_absurd_observation_does_not_ruin_the_curve() -> None:
+    truth = Affine(0.010, 0.0005)
+    learned = taught(truth, truth, [1, 8, 64], times=50)
+    learned.observe(8, 1e6)
+    assert learned.itl_seconds(8) < 1.2 * truth.itl_seconds(8)
+
+
+@given(curves, observations)
+def test_a_learned_curve_is_finite_and_positive(prior: Curve, seen: list[tuple[float, float]]) -> None:
+    learned = LearnedCurve(prior)
+    for load, seconds in seen:
+        learned.observe(load, seconds)
+    for load in LOADS:
+        assert 0.0 < learned.itl_seconds(load) < 1e6
