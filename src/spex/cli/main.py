@@ -15,7 +15,7 @@ from spex.cli.streams import abandon_stdout, say, tolerate_any_text
 
 _TRACEBACK = "--traceback"
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="spex",
     help="Tree-of-Thought search that does not wait for its rewards: the same tree, sooner.",
     epilog="Every option of a command is also a variable SPEX_<NAME> and a key of ./spex.toml.",

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -65,7 +65,7 @@ Table = Annotated[dict[str, str], NoDecode, BeforeValidator(assignments)]
 class SharedSettings(BaseSettings):
     """What every command that searches can be told. In a field, `description` says what is allowed."""
 
-    model_config = SettingsConfigDict(
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_prefix=_PREFIX, env_prefix_target="all", env_ignore_empty=True, extra="forbid", frozen=True
     )
 

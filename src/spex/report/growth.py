@@ -28,7 +28,7 @@ class Growth:
 
     def __init__(self, query: str) -> None:
         self.query = query
-        self.over = False
+        self.over: bool = False
         self._shoots: dict[str, Shoot] = {}
         self._children: dict[str, list[str]] = {}
         self._scoring: dict[str, bool] = {}

@@ -1,0 +1,117 @@
+"""The commands beside `solve`: version, searches, doctor, simulate, demo, help."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import spex as package
+from tests.cli.terminal import Command
+
+SMALL = ("--queries", "2", "--concurrency", "2", "--set", "width=3", "--set", "depth_max=4")
+
+
+def test_the_version_is_printed_by_command_and_by_flag(spex: Command) -> None:
+    assert spex("version").out == spex("--version").out == f"spex {package.__version__}\n"
+
+
+def test_without_a_command_there_is_help(spex: Command) -> None:
+    ended = spex()
+    assert ended.code == 0
+    for command in ("solve", "simulate", "searches", "demo", "doctor", "version"):
+        assert f"  {command} " in ended.out
+
+
+@pytest.mark.parametrize("command", ["solve", "simulate", "searches", "demo", "doctor", "version"])
+def test_every_command_has_help(spex: Command, command: str) -> None:
+    ended = spex(command, "--help")
+    assert ended.code == 0
+    assert ended.out.startswith(f"Usage: spex {command}")
+
+
+def test_help_tells_what_a_value_may_be_and_what_it_is_by_default(spex: Command) -> None:
+    told = " ".join(spex("solve", "--help").out.split())
+    assert "--seed N the run's seed: a whole number from 0 to 2^63 - 1 (default: 0)." in told
+    assert "--concurrency, --max-connections N" in told
+
+
+def test_searches_lists_names_classes_parameters_and_what_they_do(spex: Command) -> None:
+    ended = spex("searches")
+    assert ended.code == 0
+    for word in ("rebase", "Rebase", "width=16", "mcts", "iterations=32", "self-consistency"):
+        assert word in ended.out
+
+
+def test_searches_as_json_has_defaults_by_name(spex: Command) -> None:
+    record = json.loads(spex("searches", "--json").out)
+    assert record["spex"] == 1
+    rebase = next(search for search in record["searches"] if search["name"] == "rebase")
+    assert rebase["class_name"] == "Rebase"
+    assert rebase["parameters"]["width"] == "16"
+    assert rebase["description"].endswith(".")
+
+
+def test_doctor_tells_versions_and_says_what_is_missing(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = spex("doctor")
+    assert ended.code == 0
+    for word in ("python", "platform", "cores", "spex-search", "numpy"):
+        assert any(line.startswith(word) for line in ended.out.splitlines())
+    monkeypatch.setattr("spex.cli.doctor._DISTRIBUTION", "spex-search")
+    monkeypatch.setattr("spex.cli.doctor.requires", lambda _: ["no-such-distribution>=3"])
+    assert "missing: pip install no-such-distribution" in spex("doctor").out
+    assert spex("doctor").code == 0
+    assert spex("doctor", "--strict").code == 3
+
+
+def test_doctor_as_json_lists_findings(spex: Command) -> None:
+    record = json.loads(spex("doctor", "--json").out)
+    assert {"subject", "found", "advice"} == record["findings"][0].keys()
+
+
+def test_simulate_compares_both_runs_and_asserts_equal_trees(spex: Command) -> None:
+    ended = spex("simulate", *SMALL)
+    assert ended.code == 0
+    assert "speed-up" in ended.out
+    assert ended.out.splitlines()[-1] == "the trees are the same, node for node"
+    assert ended.err == ""
+
+
+def test_simulate_as_json_is_one_object(spex: Command) -> None:
+    record = json.loads(spex("simulate", *SMALL, "--json").out)
+    assert record["same_trees"] is True
+    assert record["plain"]["tokens_useful"] == record["speculative"]["tokens_useful"]
+    assert record["plain"]["tokens_wasted"] == 0
+    assert record["latency_speed_up"] > 1.0
+    assert record["run"]["workload"] == "reference"
+
+
+def test_the_same_simulation_gives_the_same_figures(spex: Command) -> None:
+    assert spex("simulate", *SMALL, "--json").out == spex("simulate", *SMALL, "--json").out
+    assert spex("simulate", *SMALL, "--json").out != spex("simulate", *SMALL, "--json", "--seed", "1").out
+
+
+def test_a_simulation_writes_a_trace_of_each_run(spex: Command, folder: Path) -> None:
+    spex("simulate", *SMALL, "--trace", "sim")
+    for kind in ("plain", "speculative"):
+        lines = (folder / f"sim.{kind}.jsonl").read_text().splitlines()
+        assert json.loads(lines[0])["spex_trace"] == 1
+        speculative = [json.loads(line).get("speculative", False) for line in lines[1:]]
+        assert any(speculative) is (kind == "speculative")
+
+
+def test_different_trees_are_a_defect_that_is_told_with_the_seed(
+    spex: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spex.cli.simulate.same_trees", lambda _one, _other, differs: differs("q1"))
+    ended = spex("simulate", *SMALL, "--seed", "3")
+    assert ended.code == 4
+    assert "seed 3: the trees of q1 differ" in ended.line
+
+
+def test_the_demo_shows_one_tree_and_two_times(spex: Command) -> None:
+    ended = spex("demo", "--set", "width=2", "--set", "depth_max=3")
+    assert ended.code == 0
+    assert ended.out.startswith("the tree of both runs\n")
+    assert ended.out.splitlines()[-1].endswith("the same tree, node for node")

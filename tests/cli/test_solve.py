@@ -1,0 +1,161 @@
+"""`spex solve`: what it prints where, how it ends, and that it goes on from its call log."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+
+from tests.cli.terminal import Command
+
+TOY = ("--policy", "toy", "--reward", "arithmetic", "--set", "width=4")
+FILE = "".join(f'{{"id": "p{number}", "question": "{number} + 40?", "answer": "42"}}\n' for number in range(3))
+
+
+@pytest.fixture
+def problems(folder: Path) -> Path:
+    path = folder / "problems.jsonl"
+    path.write_text(FILE)
+    return path
+
+
+def test_one_problem_prints_its_tree_and_its_answer(spex: Command) -> None:
+    ended = spex("solve", "2 + 40?", *TOY)
+    assert ended.code == 0
+    *tree, answer = ended.out.splitlines()
+    assert tree[0].startswith("problem-")
+    assert tree[1].startswith("├─ 0.50 first ")
+    assert answer in {"answer: 40", "answer: 41", "answer: 42"}
+
+
+def test_talk_goes_to_standard_error(spex: Command) -> None:
+    ended = spex("solve", "2 + 40?", *TOY)
+    assert all(line.startswith("spex: ") for line in ended.err.splitlines())
+    assert "1 problems in" in ended.err
+    assert "useful" in ended.err
+    assert "spex:" not in ended.out
+
+
+def test_quiet_prints_the_answer_alone(spex: Command) -> None:
+    ended = spex("solve", "2 + 40?", *TOY, "--quiet")
+    assert ended.out in {"40\n", "41\n", "42\n"}
+    assert ended.err == ""
+
+
+def test_json_is_one_object_with_a_version_and_the_configuration(spex: Command) -> None:
+    record = json.loads(spex("solve", "2 + 40?", "--answer", "42", *TOY, "--seed", "7", "--json").out)
+    assert record["spex"] == 1
+    assert record["run"]["seed"] == "7"
+    assert "width=4" in record["run"]["search"]
+    assert record["interrupted"] is False
+    [solution] = record["solutions"]
+    assert solution["correct"] is (solution["answer"] == "42")
+    assert record["summary"]["tokens_useful"] == solution["tokens_useful"] > 0
+
+
+def test_the_same_command_gives_the_same_answer_and_tree(spex: Command) -> None:
+    assert spex("solve", "2 + 40?", *TOY).out == spex("solve", "2 + 40?", *TOY).out
+
+
+def test_speculation_changes_nothing_on_standard_output(spex: Command) -> None:
+    with_it, without = spex("solve", "2 + 40?", *TOY), spex("solve", "2 + 40?", *TOY, "--no-speculation")
+    assert with_it.out == without.out
+
+
+def test_a_file_prints_a_row_a_problem(spex: Command, problems: Path) -> None:
+    ended = spex("solve", "--file", str(problems), *TOY)
+    assert ended.code == 0
+    rows = [line.split() for line in ended.out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["p0", "p1", "p2"]
+    assert {row[2] for row in rows} <= {"yes", "no"}
+
+
+def test_a_quiet_file_prints_identifier_and_answer(spex: Command, problems: Path) -> None:
+    ended = spex("solve", "--file", str(problems), *TOY, "--quiet", "--limit", "2")
+    assert [line.split("\t")[0] for line in ended.out.splitlines()] == ["p0", "p1"]
+
+
+def test_a_dash_reads_the_problem_from_standard_input(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_argument = spex("solve", "2 + 40?", *TOY)
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"\xef\xbb\xbf2 + 40?\r\n")))
+    assert spex("solve", "-", *TOY).out == as_argument.out
+
+
+def test_a_failed_problem_among_others_is_exit_code_1(spex: Command, folder: Path) -> None:
+    (folder / "some.jsonl").write_text(FILE + '{"id": "bad\\u0020one", "question": "fail"}\n')
+    ended = spex("solve", "--file", "some.jsonl", *TOY)
+    assert ended.code == 1
+    assert ended.err.startswith("spex: bad one: toy: expected")
+    assert "1 failed" in ended.err
+    assert ended.out.count("yes") + ended.out.count("no") >= 3
+
+
+def test_a_problem_that_fails_alone_is_exit_code_3_with_one_line_of_reason(spex: Command) -> None:
+    ended = spex("solve", "fail", *TOY, "--quiet")
+    assert ended.code == 3
+    assert ended.line.startswith("spex: toy: expected")
+    assert "asked to fail" in ended.line
+
+
+def test_an_unexpected_exception_is_exit_code_4_with_the_seed(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("no\nway")
+
+    monkeypatch.setattr("spex.cli.solve.carry_out", broken)
+    ended = spex("solve", "q", *TOY, "--seed", "11")
+    assert ended.code == 4
+    assert ended.line.startswith("spex: internal error (seed 11): ZeroDivisionError: no␊way; --traceback")
+
+
+def test_a_misspelt_variable_is_a_warning_and_the_run_goes_on(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEX_CONCURENCY", "8")
+    monkeypatch.setenv("SPEX_PORT", "tcp://10.0.0.1:80")
+    ended = spex("solve", "2 + 40?", *TOY, "--quiet")
+    assert ended.code == 0
+    assert ended.err.splitlines() == [
+        "spex: SPEX_CONCURENCY is no setting and is ignored; did you mean SPEX_CONCURRENCY?",
+        "spex: SPEX_PORT is no setting and is ignored",
+    ]
+
+
+def test_settings_of_spex_toml_count_as_flags_do(spex: Command, folder: Path) -> None:
+    by_flags = spex("solve", "2 + 40?", *TOY, "--quiet").out
+    (folder / "spex.toml").write_text('policy = "toy"\nreward = "arithmetic"\nquiet = true\n[set]\nwidth = 4\n')
+    assert spex("solve", "2 + 40?").out == by_flags
+
+
+def test_a_trace_has_the_configuration_first_and_then_events(spex: Command, folder: Path) -> None:
+    spex("solve", "2 + 40?", *TOY, "--trace", "t.jsonl")
+    head, *events = [json.loads(line) for line in (folder / "t.jsonl").read_text().splitlines()]
+    assert head["spex_trace"] == 1
+    assert head["run"]["policy"] == "toy"
+    assert events[0]["event"] == "query_started"
+    assert events[-1]["event"] == "query_finished"
+    assert {"t", "query", "event"} <= events[0].keys()
+
+
+def test_a_call_log_spares_the_engine_the_second_time(spex: Command, problems: Path) -> None:
+    arguments = ("solve", "--file", str(problems), *TOY, "--json", "--log", "run.log")
+    first, second = (json.loads(spex(*arguments).out) for _ in range(2))
+    assert [solution["answer"] for solution in first["solutions"]] == [
+        solution["answer"] for solution in second["solutions"]
+    ]
+    assert first["summary"]["tokens_replayed"] == 0
+    assert second["summary"]["tokens_replayed"] == second["summary"]["tokens_useful"] > 0
+
+
+def test_a_call_log_of_another_configuration_is_refused_with_the_difference(spex: Command, mark: Path) -> None:
+    spex("solve", "2 + 40?", *TOY, "--log", "run.log")
+    mark.unlink()
+    ended = spex("solve", "2 + 40?", *TOY, "--log", "run.log", "--seed", "5")
+    assert ended.code == 3
+    assert "seed was '0' and is now '5'" in ended.line
+    assert not mark.exists()
+
+
+def test_a_deadline_gives_a_partial_result(spex: Command) -> None:
+    ended = spex("solve", "2 + 40?", *TOY, "--policy", "toy-slow", "--deadline", "0.1", "--json")
+    assert ended.code == 0
+    assert "deadline" in json.loads(ended.out)["solutions"][0]["partial"]
