@@ -11,7 +11,7 @@ FIRST   ?= 0
 ARGS    ?=
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Empty files: what their names say is installed, as of the pyproject.toml that is older than they are.
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
