@@ -156,7 +156,11 @@ def _features(step: Step, around: Surroundings) -> tuple[float, ...]:
 
 
 def _log_probabilities(logprobs: tuple[float, ...] | None) -> tuple[float, float]:
-    """Mean and least log-probability, scaled to about one; zeros where the engine gives none."""
+    """Mean and least log-probability, scaled to about one; zeros where the engine gives none.
+
+    Whatever an engine calls a log-probability is brought into the range of one.
+    """
     if not logprobs:
         return 0.0, 0.0
-    return max(-5.0, sum(logprobs) / len(logprobs)), max(-20.0, min(logprobs)) / 10.0
+    mean, least = sum(logprobs) / len(logprobs), min(logprobs)
+    return min(0.0, max(-5.0, mean)), min(0.0, max(-20.0, least)) / 10.0
