@@ -16,6 +16,11 @@ def step(logprob: float = -1.0, tokens: int = 10, terminal: bool = False) -> Ste
     return Step("a thought", tuple(range(tokens)), (logprob,) * tokens, terminal=terminal)
 
 
+def linear(parent: float, logprob: float) -> float:
+    """A reward that can be learned exactly."""
+    return 0.5 * parent + 0.3 + 0.1 * logprob
+
+
 def test_before_any_reward_a_node_is_expected_to_score_as_its_parent() -> None:
     predictor = Predictor()
     assert predictor.of_text(step(), Surroundings(0.3, 2)).mean == pytest.approx(0.3)
@@ -38,13 +43,12 @@ def test_a_linear_model_learns_what_is_linear(weights: list[float]) -> None:
 def test_a_reward_that_is_linear_in_the_log_probability_is_learned() -> None:
     random = Random(2)
     predictor = Predictor()
-    truth = lambda parent, logprob: 0.5 * parent + 0.3 + 0.1 * logprob  # noqa: E731  # reads as the formula
     for _ in range(400):
         parent, logprob = random.random(), -2 * random.random()
-        predictor.observe_reward(step(logprob), Surroundings(parent, 1), truth(parent, logprob))
+        predictor.observe_reward(step(logprob), Surroundings(parent, 1), linear(parent, logprob))
     for parent, logprob in [(0.1, -0.1), (0.5, -1.0), (0.9, -1.9)]:
         expected = predictor.of_text(step(logprob), Surroundings(parent, 1))
-        assert expected.mean == pytest.approx(truth(parent, logprob), abs=0.02)
+        assert expected.mean == pytest.approx(linear(parent, logprob), abs=0.02)
 
 
 def test_what_is_learned_is_measured_against_the_trivial_guesses() -> None:
@@ -52,7 +56,7 @@ def test_what_is_learned_is_measured_against_the_trivial_guesses() -> None:
     predictor = Predictor()
     for _ in range(300):
         parent, logprob = random.random(), -2 * random.random()
-        predictor.observe_reward(step(logprob), Surroundings(parent, 1), 0.5 * parent + 0.3 + 0.1 * logprob)
+        predictor.observe_reward(step(logprob), Surroundings(parent, 1), linear(parent, logprob))
     assert predictor.errors.count == 300
     assert predictor.errors.learned < 0.2 * min(predictor.errors.parent, predictor.errors.constant)
 

@@ -237,11 +237,10 @@ def _run(strand: Strand, view: ImaginedTree, depth: int) -> None:
     for _ in range(depth):
         try:
             state, outcome = strand.search.advance(state, view)
-        except Unknown:
-            return
-        if isinstance(outcome, Stop):
-            return
-        if outcome.calls:
+            if isinstance(outcome, Stop):
+                return
             view.need(outcome.calls)
+        except Exception:  # noqa: BLE001  # Unknown, or what a rule never meets on real results: imagination ends here
+            return
         if view.barren_reads > _BARREN_READS_MAX:
             return

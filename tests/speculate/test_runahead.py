@@ -1,0 +1,227 @@
+"""The search on imagined results says what it will ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spex.ids import ROOT, Call, Expand, Score, call_key, child
+from spex.search.base import AnySearch, Demand, Stop, strands_of
+from spex.search.beam import Beam
+from spex.search.dvts import Dvts
+from spex.search.mcts import Mcts
+from spex.search.rebase import Rebase
+from spex.speculate.predictor import Predictor
+from spex.speculate.runahead import Effort, ImaginedTree, Particle, RunAhead, Strand
+from spex.testing.world import SHAPES, SyntheticWorld
+from spex.tree import Step, Tree, TreeView, Unknown
+from tests.builders import Decision, demand, grow, node, rate, read, rule, stop
+
+EFFORT = Effort(particles=8, depth=24)
+SEARCHES: list[AnySearch] = [Rebase(6), Beam(6, 2), Dvts(6, 2), Mcts(8, 2)]
+
+
+def strands(search: AnySearch) -> list[Strand]:
+    """A search at its beginning."""
+    return [Strand(strand, strand.start(7)) for strand in strands_of(search)]
+
+
+def foreseen(search: AnySearch, tree: Tree, effort: Effort = EFFORT, seed: int = 1) -> dict[Call, float]:
+    return RunAhead(tree, Predictor(), seed).foresee(strands(search), effort)
+
+
+def half_grown(world: SyntheticWorld, search: AnySearch, calls: int) -> Tree:
+    """What is there when `calls` calls have been made, each the likeliest of those foreseen."""
+    tree = Tree()
+    for _ in range(calls):
+        wanted = foreseen(search, tree)
+        if not wanted:
+            break
+        make(tree, world, max(wanted, key=lambda call: (wanted[call], call_key(call))))
+    return tree
+
+
+def make(tree: Tree, world: SyntheticWorld, call: Call) -> None:
+    if isinstance(call, Score):
+        tree.scores[call] = world.scores(call)
+    elif call.parent != ROOT and tree.steps[call.parent].terminal:
+        tree.expand(call, ())
+    else:
+        tree.expand(call, world.steps(call))
+
+
+def test_what_is_demanded_at_once_is_certain() -> None:
+    ahead = rule(demand(grow(0), grow(1)), read(grow(0), grow(1)), stop())
+    assert foreseen(ahead, Tree()) == {grow(0): 1.0, grow(1): 1.0}
+
+
+def test_a_call_whose_prompt_does_not_exist_yet_is_no_candidate() -> None:
+    ahead = rule(demand(grow(0), rate(0), grow(0, 0)), stop())
+    assert foreseen(ahead, Tree()) == {grow(0): 1.0}
+
+
+def test_a_text_that_has_come_makes_candidates_of_what_builds_on_it() -> None:
+    tree = Tree()
+    tree.expand(grow(0), [Step("a")])
+    ahead = rule(demand(grow(0), rate(0)), read(grow(0), rate(0)), demand(grow(0, 0)), read(grow(0, 0)), stop())
+    assert foreseen(ahead, tree) == {rate(0): 1.0, grow(0, 0): 1.0}
+
+
+def test_what_has_a_result_is_no_candidate() -> None:
+    tree = Tree()
+    tree.expand(grow(0), [Step("a")])
+    tree.scores[rate(0)] = (0.4,)
+    assert foreseen(rule(demand(grow(0), rate(0)), read(grow(0), rate(0)), stop()), tree) == {}
+
+
+def greedy(*paths: tuple[int, ...]) -> Decision:
+    """Grow the best of some nodes."""
+
+    def decide(tree: TreeView) -> Demand:
+        best = max(paths, key=lambda path: tree.score(rate(*path))[0])
+        return Demand((grow(*best, 0),))
+
+    return decide
+
+
+def test_branches_share_the_probability_of_being_the_best() -> None:
+    tree = Tree()
+    for index in (0, 1):
+        tree.expand(grow(index), [Step("a", (1, 2, 3))])
+    ahead = foreseen(rule(greedy((0,), (1,)), stop()), tree, Effort(64, 4))
+    assert ahead[grow(0, 0)] + ahead[grow(1, 0)] == 1.0
+    assert 0.2 < ahead[grow(0, 0)] < 0.8
+
+
+def test_a_real_reward_settles_what_was_a_guess() -> None:
+    tree = Tree()
+    for index, reward in ((0, 0.0), (1, 1.0)):
+        tree.expand(grow(index), [Step("a", (1, 2, 3))])
+        tree.scores[rate(index)] = (reward,)
+    assert foreseen(rule(greedy((0,), (1,)), stop()), tree) == {grow(1, 0): 1.0}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(SEARCHES), st.sampled_from(SHAPES), st.integers(0, 99), st.integers(0, 25))
+def test_probabilities_are_probabilities_of_calls_that_could_be_made_and_have_no_result(
+    search: AnySearch, shape: Any, seed: int, calls: int
+) -> None:
+    tree = half_grown(SyntheticWorld(seed, shape), search, calls)
+    for call, probability in foreseen(search, tree).items():
+        assert 0.0 < probability <= 1.0
+        assert call not in tree
+        assert all(tree.exists(place) for place in (call.nodes if isinstance(call, Score) else (call.parent,)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(SEARCHES), st.sampled_from(SHAPES), st.integers(0, 99), st.integers(0, 25))
+def test_a_child_is_never_likelier_than_what_its_parent_waits_for(
+    search: AnySearch, shape: Any, seed: int, calls: int
+) -> None:
+    ahead = foreseen(search, half_grown(SyntheticWorld(seed, shape), search, calls))
+    for call, probability in ahead.items():
+        if isinstance(call, Expand):
+            # These searches grow a node after they have read its score, and siblings in order.
+            assert probability <= ahead.get(Score((call.parent,)), 1.0)
+            assert probability <= ahead.get(call._replace(index=call.index - 1), 1.0) or call.index == 0
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_same_innovations_give_the_same_probabilities(search: AnySearch) -> None:
+    tree = half_grown(SyntheticWorld(3), search, 12)
+    ahead = RunAhead(tree, Predictor(), 5)
+    first = ahead.foresee(strands(search), EFFORT)
+    assert [ahead.foresee(strands(search), EFFORT) for _ in range(3)] == [first] * 3
+    assert RunAhead(tree, Predictor(), 5).foresee(strands(search), EFFORT) == first
+
+
+def test_other_innovations_give_other_probabilities() -> None:
+    tree = half_grown(SyntheticWorld(3), Mcts(8, 2), 12)
+    assert len({tuple(foreseen(Mcts(8, 2), tree, seed=seed).items()) for seed in range(5)}) > 1
+
+
+def test_a_decision_deeper_than_the_effort_is_not_seen() -> None:
+    waits = [decision for index in range(6) for decision in (demand(grow(index)), read(grow(index)))]
+    assert len(foreseen(rule(*waits, stop()), Tree(), Effort(2, 6))) == 3
+
+
+def test_no_more_than_a_few_barren_decisions_are_followed() -> None:
+    seen: list[int] = []
+
+    def descend(tree: TreeView) -> Demand:
+        seen.append(len(seen))
+        return Demand((grow(*[0] * len(seen)),))
+
+    foreseen(rule(descend), Tree(), Effort(1, 10_000))
+    assert 1 < len(seen) < 50
+
+
+def test_all_strands_are_run_ahead() -> None:
+    ahead = foreseen(Dvts(6, 2), Tree())
+    assert ahead == {Expand(ROOT, "step", index): 1.0 for index in range(6)}
+
+
+@pytest.mark.parametrize("name", ["text", "token_ids", "logprobs", "end", "answer", "state"])
+def test_an_imagined_step_has_no_text_nor_anything_read_from_it(name: str) -> None:
+    view = ImaginedTree(Tree(), Particle(1), Predictor(), {})
+    with pytest.raises(Unknown) as unknown:
+        getattr(view.step(node(0)), name)
+    assert unknown.value.calls == ()
+
+
+def test_an_imagined_step_has_an_end_and_a_length() -> None:
+    view = ImaginedTree(Tree(), Particle(1), Predictor(), {})
+    imagined = [view.step(node(index)) for index in range(200)]
+    assert 0 < sum(step.terminal for step in imagined) < 100
+    assert all(step.token_count >= 1 for step in imagined)
+
+
+def test_an_imagined_reward_is_a_reward_and_does_not_change() -> None:
+    particle, view = Particle(1), None
+    values = []
+    for _ in range(2):
+        view = ImaginedTree(Tree(), particle, Predictor(), {})
+        values.append([view.score(rate(*[0] * depth))[0] for depth in range(1, 30)])
+    assert values[0] == values[1]
+    assert all(0.0 <= value <= 1.0 for value in values[0])
+
+
+def test_a_score_of_several_nodes_is_imagined_for_each() -> None:
+    view = ImaginedTree(Tree(), Particle(1), Predictor(), {})
+    call = Score((node(0), node(1), ROOT))
+    assert view.score(call) == (*view.score(rate(0)), *view.score(rate(1)), 0.5)
+
+
+def reads_text(tree: TreeView) -> Demand:
+    assert tree.step(node(0)).text
+    return Demand((grow(1),))
+
+
+def test_a_rule_that_needs_the_text_of_an_imagined_step_is_followed_up_to_there() -> None:
+    assert foreseen(rule(demand(grow(0)), reads_text, stop()), Tree()) == {grow(0): 1.0}
+
+
+def breaks(tree: TreeView) -> Stop:
+    return Stop((child(grow(0), 1 // len(tree.children(grow(0))[1:])),))
+
+
+@pytest.mark.parametrize("decision", [breaks, lambda tree: None])
+def test_a_rule_that_breaks_on_imagined_results_is_followed_up_to_there(
+    decision: Callable[[TreeView], Demand | Stop],
+) -> None:
+    assert foreseen(rule(demand(grow(0)), decision), Tree()) == {grow(0): 1.0}
+
+
+def test_the_predictor_learns_from_every_score() -> None:
+    tree, predictor = Tree(), Predictor()
+    ahead = RunAhead(tree, predictor, 1)
+    for index, reward in enumerate((0.9, 0.8, 0.9)):
+        tree.expand(grow(index), [Step("a", (1, 2))])
+        tree.scores[rate(index)] = (reward,)
+        ahead.scored(node(index), reward)
+    assert predictor.errors.count == 3
+    assert predictor.of_imagined(0.5, 1).mean > 0.5
