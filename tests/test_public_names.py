@@ -36,7 +36,7 @@ def loaded_by(code: str) -> set[str]:
     report = "import json; print(json.dumps(list(set(sys.modules) - before)))"
     program = f"import sys; before = set(sys.modules)\n{code}\n{report}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return set(json.loads(done.stdout))
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_the_public_names_are_these() -> None:
@@ -69,6 +69,11 @@ def test_the_version_is_that_of_the_distribution() -> None:
 def test_importing_spex_loads_nothing_but_the_standard_library() -> None:
     modules = loaded_by("import spex")
     assert {name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names} == {"spex"}
+
+
+def test_a_small_command_loads_no_engine_and_no_number_crunching() -> None:
+    loaded = {module.partition(".")[0] for module in loaded_by("from spex.cli.main import main; main(['searches'])")}
+    assert not loaded & {"numpy", "looptime", "xllamacpp", "httpx2"}
 
 
 @pytest.mark.parametrize("name", ["Problem", "Rebase", "InputError", "FunctionPolicy", "Solution"])

@@ -104,7 +104,7 @@ def test_a_simulation_writes_a_trace_of_each_run(spex: Command, folder: Path) ->
 def test_different_trees_are_a_defect_that_is_told_with_the_seed(
     spex: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spex.cli.simulate.same_trees", lambda _one, _other, differs: differs("q1"))
+    monkeypatch.setattr("spex.cli.comparing.same_trees", lambda _one, _other, differs: differs("q1"))
     ended = spex("simulate", *SMALL, "--seed", "3")
     assert ended.code == 4
     assert "seed 3: the trees of q1 differ" in ended.line

@@ -103,7 +103,7 @@ def test_an_unexpected_exception_is_exit_code_4_with_the_seed(spex: Command, mon
     def broken(*_: object) -> None:
         raise ZeroDivisionError("no\nway")
 
-    monkeypatch.setattr("spex.cli.solve.carry_out", broken)
+    monkeypatch.setattr("spex.cli.searching.carry_out", broken)
     ended = spex("solve", "q", *TOY, "--seed", "11")
     assert ended.code == 4
     assert ended.line.startswith("spex: internal error (seed 11): ZeroDivisionError: no␊way; --traceback")

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from spex.cli import options as flag
-from spex.cli.failures import ENVIRONMENT
 from spex.cli.problems import problem_of_stream, problems_of_file
-from spex.cli.results import advice, exit_code_of, live_view, show, together
-from spex.cli.running import Interrupt, carry_out, configuration_of, options_of
 from spex.cli.settings import SolveSettings, load, unknown_variables
 from spex.cli.streams import say
 from spex.errors import InputError
 from spex.problem import Problem
-from spex.trace.write import TraceWriter
 
 _FLAGS_APART = ("problem", "config")
 
@@ -66,11 +60,9 @@ def solve(
     if problem is not None:
         settings = settings.model_copy(update={"file": None})
     problems = problems_of(problem, settings)
-    try:
-        return _carried_out(problems, settings)
-    except Exception as error:
-        error.add_note(f"seed {settings.seed}")
-        raise
+    from spex.cli.searching import search_all  # noqa: PLC0415  # engines and searches: when the input is right
+
+    return search_all(problems, settings)
 
 
 def problems_of(problem: str | None, settings: SolveSettings) -> tuple[Problem, ...]:
@@ -84,26 +76,3 @@ def problems_of(problem: str | None, settings: SolveSettings) -> tuple[Problem, 
     if problem == "-":
         return (problem_of_stream(sys.stdin.buffer, settings.answer),)
     return (Problem(problem, answer=settings.answer),)
-
-
-def _carried_out(problems: Sequence[Problem], settings: SolveSettings) -> int:
-    """Check all that is left to check, search, and report."""
-    options = options_of(settings)
-    configuration = configuration_of(options)
-    interrupt = Interrupt()
-    with ExitStack() as stack:
-        trace = stack.enter_context(TraceWriter(settings.trace, configuration)) if settings.trace else None
-        live = live_view(len(problems), quiet=settings.quiet)
-        with live or nullcontext():
-            sink = together([sink for sink in (trace, live) if sink is not None])
-            if sink is not None:
-                options["on_event"] = sink
-            run = carry_out(problems, options, interrupt)
-    show(run, configuration, settings)
-    if interrupt.number is not None:
-        say(f"interrupted; {advice(settings.log)}")
-        return interrupt.exit_code
-    if trace is not None and trace.error is not None:
-        say(trace.error)
-        return ENVIRONMENT
-    return exit_code_of(run)

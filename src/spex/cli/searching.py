@@ -1,0 +1,45 @@
+"""What `spex solve` does with problems that are right: search them all, with a trace and a live view, and report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
+
+from spex.cli.failures import ENVIRONMENT
+from spex.cli.results import advice, exit_code_of, live_view, show, together
+from spex.cli.running import Interrupt, carry_out, configuration_of, options_of
+from spex.cli.settings import SolveSettings
+from spex.cli.streams import say
+from spex.problem import Problem
+from spex.trace.write import TraceWriter
+
+
+def search_all(problems: Sequence[Problem], settings: SolveSettings) -> int:
+    """Check what is left to check, search, print, and return the exit code."""
+    try:
+        return _searched(problems, settings)
+    except Exception as error:
+        error.add_note(f"seed {settings.seed}")
+        raise
+
+
+def _searched(problems: Sequence[Problem], settings: SolveSettings) -> int:
+    options = options_of(settings)
+    configuration = configuration_of(options)
+    interrupt = Interrupt()
+    with ExitStack() as stack:
+        trace = stack.enter_context(TraceWriter(settings.trace, configuration)) if settings.trace else None
+        live = live_view(len(problems), quiet=settings.quiet)
+        with live or nullcontext():
+            sink = together([sink for sink in (trace, live) if sink is not None])
+            if sink is not None:
+                options["on_event"] = sink
+            run = carry_out(problems, options, interrupt)
+    show(run, configuration, settings)
+    if interrupt.number is not None:
+        say(f"interrupted; {advice(settings.log)}")
+        return interrupt.exit_code
+    if trace is not None and trace.error is not None:
+        say(trace.error)
+        return ENVIRONMENT
+    return exit_code_of(run)
