@@ -6,6 +6,7 @@ from spex.engine.base import Capabilities, Counters, Progress, Scoring, Server
 from spex.errors import LogMismatch, NotLossless
 from spex.record import CallLog, ScoreEntry
 from spex.reward.base import Reward
+from spex.reward.checked import validated
 from spex.usage import Tokens
 
 
@@ -34,8 +35,9 @@ class RecordedReward:
         found = find_scores(self._log, request, progress)
         if found is not None:
             return found
-        values = await self._reward.score(request, progress)
-        self._log.append(ScoreEntry(request.key, request.digest, tuple(values), progress.cost))
+        # Checked before they are kept: a wrong score must not come back for ever.
+        values = validated(await self._reward.score(request, progress), request, self.name)
+        self._log.append(ScoreEntry(request.key, request.digest, values, progress.cost))
         return values
 
 
