@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from os import urandom
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
 from spex.errors import SearchError
 from spex.ids import ROOT, Expand, NodeId, Score, child
-from spex.search.base import AnySearch, Demand, Outlook, Stop
+from spex.search.base import Demand, Outlook, Stop
 from spex.search.catalog import build_search
 from spex.seeds import draw
 from spex.testing import check_search
@@ -139,6 +139,21 @@ class OnPeeking(Walker):
             if isinstance(decision, Demand)
             else (state, decision)
         )
+
+
+class OnLateArrival(Walker):
+    """Demands the same in every order, and ends as the arrival of what it never reads will have it."""
+
+    def advance(self, state: Walk, tree: TreeView) -> tuple[Walk, Demand | Stop]:
+        ends = (Expand(ROOT, "step", 0), Expand(ROOT, "step", 1))
+        if not state.depth:
+            return Walk(1), Demand((Expand(ROOT, "step", 2), *ends))
+        terminals = [node for end in ends for node in tree.children(end) if tree.step(node).terminal]
+        late = Expand(ROOT, "step", 2) in tree._view  # type: ignore[attr-defined]
+        return state, Stop(tuple(reversed(terminals) if late else terminals))
+
+    def outlook(self, state: Walk, tree: TreeView) -> Outlook:
+        return Outlook(2)
 
 
 class OnClock(Walker):
@@ -326,10 +341,14 @@ class Speechless(Walker):
         raise LookupError("nothing to say")
 
 
-CHEATS: list[tuple[Callable[[], AnySearch], str]] = [
+class Legless:
+    """No search at all."""
+
+
+CHEATS: list[tuple[Callable[[], Any], str]] = [
     (OnAbsence, "caught Unknown"),
     (OnAbsenceOfAll, "caught Unknown"),
-    (OnOrder, "order of arrival"),
+    (OnOrder, "demands depend on the order of arrival"),
     (OnClock, "time.monotonic"),
     (OnDate, "datetime.now"),
     (OnChance, "chance"),
@@ -356,12 +375,14 @@ CHEATS: list[tuple[Callable[[], AnySearch], str]] = [
     (PromisingTooLow, "Outlook"),
     (PromisingNonsense, "outlook gave"),
     (Speechless, "outlook raised LookupError"),
-    (OnPeeking, "order of arrival"),
+    (OnPeeking, "demands depend on the order of arrival"),
+    (OnLateArrival, "decisions depend on the order of arrival"),
+    (Legless, "a search has start, advance and outlook, or strands"),
 ]
 
 
 @pytest.mark.parametrize(("cheat", "broken"), CHEATS)
-def test_a_cheat_is_caught_and_named(cheat: Callable[[], AnySearch], broken: str) -> None:
+def test_a_cheat_is_caught_and_named(cheat: Callable[[], Any], broken: str) -> None:
     with pytest.raises(SearchError, match=broken) as caught:
         check_search(cheat(), seeds=[0, 1], decisions_max=50)
     assert str(caught.value).startswith(f"{cheat.__name__}: ")

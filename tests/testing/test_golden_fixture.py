@@ -88,7 +88,8 @@ def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_the_fixture_writes_only_when_told_to(pytester: pytest.Pytester) -> None:
+def test_the_fixture_writes_only_when_told_to(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(USES_GOLDEN)
     file = pytester.path / "golden" / "small.json"
     run_inside(pytester).assert_outcomes(failed=1)
@@ -100,5 +101,4 @@ def test_the_fixture_writes_only_when_told_to(pytester: pytest.Pytester) -> None
 
 
 def run_inside(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
-    # looptime's plug-in stumbles over any fixture where pytest-asyncio is not installed.
-    return pytester.runpytest_inprocess("-p", "no:looptime_plugin", *options)
+    return pytester.runpytest_inprocess("-p", "spex.testing.plugin", *options)

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from spex.errors import SearchError
 from spex.ids import Call, call_key, maker
-from spex.search.base import AnySearch, Outlook, Parallel, Search, Stop, strands_of
+from spex.search.base import AnySearch, Outlook, Search, Stop, strands_of
 from spex.seeds import strand_seed
 from spex.testing.trial import DECISIONS_MAX, FIRST_COME, LAST_COME, Blocked, Course, Decided, Run, run_alone, shuffled
 from spex.testing.watch import advance_suspiciously, outlook_suspiciously, start_suspiciously
@@ -23,7 +23,7 @@ def check_search(search: AnySearch, *, seeds: Iterable[int] = range(2), decision
     strand ends within `decisions_max` decisions; its demands, their order and its `Stop` do not depend on the
     order of arrival; `Stop` names terminals that were demanded, each once; and the outlook is an upper bound.
     """
-    for strand in strands_of(search) if isinstance(search, Parallel) else (search,):
+    for strand in strands_of(search):
         if not isinstance(strand, Search):
             raise SearchError(f"{type(strand).__name__}: a search has start, advance and outlook, or strands")
     for seed in seeds:
