@@ -42,6 +42,7 @@ GAPS = World(6, barren=30)
 NO_CHILDREN = World(7, barren=100)
 EXTREMES = World(8, levels=2, terminal=15)
 NO_END = World(9, terminal=0)
+IN_VAIN = World(22, barren=55, terminal=10)
 MIXED = World(13, terminal_from=1, terminal=25)
 
 CASES = {
@@ -79,6 +80,7 @@ CASES = {
     "mcts_i14_k3_early_terminals": Case("mcts", {"iterations": "14", "children": "3", "c": "0.3"}, MIXED),
     "mcts_i9_k3_all_end_at_once": Case("mcts", {"iterations": "9", "children": "3"}, ALL_END),
     "mcts_i14_k3_gaps": Case("mcts", {"iterations": "14", "children": "3"}, World(12, barren=30)),
+    "mcts_i16_k2_leaves_in_vain": Case("mcts", {"iterations": "16", "children": "2", "c": "0.4"}, IN_VAIN),
     "mcts_i5_k2_no_children": Case("mcts", {"iterations": "5", "children": "2"}, NO_CHILDREN),
     "mcts_i12_k2_greedy": Case("mcts", {"iterations": "12", "children": "2", "c": "0"}, EXTREMES),
     "mcts_i12_k3_first": Case("mcts", {"iterations": "12", "children": "3", "unvisited": "first"}, ORDINARY),

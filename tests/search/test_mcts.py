@@ -118,6 +118,27 @@ def test_limits_hold(seed: int, shape: Shape, nodes_max: int, depth_max: int) ->
     assert set(run.terminals) == set(run.tree.terminals())
 
 
+@pytest.mark.parametrize(("nodes_max", "nodes"), [(1, 3), (3, 3), (4, 6), (6, 6), (7, 9)])
+def test_the_search_is_over_when_nodes_max_nodes_exist(nodes_max: int, nodes: int) -> None:
+    run = run_alone(Mcts(iterations=20, children=3, nodes_max=nodes_max), SyntheticWorld(0, NO_END))
+    assert len(run.tree.steps) == nodes
+
+
+def test_a_leaf_that_is_expanded_in_vain_backs_up_its_own_reward() -> None:
+    class Stump:
+        """The root's child has no children."""
+
+        def steps(self, call: Expand) -> tuple[Step, ...]:
+            return () if call.parent else (Step(""),)
+
+        def scores(self, call: Score) -> tuple[float, ...]:
+            return (0.25,) * len(call.nodes)
+
+    last = states(run_alone(Mcts(iterations=9, children=1), Stump()))[-1]
+    assert [(place.visits, place.total) for place in last.places.values()] == [(2, 0.5), (2, 0.5)]
+    assert (last.iterations, last.leaves) == (2, 0)
+
+
 def test_a_tree_in_which_no_leaf_can_grow_ends_the_search_early() -> None:
     run = run_alone(Mcts(iterations=65_536), SyntheticWorld(0, Shape("ends", terminal_from=1, terminal=1.0)))
     last = states(run)[-1]

@@ -129,6 +129,16 @@ def test_all_children_of_a_call_that_makes_several_are_scored_and_used() -> None
     assert set(run.terminals) == set(run.tree.children_of(first[1]))
 
 
+def test_a_call_with_more_terminal_children_than_width_remains_ends_the_search() -> None:
+    class Burst(Proposals):
+        def steps(self, call: Expand) -> tuple[Step, ...]:
+            return (Step("", terminal=True, answer="1"), Step("", terminal=True, answer="2"), Step(""))
+
+    run = run_alone(Rebase(width=2, depth_max=4), Burst())
+    assert len(run.courses[0].decisions) == 2
+    assert len(run.terminals) == 4
+
+
 def test_the_outlook_is_the_width_that_remains() -> None:
     search = Rebase(width=5)
     run = run_alone(search, SyntheticWorld(0, Shape("half", terminal_from=1, terminal=0.5)))

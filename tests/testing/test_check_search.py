@@ -326,6 +326,21 @@ class PromisingTooLittle(Walker):
         return Outlook(0)
 
 
+class PromisingOneTooFew:
+    """Samples one solution, and says that no answer can come."""
+
+    def start(self, seed: int) -> tuple[()]:
+        return ()
+
+    def advance(self, state: tuple[int, ...], tree: TreeView) -> tuple[tuple[int, ...], Demand | Stop]:
+        if not state:
+            return (1,), Demand((Expand(ROOT),))
+        return state, Stop(tuple(node for node in tree.children(Expand(ROOT)) if tree.step(node).terminal))
+
+    def outlook(self, state: tuple[int, ...], tree: TreeView) -> Outlook:
+        return Outlook(0)
+
+
 class PromisingTooLow(Walker):
     def outlook(self, state: Walk, tree: TreeView) -> Outlook:
         return Outlook(9, best=0.01)
@@ -372,6 +387,7 @@ CHEATS: list[tuple[Callable[[], Any], str]] = [
     (CountingStrangers, "never demanded"),
     (Unseeded, "two states from one seed"),
     (PromisingTooLittle, "Outlook"),
+    (PromisingOneTooFew, r"Outlook\(answers=0, best=1.0\), and 1 came"),
     (PromisingTooLow, "Outlook"),
     (PromisingNonsense, "outlook gave"),
     (Speechless, "outlook raised LookupError"),
