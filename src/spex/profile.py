@@ -49,6 +49,7 @@ class Scaled:
 
 
 _KNOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)
+_LEAST_SECONDS = 1e-9  # something that takes no time has no logarithm
 _SHARED_RATE = 0.05
 _KNOT_RATE = 0.1
 
@@ -95,7 +96,7 @@ class LearnedCurve:
         for position, knot in enumerate(_KNOTS):
             value = self._prior.itl_seconds(knot) * exp(self._shared + self._offsets[position])
             highest = max(highest, value)
-            self._values[position] = highest
+            self._values[position] = max(highest, _LEAST_SECONDS)
 
 
 def _place(running: float) -> tuple[int, float]:

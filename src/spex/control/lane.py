@@ -33,6 +33,7 @@ class Lane:
         market: Market | None,
         serves_text: bool,
         settled: Callable[[Job, Outcome], None],
+        defect: Callable[[Exception], None],
         speculations_max: int | None = None,
     ) -> None:
         self.server = server
@@ -44,6 +45,7 @@ class Lane:
         self._market = market
         self.serves_text = serves_text
         self._settled = settled
+        self._defect = defect
         self._waiting: deque[Job] = deque()
         self._running: dict[Job, None] = {}
         self._wishes: dict[Job, None] = {}
@@ -145,13 +147,20 @@ class Lane:
         job.generated_at_start = job.progress.cost.generated
         self._running[job] = None
         job.task = self._group.create_task(_execute(job, self.server.name))
-        job.task.add_done_callback(lambda task: self._ended(job, task))
+        job.task.add_done_callback(lambda task: self._leave(job, task))
         job.owner.started(job)
 
     def _stop(self, job: Job) -> None:
         job.phase = Phase.CANCELLING
         if job.task is not None:
             job.task.cancel()
+
+    def _leave(self, job: Job, task: asyncio.Task[Outcome]) -> None:
+        # A callback of the event loop: what it raised would be logged there, and the run would hang.
+        try:
+            self._ended(job, task)
+        except Exception as error:  # noqa: BLE001
+            self._defect(error)
 
     def _ended(self, job: Job, task: asyncio.Task[Outcome]) -> None:
         self._account()

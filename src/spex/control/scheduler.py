@@ -53,6 +53,7 @@ class Scheduler:
                 market=self._speculation.market if self._speculation else None,
                 serves_text=serves_text,
                 settled=self._settled,
+                defect=self._found_defect,
                 speculations_max=self._speculation.in_flight_max if self._speculation else 0,
             )
         return found
@@ -99,13 +100,12 @@ class Scheduler:
         await self._defect
 
     def _settled(self, job: Job, outcome: Outcome) -> None:
-        # A callback of the event loop: what it raised would be logged there, and the run would hang.
-        try:
-            job.owner.settle(job, outcome)
-            self.pump()
-        except Exception as error:  # noqa: BLE001
-            if not self._defect.done():
-                self._defect.set_exception(error)
+        job.owner.settle(job, outcome)
+        self.pump()
+
+    def _found_defect(self, error: Exception) -> None:
+        if not self._defect.done():
+            self._defect.set_exception(error)
 
     def _iteration_seconds(self) -> float:
         """The engine iteration of the fastest lane, as it is loaded now."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from spex.profile import Curve
 
 _EPSILON_TOKENS = 1e-6
+_TICK_SECONDS = 1e-8  # a timer shorter than the clock's resolution would fire for ever without time passing
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +71,7 @@ class Batch:
         paid = min(elapsed, self._debt_seconds)
         self._debt_seconds -= paid
         if self._running and elapsed > paid:
-            self._shared += (elapsed - paid) / self._curve.itl_seconds(len(self._running))
+            self._shared += (elapsed - paid) / max(_TICK_SECONDS, self._curve.itl_seconds(len(self._running)))
 
     def _schedule(self) -> None:
         if self._timer is not None:
@@ -81,6 +82,7 @@ class Batch:
         if self._goals:
             missing = max(0.0, self._goals[0][0] - self._shared)
             delay = self._debt_seconds + missing * self._curve.itl_seconds(len(self._running))
+            delay = max(delay, _TICK_SECONDS)
             self._timer = asyncio.get_running_loop().call_later(delay, self._finish)
 
     def _finish(self) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import stamina
 
 from spex.engine.base import Capabilities, Completion, Counters, Engine, Generation, Labelling, Message, Progress
 from spex.errors import Overloaded, TimedOut, Unreachable
 
+T = TypeVar("T")
+
 _ATTEMPTS = 4
+
+# stamina tells its own logger of every retry; where nobody has set up logging that must not land on stderr.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 class Retrying:
@@ -41,25 +48,23 @@ class Retrying:
         await self.inner.close()
 
     async def encode(self, text: str) -> tuple[int, ...]:
-        return await self.inner.encode(text)
+        return await self._repeated(lambda: self.inner.encode(text))
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        return await self.inner.encode_chat(messages)
+        return await self._repeated(lambda: self.inner.encode_chat(messages))
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
-        async for attempt in self._tries():
-            with attempt:
-                if attempt.num > 1:
-                    progress.fail()
-                return await self.inner.generate(request, progress)
-        raise AssertionError("stamina ends with a result or the last error")
+        return await self._repeated(lambda: self.inner.generate(request, progress), progress)
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        return await self._repeated(lambda: self.inner.label(request, progress), progress)
+
+    async def _repeated(self, ask: Callable[[], Awaitable[T]], progress: Progress | None = None) -> T:
         async for attempt in self._tries():
             with attempt:
-                if attempt.num > 1:
+                if attempt.num > 1 and progress is not None:
                     progress.fail()
-                return await self.inner.label(request, progress)
+                return await ask()
         raise AssertionError("stamina ends with a result or the last error")
 
     def _tries(self) -> stamina._core._RetryContextIterator:

@@ -6,7 +6,17 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, Scoring
+from spex.engine.base import (
+    Capabilities,
+    Completion,
+    Counters,
+    Generation,
+    Labelling,
+    Message,
+    Progress,
+    Scoring,
+    SeedKind,
+)
 from spex.engine.batch import Batch
 from spex.errors import Misbehaving
 from spex.profile import Affine, Curve
@@ -20,7 +30,7 @@ Judgement = Callable[[Scoring], tuple[float, ...]]
 
 
 class SimulatedPolicy:
-    """An engine on the loop's clock. Seeds are positional: a stopped text goes on from its tokens.
+    """An engine on the loop's clock. By default its seeds are positional: a stopped text goes on from its tokens.
 
     curve: ℓ(b), what the engine really does; `believed` is what it says of itself, if different.
     prefill_seconds: for each prompt token that is not cached. The prefix cache holds whole
@@ -37,6 +47,7 @@ class SimulatedPolicy:
         slots: int = 256,
         prefill_seconds: float = 0.0,
         cancel_delay_seconds: float = 0.0,
+        seed: SeedKind = "positional",
         name: str = "simulated",
     ) -> None:
         self._script = script
@@ -46,7 +57,7 @@ class SimulatedPolicy:
         self._running = 0
         self._cost = Tokens()
         self._capabilities = Capabilities(
-            seed="positional",
+            seed=seed,
             slots=slots,
             curve=believed or curve,
             cancel_delay_seconds=cancel_delay_seconds,

@@ -1,0 +1,1 @@
+"""The swarm: one integer draws a whole situation, faults included; an independent checker judges it."""

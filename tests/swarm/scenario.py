@@ -1,0 +1,145 @@
+"""One integer draws everything: search, widths, latencies, engines, speculation rule, faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from spex.control.setup import Speculation
+from spex.profile import Affine, Curve, Roofline, Scaled
+from spex.search.base import AnySearch
+from spex.search.beam import Beam
+from spex.search.best_of_n import BestOfN
+from spex.search.dvts import Dvts
+from spex.search.mcts import Mcts
+from spex.search.rebase import Rebase
+from spex.search.self_consistency import SelfConsistency
+from spex.sim.workload import Workload
+from spex.speculate.market import Market, RateMarket
+from spex.speculate.runahead import Effort
+from tests.swarm.markets import Greedy, Whim
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong, as probabilities of a request; 0 everywhere: nothing."""
+
+    refused: float = 0.0
+    broken_off: float = 0.0
+    stalled: float = 0.0
+    abort_ignored: float = 0.0
+    reward_refused: float = 0.0
+    reward_slow: float = 0.0
+
+    @property
+    def any(self) -> bool:
+        return any((self.refused, self.broken_off, self.stalled, self.abort_ignored, self.reward_refused))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A situation. The plain run of the same scenario differs in `speculation` and `faults` alone."""
+
+    seed: int
+    search: AnySearch
+    workload: Workload
+    queries: int
+    concurrency: int
+    curve: Curve
+    believed: Curve
+    slots: int
+    prefill_seconds: float
+    cancel_delay_seconds: float
+    positional: bool
+    reward_curve: Curve
+    reward_slots: int
+    speculation: Speculation
+    faults: Faults = field(default_factory=Faults)
+    killed_at_share: float | None = None
+
+    @property
+    def in_flight_max(self) -> int:
+        cap = self.speculation.in_flight_max
+        return self.slots if cap is None else min(cap, self.slots)
+
+
+def draw(seed: int) -> Scenario:
+    """The scenario of `seed`: every choice from one generator, each fault present in a third of them."""
+    random = Random(seed)
+    curve = _curve(random)
+    return Scenario(
+        seed=seed,
+        search=_search(random),
+        workload=_workload(random, seed),
+        queries=random.randint(1, 3),
+        concurrency=random.randint(1, 3),
+        curve=curve,
+        believed=random.choice([curve, Scaled(curve, random.choice([0.5, 2.0])), Affine(0.02, 0.001)]),
+        slots=random.choice([1, 2, 3, 5, 8, 16, 64, 256]),
+        prefill_seconds=random.choice([0.0, 0.0, 0.0005]),
+        cancel_delay_seconds=random.choice([0.0, 0.0, 0.05, 0.5]),
+        positional=random.random() < 0.7,
+        reward_curve=Affine(random.choice([0.0, 0.01, 0.04, 1.0]), random.choice([0.0, 0.002])),
+        reward_slots=random.choice([1, 4, 8, 4096]),
+        speculation=Speculation(
+            effort=Effort(random.choice([1, 2, 4, 8]), random.choice([1, 3, 8, 24])),
+            market=_market(random, seed),
+            in_flight_max=random.choice([None, None, 0, 1, 3, 8]),
+        ),
+        faults=_faults(random),
+        killed_at_share=random.random() if random.random() < 0.25 else None,
+    )
+
+
+def _search(random: Random) -> AnySearch:
+    children = random.randint(1, 4)
+    subtrees = random.randint(1, 4)
+    options: list[AnySearch] = [
+        BestOfN(width=random.randint(1, 6)),
+        SelfConsistency(width=random.randint(1, 6)),
+        Rebase(width=random.randint(1, 12), temperature=random.choice([0.05, 0.2, 1.0]), depth_max=8),
+        Beam(width=children * subtrees, children=children, depth_max=random.randint(2, 8)),
+        Dvts(width=children * subtrees, children=children, depth_max=random.randint(2, 8)),
+        Mcts(iterations=random.randint(1, 14), children=children, c=random.choice([0.1, 0.3, 1.0, 3.0])),
+    ]
+    return random.choice(options)
+
+
+def _workload(random: Random, seed: int) -> Workload:
+    return Workload(
+        "swarm",
+        step_tokens=random.choice([1.0, 5.0, 20.0, 70.0]),
+        spread=random.choice([0.0, 0.6, 1.2]),
+        reward_noise=random.choice([0.0, 0.05, 0.15, 0.5]),
+        depth_min=random.randint(1, 4),
+        depth_max=random.randint(4, 8),
+        end_probability=random.choice([0.0, 1 / 7, 0.5, 1.0]),
+        seed=seed,
+    )
+
+
+def _curve(random: Random) -> Curve:
+    return random.choice([
+        Affine(0.010, 0.00008),
+        Affine(0.0026, 0.0034),
+        Affine(0.0225, 0.0032),
+        Roofline(0.012, 0.0004, 24.0),
+    ])
+
+
+def _market(random: Random, seed: int) -> Market:
+    return random.choice([RateMarket(), RateMarket(), Greedy(), Whim(seed)])
+
+
+def _faults(random: Random) -> Faults:
+    def maybe(most: float) -> float:
+        return random.random() * most if random.random() < 1 / 3 else 0.0
+
+    return Faults(
+        refused=maybe(0.5),
+        broken_off=maybe(0.5),
+        stalled=maybe(0.2),
+        abort_ignored=maybe(1.0),
+        reward_refused=maybe(0.5),
+        reward_slow=maybe(0.3),
+    )
