@@ -175,14 +175,14 @@ class Lane:
         else:
             job.phase = Phase.DONE if job.demanded else Phase.PLANNED
             job.progress.fail()
-        job.lost = job.lost.plus(job.progress.lost)
-        job.progress.lost = Tokens()
+        _book_lost(job)
         self._settled(job, outcome)
 
     def _keep_or_drop(self, job: Job) -> None:
         """A stopped job can be asked for again; its tokens stay with it where the engine goes on from tokens."""
         job.phase = Phase.PLANNED
         if self.server.capabilities.seed != "positional":
+            _book_lost(job)
             job.dropped = job.dropped.plus(job.progress.cost)
             job.progress = Progress()
 
@@ -221,6 +221,12 @@ async def _execute(job: Job, server: str) -> Outcome:
         return Failed(error)
     except Exception as error:  # noqa: BLE001  # an engine's defect must not take other queries along
         return Failed(Misbehaving(server, "a result or an EngineError", f"{type(error).__name__}: {error}"))
+
+
+def _book_lost(job: Job) -> None:
+    """Move what failed attempts cost from the progress, which may be thrown away, to the job."""
+    job.lost = job.lost.plus(job.progress.lost)
+    job.progress.lost = Tokens()
 
 
 def _probability(job: Job) -> float:

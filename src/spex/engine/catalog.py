@@ -1,0 +1,15 @@
+"""Engines by name: `llamacpp`, or with what it should load, `llamacpp:/path/model.gguf`."""
+
+from __future__ import annotations
+
+from spex.catalog import Catalog
+from spex.engine.base import Engine
+
+ENGINES: Catalog[Engine] = Catalog("policy", "spex.engines", {"llamacpp": "spex.engine.llamacpp:LlamaCpp"})
+
+
+def find_engine(spec: str) -> Engine:
+    """The engine that `spec` (NAME or NAME:MODEL) names, not yet open. Raises `InputError`."""
+    name, _, model = spec.partition(":")
+    factory = ENGINES.load(name)
+    return factory(model) if model else factory()
