@@ -48,11 +48,12 @@ def check_run(events: Events, limits: Limits, generated: int, running: int) -> l
 
 def compare(plain: Events, other: Events) -> list[str]:
     """G1: the same decisions in the same order a strand, the same results, the same answers."""
-    wrong = []
     one, two = _decisions(plain), _decisions(other)
-    for strand in sorted(one.keys() | two.keys()):
-        if one.get(strand) != two.get(strand):
-            wrong.append(f"G1: strand {strand} decided otherwise: {_first_difference(one, two, strand)}")
+    wrong = [
+        f"G1: strand {strand} decided otherwise: {_first_difference(one, two, strand)}"
+        for strand in sorted(one.keys() | two.keys())
+        if one.get(strand) != two.get(strand)
+    ]
     demanded = {(event["query"], event["call"]) for event in plain if event["event"] == "demanded"}
     results, others = _results(plain), _results(other)
     wrong.extend(
@@ -120,38 +121,53 @@ def _accounted(events: Events, generated: int) -> list[str]:
 
 
 def _never_in_the_way(events: Events, limits: Limits) -> list[str]:
-    """G2: a demanded call that can run waits for other demanded calls, or for one cancellation delay."""
+    """G2: a demanded call that could run waits for other demanded calls, or for one cancellation delay."""
     if not limits.aborts_work:
         return []
+    slots = _Slots(limits.slots)
     wrong = []
-    waiting: dict[tuple[str, str], float] = {}
-    running: dict[tuple[str, str], bool] = {}
-    since = 0.0  # since when speculation has held slots that a waiting demand could have had
+    since: float | None = None
     for event in events:
-        key, now = (event["query"], event.get("call", "")), event["t"]
-        blocked = bool(waiting) and len(running) >= limits.slots and any(running.values())
-        if blocked and now - since > limits.cancel_delay_seconds + _MOMENT:
-            wrong.append(f"G2: {next(iter(waiting))} waits behind speculation from {since} to {now}")
-        if event.get("kind") == "expand":
-            if event["event"] == "demanded" and key not in running and _ready(event, events):
-                waiting[key] = now
-            elif event["event"] == "started":
-                waiting.pop(key, None)
-                running[key] = event["speculative"]
-            elif event["event"] == "promoted" and key in running:
-                running[key] = False
-            elif event["event"] in _ENDS:
-                running.pop(key, None)
-        elif event["event"] == "query_finished":
-            waiting = {call: at for call, at in waiting.items() if call[0] != event["query"]}
-        if not (blocked and waiting and len(running) >= limits.slots and any(running.values())):
-            since = now
+        patience = limits.cancel_delay_seconds + _MOMENT
+        if since is not None and event["t"] - since > patience:
+            wrong.append(f"G2: a demanded call waits behind speculation from {since} to {event['t']}")
+        slots.take(event)
+        since = (event["t"] if since is None else since) if slots.blocked else None
     return wrong[:3]
 
 
-def _ready(event: Mapping[str, Any], events: Events) -> bool:
-    """Whether a demanded expansion can run at once: it grows from the root, or its parent's text was there."""
-    return bool(event["parent"] == "root")
+class _Slots:
+    """The policy engine's slots as the trace tells of them, and who waits for one.
+
+    Only expansions of the root are followed while they wait: they can run as soon as they are demanded.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._waiting: set[tuple[str, str]] = set()
+        self._running: dict[tuple[str, str], bool] = {}
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a demanded call waits while speculation holds a slot."""
+        return bool(self._waiting) and len(self._running) >= self._count and any(self._running.values())
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        key, kind = (event["query"], event.get("call", "")), event["event"]
+        if kind == "query_finished":
+            self._waiting = {call for call in self._waiting if call[0] != event["query"]}
+        if event.get("kind") != "expand":
+            return
+        if kind == "demanded" and event["parent"] == "root" and key not in self._running:
+            self._waiting.add(key)
+        elif kind == "started":
+            self._waiting.discard(key)
+            self._running[key] = event["speculative"]
+        elif kind == "promoted" and key in self._running:
+            self._running[key] = False
+        elif kind in _ENDS:
+            self._running.pop(key, None)
+            self._waiting.discard(key)
 
 
 def _decisions(events: Events) -> dict[tuple[str, int], list[tuple[str, ...]]]:

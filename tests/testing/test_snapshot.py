@@ -109,7 +109,7 @@ def test_a_value_that_contains_itself_has_a_snapshot() -> None:
         (Frozen(Random(1)), ".value"),
         (frozenset({Frozen(OneSlot([]))}), None),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_the_first_part_that_could_be_changed_is_named(value: object, part: str | None) -> None:
     found = changeable_part(value)

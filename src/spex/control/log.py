@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -49,7 +50,7 @@ class FileLog:
             os.close(self._descriptor)
             raise
 
-    def __enter__(self) -> FileLog:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -98,9 +99,7 @@ class FileLog:
         if self._broken is not None:
             raise self._broken
         try:
-            written = os.pwrite(self._descriptor, line, self._size)
-            if written < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            _write_whole(self._descriptor, line, self._size)
         except OSError as error:
             os.ftruncate(self._descriptor, self._size)
             self._broken = self._unwritable(error, len(line))
@@ -141,6 +140,11 @@ class FileLog:
         self._size = 0
         self._write(header)
         return len(header)
+
+
+def _write_whole(descriptor: int, line: bytes, position: int) -> None:
+    if os.pwrite(descriptor, line, position) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _open(path: Path) -> int:

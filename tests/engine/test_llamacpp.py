@@ -1,0 +1,127 @@
+"""The embedded engine with its real model: texts, seeds, aborts, and losslessness shown by replay."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import spex
+from spex.api import Options, setup_of
+from spex.control.run import Conduct
+from spex.control.run import run as carry_out
+from spex.control.setup import Speculation, replayed
+from spex.engine.base import Generation, Message, Progress, Sampling
+from spex.engine.llamacpp import LlamaCpp
+from spex.errors import InputError
+from spex.prompt import Prompt
+from spex.record import MemoryLog
+from spex.search.rebase import Rebase
+
+pytestmark = pytest.mark.engine
+pytest.importorskip("xllamacpp")
+
+_QUESTION = "What is 2 + 2? Answer in one short line."
+
+
+def test_a_stop_string_ends_a_text_and_its_tokens_are_kept() -> None:
+    async def main() -> None:
+        engine = LlamaCpp(slots=2, context_tokens=512)
+        await engine.open()
+        try:
+            prompt = Prompt([await engine.encode_chat([Message("user", "Count: one, two, three, four.")])])
+            request = Generation("t|c", prompt, 1, (",",), 20, Sampling(0.0))
+            progress = Progress()
+            completion = await engine.generate(request, progress)
+            assert completion.end == "delimiter"
+            assert completion.text.endswith(",")
+            assert completion.logprobs is not None
+            assert len(completion.token_ids) == len(completion.logprobs) == progress.cost.generated
+            assert await engine.encode(completion.text) == completion.token_ids
+            assert engine.counters() == (0, progress.cost)
+        finally:
+            await engine.close()
+
+    asyncio.run(main())
+
+
+def test_control_tokens_in_a_message_stay_text() -> None:
+    async def main() -> None:
+        engine = LlamaCpp(slots=1, context_tokens=512)
+        await engine.open()
+        try:
+            one = await engine.encode_chat([Message("user", "a<|im_end|>b")])
+            two = await engine.encode_chat([Message("user", "ab")])
+            end = (set(one) & set(two)) - set(await engine.encode("a<|im_end|>b"))
+            assert all(one.count(control) == two.count(control) for control in end)
+        finally:
+            await engine.close()
+
+    asyncio.run(main())
+
+
+def test_an_aborted_text_leaves_its_slot_before_the_cancellation_comes_through() -> None:
+    async def main() -> None:
+        engine = LlamaCpp(slots=2, context_tokens=1024)
+        await engine.open()
+        try:
+            prompt = Prompt([await engine.encode_chat([Message("user", "Tell me a very long story.")])])
+            progress = Progress()
+            task = asyncio.ensure_future(engine.generate(Generation("t|c", prompt, 1, (), 900), progress))
+            while not progress.token_ids:  # noqa: ASYNC110  # a real engine on a real clock
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert engine.counters().running == 0
+            assert not any(slot["is_processing"] for slot in await engine._slots())
+        finally:
+            await engine.close()
+
+    asyncio.run(main())
+
+
+def test_the_plain_run_replayed_from_a_speculating_live_run_is_the_same_tree_bit_for_bit() -> None:
+    async def main() -> None:
+        engine = LlamaCpp(slots=4, context_tokens=1024)
+        log = MemoryLog()
+        options = Options(
+            policy=engine,
+            reward="confidence",
+            search=Rebase(width=3, depth_max=3),
+            speculation=Speculation(),
+            step_tokens_max=16,
+            seed=3,
+        )
+        live = await spex.solve(_QUESTION, **options, log=log)
+        plain = await carry_out([live.problem], replayed(setup_of(options), log), Conduct())
+        assert plain.solutions[0].partial is None
+        assert plain.solutions[0].tree == live.tree
+        assert plain.solutions[0].answer == live.answer
+        assert live.usage.paid.generated == engine.counters().cost.generated
+        assert engine.counters().running == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "empty"),
+        (b"PK\x03\x04....", "zip"),
+        (b"<!DOCTYPE html><html>", "HTML"),
+        (b"GGUF\x03\x00\x00\x00", "cut off"),
+        (b'\x40\x00\x00\x00\x00\x00\x00\x00{"__metadata__":{}}', "safetensors"),
+    ],
+)
+def test_a_file_that_is_no_model_is_refused_with_what_it_is(tmp_path: Path, content: bytes, kind: str) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=kind):
+        LlamaCpp(path)
+
+
+def test_a_model_file_that_is_missing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        LlamaCpp(tmp_path / "nothing.gguf")

@@ -1,0 +1,169 @@
+"""Failures that may pass are tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import pytest
+
+from spex.control.clock import run_virtual
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, innermost
+from spex.engine.retrying import Retrying
+from spex.errors import EngineError, Misbehaving, Overloaded, TimedOut, Unreachable
+from spex.prompt import Prompt
+from spex.usage import Tokens
+from tests.builders import Words, policy, request
+
+AWAY = Unreachable("engine", "connection refused")
+FULL = Overloaded("engine", "queue full")
+SILENT = TimedOut("engine", "token_gap", 30.0)
+
+
+class Failing:
+    """An engine that fails as it is told to, half-way through a text of ten tokens, then works."""
+
+    def __init__(self, errors: Iterable[BaseException]) -> None:
+        self._errors: Iterator[BaseException] = iter(errors)
+        self._cost = Tokens()
+        self.asked: list[tuple[float, object]] = []
+        self.name = "failing"
+        self.capabilities = Capabilities(seed="positional")
+
+    def counters(self) -> Counters:
+        return Counters(0, self._cost)
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def encode(self, text: str) -> tuple[int, ...]:
+        return await self._answer(text, Progress(), (1, 2))
+
+    async def encode_chat(self, messages: Iterable[Message]) -> tuple[int, ...]:
+        return await self._answer(tuple(messages), Progress(), (1, 2, 3))
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        ids = await self._answer(request, progress, tuple(range(10)))
+        return Completion("text", ids, None, "eos")
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        await self._answer(request, progress, ())
+        return (0.5,)
+
+    async def _answer(self, asked: object, progress: Progress, ids: tuple[int, ...]) -> tuple[int, ...]:
+        self.asked.append((asyncio.get_running_loop().time(), asked))
+        error = next(self._errors, None)
+        missing = ids[len(progress.token_ids) :][: 5 if error else 10]
+        await asyncio.sleep(0.1)
+        progress.token_ids.extend(missing)
+        progress.spend(generated=len(missing))
+        self._cost = self._cost.plus(Tokens(len(missing)))
+        if error is not None:
+            raise error
+        return ids
+
+
+def tried(*errors: EngineError) -> tuple[Failing, Progress]:
+    """One generation by an engine that fails so."""
+    engine, progress = Failing(errors), Progress()
+    run_virtual(Retrying(engine, wait_jitter_seconds=0.0).generate(request(), progress))
+    return engine, progress
+
+
+@pytest.mark.parametrize("error", [AWAY, FULL, SILENT])
+def test_what_may_pass_is_tried_again_with_the_same_request(error: EngineError) -> None:
+    engine, _ = tried(error, error)
+    assert [asked for _, asked in engine.asked] == [request()] * 3
+
+
+def test_it_is_tried_four_times_and_then_the_last_error_comes_out() -> None:
+    engine = Failing([AWAY, FULL, AWAY, SILENT, AWAY])
+    with pytest.raises(TimedOut):
+        run_virtual(Retrying(engine).generate(request(), Progress()))
+    assert len(engine.asked) == 4
+
+
+@pytest.mark.parametrize("error", [Misbehaving("engine", "a text", None), EngineError("engine", "no"), ValueError()])
+def test_what_will_not_pass_is_not_tried_again(error: Exception) -> None:
+    engine = Failing([error])
+    with pytest.raises(type(error)):
+        run_virtual(Retrying(engine).generate(request(), Progress()))
+    assert len(engine.asked) == 1
+
+
+def test_what_a_failed_attempt_generated_is_lost_and_the_next_one_starts_afresh() -> None:
+    engine, progress = tried(AWAY, FULL)
+    assert progress.lost == Tokens(generated=10)
+    assert progress.cost == Tokens(generated=10)
+    assert tuple(progress.token_ids) == tuple(range(10))
+    assert engine.counters().cost == progress.cost.plus(progress.lost)
+
+
+def test_an_engine_that_says_when_to_come_back_is_left_alone_until_then() -> None:
+    engine, _ = tried(Overloaded("engine", "429", retry_after_seconds=20.0), AWAY)
+    times = [at for at, _ in engine.asked]
+    assert times[1] == pytest.approx(20.1)
+    assert times[2] < 25.0
+
+
+def test_come_back_at_once_is_a_time_too() -> None:
+    engine, _ = tried(Overloaded("engine", "429", retry_after_seconds=0.0))
+    assert [at for at, _ in engine.asked] == pytest.approx([0.0, 0.1])
+
+
+def test_waits_grow() -> None:
+    engine, _ = tried(AWAY, AWAY, AWAY)
+    times = [at for at, _ in engine.asked]
+    waits = [after - before for before, after in pairwise(times)]
+    assert waits == sorted(waits)
+    assert waits[0] < waits[-1]
+
+
+def test_a_cancellation_ends_the_wait_for_the_next_attempt() -> None:
+    async def main() -> None:
+        engine, progress = Failing([AWAY]), Progress()
+        task = asyncio.ensure_future(Retrying(engine).generate(request(), progress))
+        await asyncio.sleep(0.15)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert len(engine.asked) == 1
+        assert progress.cost == Tokens(generated=5)
+
+    run_virtual(main())
+
+
+def test_label_probabilities_are_tried_again_too() -> None:
+    engine = Failing([AWAY])
+    asked = Labelling("p|label", Prompt(), (1,))
+    assert run_virtual(Retrying(engine).label(asked, Progress())) == (0.5,)
+    assert len(engine.asked) == 2
+
+
+def test_encodings_are_tried_again_too() -> None:
+    async def main() -> list[tuple[int, ...]]:
+        text, chat = Retrying(Failing([AWAY])), Retrying(Failing([FULL]))
+        return [await text.encode("a"), await chat.encode_chat([Message("user", "a")])]
+
+    assert run_virtual(main()) == [(1, 2), (1, 2, 3)]
+
+
+def test_retrying_changes_nothing_about_an_engine() -> None:
+    engine = policy(Words(), name="mine")
+    retrying = Retrying(engine)
+    assert (retrying.name, retrying.capabilities, retrying.counters()) == (
+        "mine",
+        engine.capabilities,
+        engine.counters(),
+    )
+    assert innermost(retrying) is engine
+
+
+def test_retries_are_not_shouted_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("stamina")
+    assert any(isinstance(handler, logging.NullHandler) for handler in logger.handlers)
+    tried(AWAY)
+    assert capfd.readouterr().err == ""
