@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from spex.answer import Best as Best
     from spex.answer import Majority as Majority
     from spex.answer import Weighted as Weighted
+    from spex.api import run as run
+    from spex.api import run_sync as run_sync
+    from spex.api import solve as solve
+    from spex.api import solve_sync as solve_sync
     from spex.control.run import Run as Run
     from spex.control.setup import Speculation as Speculation
     from spex.engine.base import Capabilities as Capabilities
     from spex.engine.base import Engine as Engine
     from spex.engine.base import Sampling as Sampling
     from spex.engine.function import FunctionPolicy as FunctionPolicy
+    from spex.engine.llamacpp import LlamaCpp as LlamaCpp
     from spex.errors import EngineError as EngineError
     from spex.errors import InputError as InputError
     from spex.errors import InvariantError as InvariantError
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
     from spex.reward.base import Reward as Reward
     from spex.reward.confidence import Confidence as Confidence
     from spex.reward.function import FunctionReward as FunctionReward
+    from spex.reward.judge import Judge as Judge
     from spex.reward.verifier import Verifier as Verifier
     from spex.search.base import Demand as Demand
     from spex.search.base import Outlook as Outlook
@@ -94,6 +100,8 @@ __all__ = (
     "Gsm8k",
     "InputError",
     "InvariantError",
+    "Judge",
+    "LlamaCpp",
     "LogMismatch",
     "LogUnwritable",
     "Majority",
@@ -133,6 +141,10 @@ __all__ = (
     "Weighted",
     "__version__",
     "child",
+    "run",
+    "run_sync",
+    "solve",
+    "solve_sync",
 )
 
 _PLACES = {
@@ -143,6 +155,7 @@ _PLACES = {
     "BestOfN": "spex.search.best_of_n",
     "Call": "spex.ids",
     "Capabilities": "spex.engine.base",
+    "child": "spex.ids",
     "Confidence": "spex.reward.confidence",
     "Demand": "spex.search.base",
     "Dvts": "spex.search.dvts",
@@ -157,6 +170,8 @@ _PLACES = {
     "Gsm8k": "spex.tasks.gsm8k",
     "InputError": "spex.errors",
     "InvariantError": "spex.errors",
+    "Judge": "spex.reward.judge",
+    "LlamaCpp": "spex.engine.llamacpp",
     "LogMismatch": "spex.errors",
     "LogUnwritable": "spex.errors",
     "Majority": "spex.answer",
@@ -169,17 +184,21 @@ _PLACES = {
     "Parallel": "spex.search.base",
     "Policy": "spex.policy",
     "Problem": "spex.problem",
-    "ROOT": "spex.ids",
     "Rebase": "spex.search.rebase",
     "RecordError": "spex.errors",
     "Reward": "spex.reward.base",
+    "ROOT": "spex.ids",
+    "run": "spex.api",
     "Run": "spex.control.run",
+    "run_sync": "spex.api",
     "Sampling": "spex.engine.base",
     "Score": "spex.ids",
     "Search": "spex.search.base",
     "SearchError": "spex.errors",
     "SelfConsistency": "spex.search.self_consistency",
     "Solution": "spex.solution",
+    "solve": "spex.api",
+    "solve_sync": "spex.api",
     "Speculation": "spex.control.setup",
     "SpexError": "spex.errors",
     "Step": "spex.tree",
@@ -195,7 +214,6 @@ _PLACES = {
     "Usage": "spex.usage",
     "Verifier": "spex.reward.verifier",
     "Weighted": "spex.answer",
-    "child": "spex.ids",
 }
 
 

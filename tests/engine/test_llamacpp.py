@@ -27,7 +27,7 @@ _QUESTION = "What is 2 + 2? Answer in one short line."
 
 def test_a_stop_string_ends_a_text_and_its_tokens_are_kept() -> None:
     async def main() -> None:
-        engine = LlamaCpp(slots=2, context_tokens=512)
+        engine = LlamaCpp(slots=2, context_tokens=512, threads=1)
         await engine.open()
         try:
             prompt = Prompt([await engine.encode_chat([Message("user", "Count: one, two, three, four.")])])
@@ -48,7 +48,7 @@ def test_a_stop_string_ends_a_text_and_its_tokens_are_kept() -> None:
 
 def test_control_tokens_in_a_message_stay_text() -> None:
     async def main() -> None:
-        engine = LlamaCpp(slots=1, context_tokens=512)
+        engine = LlamaCpp(slots=1, context_tokens=512, threads=1)
         await engine.open()
         try:
             one = await engine.encode_chat([Message("user", "a<|im_end|>b")])
@@ -63,12 +63,12 @@ def test_control_tokens_in_a_message_stay_text() -> None:
 
 def test_an_aborted_text_leaves_its_slot_before_the_cancellation_comes_through() -> None:
     async def main() -> None:
-        engine = LlamaCpp(slots=2, context_tokens=1024)
+        engine = LlamaCpp(slots=2, context_tokens=512, threads=1)
         await engine.open()
         try:
             prompt = Prompt([await engine.encode_chat([Message("user", "Tell me a very long story.")])])
             progress = Progress()
-            task = asyncio.ensure_future(engine.generate(Generation("t|c", prompt, 1, (), 900), progress))
+            task = asyncio.ensure_future(engine.generate(Generation("t|c", prompt, 1, (), 400), progress))
             while not progress.token_ids:  # noqa: ASYNC110  # a real engine on a real clock
                 await asyncio.sleep(0.01)
             task.cancel()
@@ -84,14 +84,14 @@ def test_an_aborted_text_leaves_its_slot_before_the_cancellation_comes_through()
 
 def test_the_plain_run_replayed_from_a_speculating_live_run_is_the_same_tree_bit_for_bit() -> None:
     async def main() -> None:
-        engine = LlamaCpp(slots=4, context_tokens=1024)
+        engine = LlamaCpp(slots=4, context_tokens=512, threads=1)
         log = MemoryLog()
         options = Options(
             policy=engine,
             reward="confidence",
-            search=Rebase(width=3, depth_max=3),
+            search=Rebase(width=2, depth_max=2),
             speculation=Speculation(),
-            step_tokens_max=16,
+            step_tokens_max=8,
             seed=3,
         )
         live = await spex.solve(_QUESTION, **options, log=log)

@@ -186,6 +186,7 @@ class LlamaCpp:
         parameters.warmup = False
         if self._threads is not None:
             parameters.cpuparams.n_threads = self._threads
+            parameters.cpuparams_batch.n_threads = self._threads
         try:
             return xllamacpp.Server(parameters)
         except RuntimeError as error:

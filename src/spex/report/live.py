@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from threading import Lock
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ from spex.events import Event
 from spex.report.growth import Growth, Shoot
 from spex.visible import one_line
 
-_REFRESH_SECONDS = 0.1
+_DRAWN_PER_SECOND = 10
 _LINES_MAX = 40
 _LINES_KEPT_FREE = 4
 
@@ -23,8 +24,8 @@ _LINES_KEPT_FREE = 4
 class LiveView:
     """Draws what happens; a context manager. Give it every event of a run of `problems` problems.
 
-    It shows the query that began last and has not ended. It draws in the thread that gives it the
-    events, ten times a second at most, and is gone from the screen when it is left.
+    It shows the query that began last and has not ended. A thread of its own draws ten times a
+    second, whatever the run is waiting for; the view is gone from the screen when it is left.
     """
 
     def __init__(self, console: Console, problems: int, clock: Callable[[], float] = monotonic) -> None:
@@ -32,10 +33,13 @@ class LiveView:
         self._problems = problems
         self._clock = clock
         self._began_at_seconds = clock()
-        self._drawn_at_seconds = float("-inf")
         self._growths: dict[str, Growth] = {}
         self._done = 0
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        # Events come from the run's thread, pictures are taken in the drawing one.
+        self._lock = Lock()
+        self._live = Live(
+            console=console, get_renderable=self.picture, refresh_per_second=_DRAWN_PER_SECOND, transient=True
+        )
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -47,25 +51,28 @@ class LiveView:
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
-        """Take an event, and draw if the last picture is old enough."""
-        growth = self._growths.setdefault(event.query, Growth(event.query))
-        growth.follow(event)
-        if growth.over:
-            del self._growths[event.query]
-            self._done += 1
-        if self._clock() - self._drawn_at_seconds >= _REFRESH_SECONDS:
-            self._drawn_at_seconds = self._clock()
-            self._live.update(self.picture(), refresh=True)
+        """Take an event."""
+        with self._lock:
+            growth = self._growths.setdefault(event.query, Growth(event.query))
+            growth.follow(event)
+            if growth.over:
+                del self._growths[event.query]
+                self._done += 1
 
     def picture(self) -> Group:
         """What the screen shows now."""
+        with self._lock:
+            return Group(*self._lines())
+
+    def _lines(self) -> Iterator[Text]:
+        yield self._head()
         growth = next(reversed(self._growths.values()), None)
-        if growth is None:
-            return Group(self._head())
-        height = max(4, min(_LINES_MAX, self._console.height - _LINES_KEPT_FREE))
-        width = max(20, self._console.width - 1)
-        title = Text(one_line(f"{growth.query} ({len(growth)} nodes)", width), style="bold")
-        return Group(self._head(), title, *(_line(shoot, width) for shoot in growth.shoots(height)))
+        if growth is not None:
+            height = max(4, min(_LINES_MAX, self._console.height - _LINES_KEPT_FREE))
+            width = max(20, self._console.width - 1)
+            yield Text(one_line(f"{growth.query} ({len(growth)} nodes)", width), style="bold")
+            for shoot in growth.shoots(height):
+                yield _line(shoot, width)
 
     def _head(self) -> Text:
         demanded = sum(growth.running(speculative=False) for growth in self._growths.values())

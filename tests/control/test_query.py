@@ -1,0 +1,538 @@
+"""One problem being searched: chained demands, void calls, what goes wrong, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from spex.control.clock import run_virtual
+from spex.control.run import Conduct, Run, run
+from spex.control.setup import Setup, Speculation
+from spex.engine.base import Completion, Counters, Generation
+from spex.engine.simulated import SimulatedPolicy
+from spex.errors import EngineError, InvariantError, Misbehaving, SearchError, Unreachable
+from spex.events import Event
+from spex.ids import ROOT, Call, Expand, Score, call_key, child
+from spex.search.base import Demand, Outlook, Stop
+from spex.search.rebase import Rebase
+from spex.solution import Solution
+from spex.speculate.runahead import Effort
+from spex.tree import TreeView
+from spex.usage import Tokens
+from tests.builders import (
+    FLAT,
+    Rule,
+    Words,
+    breadth,
+    demand,
+    grow,
+    node,
+    path_of,
+    policy,
+    problems,
+    rate,
+    read,
+    reward,
+    rule,
+    setup,
+    stop,
+)
+from tests.control.bench import Eager
+
+EAGER = Speculation(market=Eager())
+BOTH = pytest.mark.parametrize("speculation", [None, Speculation()], ids=["plain", "speculative"])
+
+
+class Told(list[Event]):
+    """A sink that keeps events."""
+
+    def times(self, kind: str) -> dict[str, float]:
+        """When it happened first, by call."""
+        found: dict[str, float] = {}
+        for event in self:
+            if event.event == kind and event.call is not None:
+                found.setdefault(event.call, round(event.t, 6))
+        return found
+
+
+def solved(made: Setup, deadline_seconds: float | None = None, told: Told | None = None) -> Solution:
+    """The solution of one problem, in virtual time."""
+    conduct = Conduct(deadline_seconds=deadline_seconds, on_event=told.append if told is not None else None)
+    (solution,) = run_virtual(run(problems(1), made, conduct)).solutions
+    return solution
+
+
+def both(broken: Rule, healthy: Rule | None = None, speculation: Speculation | None = None) -> Run:
+    """A run of three problems of which the second meets the broken rule."""
+    other = healthy or breadth(2)
+
+    def choose(state: tuple[int, int], tree: TreeView) -> tuple[tuple[int, int], Demand | Stop]:
+        which, inner = state
+        after, outcome = (broken if which else other).advance(inner, tree)
+        return (which, after), outcome
+
+    return run_virtual(run(problems(3), setup(Chosen(choose), speculation=speculation)))
+
+
+class Chosen:
+    """A search that tells its problems apart by the order of their start."""
+
+    def __init__(
+        self, choose: Callable[[tuple[int, int], TreeView], tuple[tuple[int, int], Demand | Stop]], bad: int = 1
+    ) -> None:
+        self._choose = choose
+        self._bad = bad
+        self._begun = 0
+
+    def start(self, seed: int) -> tuple[int, int]:
+        self._begun += 1
+        return (int(self._begun - 1 == self._bad), 0)
+
+    def advance(self, state: tuple[int, int], tree: TreeView) -> tuple[tuple[int, int], Demand | Stop]:
+        return self._choose(state, tree)
+
+    def outlook(self, state: tuple[int, int], tree: TreeView) -> Outlook:
+        return Outlook(1)
+
+
+# Chains
+
+
+def test_a_score_starts_the_moment_its_text_exists_and_not_when_all_texts_do() -> None:
+    told = Told()
+    words = Words(tokens={(0,): 10, (1,): 50})
+    calls = (grow(0), rate(0), grow(1), rate(1))
+    solved(setup(rule(demand(*calls), read(*calls), stop()), policy(words)), told=told)
+    assert told.times("started")[call_key(rate(0))] == 0.1
+    assert told.times("started")[call_key(rate(1))] == 0.5
+
+
+def test_an_expansion_under_an_unfinished_one_starts_when_that_has_finished() -> None:
+    told = Told()
+    calls = (grow(0), grow(0, 0), grow(0, 0, 0), rate(0, 0, 0))
+    solution = solved(setup(rule(demand(*calls), read(*calls), stop())), told=told)
+    started = told.times("started")
+    assert [started[call_key(call)] for call in calls] == [0.0, 0.1, 0.2, 0.3]
+    assert all(call in solution.tree for call in calls)
+
+
+def test_a_score_of_several_nodes_waits_for_all_of_them() -> None:
+    told = Told()
+    together = Score((node(0), node(1)))
+    words = Words(tokens={(0,): 10, (1,): 50})
+    calls = (grow(0), grow(1), together)
+    solution = solved(setup(rule(demand(*calls), read(*calls), stop()), policy(words)), told=told)
+    assert told.times("started")[call_key(together)] == 0.5
+    assert len(solution.tree.scores[together]) == 2
+
+
+def test_the_root_can_be_scored() -> None:
+    solution = solved(setup(rule(demand(Score((ROOT,))), read(Score((ROOT,))), stop())))
+    assert len(solution.tree.scores[Score((ROOT,))]) == 1
+
+
+@BOTH
+def test_what_builds_on_a_child_that_was_never_made_is_void(speculation: Speculation | None) -> None:
+    calls = (grow(0), rate(0), grow(0, 0), rate(0, 0), grow(0, 0, 0), Score((node(1), node(0))), grow(1))
+    words = Words(silent=frozenset({(0,)}))
+    solution = solved(setup(rule(demand(*calls), read(*calls), stop()), policy(words), speculation=speculation))
+    assert solution.partial is None
+    assert solution.tree.expansions == {grow(0): (), grow(0, 0): (), grow(0, 0, 0): (), grow(1): (node(1),)}
+    assert solution.tree.scores == {rate(0): (), rate(0, 0): (), Score((node(1), node(0))): ()}
+
+
+@BOTH
+def test_an_expansion_under_a_terminal_node_is_void(speculation: Speculation | None) -> None:
+    calls = (grow(0), rate(0), grow(0, 0), rate(0, 0))
+    words = Words(answers={(0,): "42"})
+    search = rule(demand(*calls), read(*calls), stop(node(0)))
+    engine = policy(words)
+    solution = solved(setup(search, engine, speculation=speculation))
+    assert solution.answer == "42"
+    assert (solution.tree.expansions[grow(0, 0)], solution.tree.scores[rate(0, 0)]) == ((), ())
+    assert len(solution.tree.scores[rate(0)]) == 1
+    assert engine.counters().cost.generated == 10
+
+
+def test_what_is_void_is_void_when_it_is_demanded_late_too() -> None:
+    words = Words(silent=frozenset({(0,)}), answers={(1,): "42"})
+    late = (rate(0), grow(0, 0), grow(1, 0))
+    search = rule(demand(grow(0), grow(1)), read(grow(0), grow(1)), demand(*late), read(*late), stop())
+    solution = solved(setup(search, policy(words)))
+    assert (solution.tree.scores[rate(0)], solution.tree.expansions[grow(0, 0)]) == ((), ())
+    assert solution.tree.expansions[grow(1, 0)] == ()
+
+
+def test_two_strands_that_demand_the_same_call_share_it() -> None:
+    class Twins:
+        def strands(self) -> tuple[Rule, ...]:
+            return (breadth(2), breadth(2, 1))
+
+    engine = policy()
+    solution = solved(setup(Twins(), engine))
+    assert solution.partial is None
+    assert engine.counters().cost.generated == 40
+    assert len(solution.tree.expansions) == 4
+
+
+# A search that breaks its contract
+
+
+def raises(tree: TreeView) -> Demand:
+    raise ZeroDivisionError("a bug")
+
+
+def nothing_at_all(tree: TreeView) -> Demand:
+    return None  # type: ignore[return-value]  # that it is wrong is the point
+
+
+def no_calls(tree: TreeView) -> Demand:
+    return Demand(("a", 3))  # type: ignore[arg-type]  # that it is wrong is the point
+
+
+def one_call(tree: TreeView) -> Demand:
+    return Demand(grow(0))  # type: ignore[arg-type]  # that it is wrong is the point
+
+
+def an_odd_stop(tree: TreeView) -> Stop:
+    return Stop((node(7),))
+
+
+def a_stop_that_is_no_end(tree: TreeView) -> Stop:
+    return Stop(None)  # type: ignore[arg-type]  # that it is wrong is the point
+
+
+BROKEN: dict[str, tuple[Callable[[TreeView], Demand | Stop], str]] = {
+    "raises": (raises, "ZeroDivisionError: a bug"),
+    "demands nothing for ever": (demand(), "demanded nothing new"),
+    "demands the same for ever": (demand(grow(0)), "demanded nothing new"),
+    "demands a child of what it never demanded": (demand(grow(3, 0)), "expand:step.3>step.0"),
+    "scores what it never demanded": (demand(rate(5)), "score:reward.0:step.5"),
+    "reads a child of what it never demanded": (read(rate(5)), "score:reward.0:step.5"),
+    "asks for a reward that is not given": (demand(grow(0), rate(0, model="judge")), "'judge'"),
+    "returns nothing": (nothing_at_all, "Rule|Chosen"),
+    "demands what is no call": (no_calls, "Rule|Chosen"),
+    "demands a call, not calls": (one_call, "Rule|Chosen"),
+    "stops at a node that it never demanded": (an_odd_stop, "step.7"),
+    "stops at what are no nodes": (a_stop_that_is_no_end, "Rule|Chosen"),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_search_that_breaks_its_contract_ends_its_query_and_no_other(
+    name: str, speculation: Speculation | None
+) -> None:
+    decision, complaint = BROKEN[name]
+    broken = rule(demand(grow(0)), read(grow(0)), decision)
+    first, second, third = both(broken, speculation=speculation).solutions
+    assert isinstance(second.error, SearchError)
+    assert second.partial == str(second.error)
+    with pytest.raises(SearchError, match=complaint):
+        raise second.error
+    assert second.tree.steps.keys() >= {node(0)}
+    assert (first.partial, third.partial) == (None, None)
+    assert first.tree == third.tree or len(first.tree.steps) == len(third.tree.steps) == 2
+
+
+def test_a_search_that_cannot_even_start_ends_its_query_and_no_other() -> None:
+    class Unstartable(Chosen):
+        def start(self, seed: int) -> tuple[int, int]:
+            state = super().start(seed)
+            if state[0]:
+                raise ZeroDivisionError("a bug")
+            return state
+
+    def choose(state: tuple[int, int], tree: TreeView) -> tuple[tuple[int, int], Demand | Stop]:
+        after, outcome = breadth(2).advance(state[1], tree)
+        return (0, after), outcome
+
+    first, second, third = run_virtual(run(problems(3), setup(Unstartable(choose)))).solutions
+    assert isinstance(second.error, SearchError)
+    assert "ZeroDivisionError: a bug" in str(second.error)
+    assert (first.partial, third.partial) == (None, None)
+
+
+def test_a_search_that_breaks_on_imagined_results_alone_is_not_broken() -> None:
+    def picky(tree: TreeView) -> Demand:
+        text = [tree.step(kid).token_count for kid in tree.children(grow(0))]
+        assert text == [10], "imagined lengths differ"
+        return Demand((grow(1), rate(0, model="judge") if text != [10] else rate(0)))
+
+    search = rule(demand(grow(0), rate(0)), picky, read(grow(1), rate(0)), stop())
+    assert solved(setup(search, speculation=Speculation())).partial is None
+
+
+def test_a_reward_that_is_not_given_is_never_speculated_on() -> None:
+    def later(tree: TreeView) -> Demand:
+        better = tree.score(rate(0)) > (2.0,)
+        return Demand((rate(0, model="judge"),) if better else (grow(1),))
+
+    def imagined(tree: TreeView) -> Demand:
+        # Only where the reward is not yet there: what run-ahead alone will see.
+        return Demand((rate(0, model="judge"),))
+
+    calls = (grow(0), rate(0))
+    search = rule(demand(*calls), read(*calls), later, read(grow(1)), stop())
+    assert solved(setup(search, speculation=Speculation())).partial is None
+    dreaming = rule(demand(grow(0)), read(grow(0)), demand(grow(1)), read(grow(1)), imagined, stop())
+    assert isinstance(solved(setup(dreaming, speculation=Speculation())).error, SearchError)
+
+
+# Calls that fail
+
+
+class Refuses:
+    """A script that raises for some paths, each as often as it is told to."""
+
+    def __init__(self, times: dict[tuple[int, ...], int], error: Exception, words: Words | None = None) -> None:
+        self._left = dict(times)
+        self._error = error
+        self._words = words or Words()
+        self.asked: list[tuple[int, ...]] = []
+
+    def __call__(self, request: Generation) -> Completion:
+        path = path_of(request.key)
+        self.asked.append(path)
+        if self._left.get(path, 0):
+            self._left[path] -= 1
+            raise self._error
+        return self._words(request)
+
+
+AWAY = Unreachable("engine", "connection refused")
+
+
+@BOTH
+def test_a_demanded_call_that_fails_ends_its_query_with_that_error_and_what_there_is(
+    speculation: Speculation | None,
+) -> None:
+    script = Refuses({(1, 0): 9}, AWAY, Words(answers={(0, 0): "42"}))
+    engine = SimulatedPolicy(script, FLAT)
+    solution = solved(setup(breadth(2, 1), engine, speculation=speculation))
+    assert solution.error is AWAY
+    assert solution.partial == str(AWAY)
+    assert {node(0), node(1)} <= solution.tree.steps.keys()
+    assert engine.counters().running == 0
+    assert engine.counters().cost == solution.usage.paid._replace(reward=0)
+
+
+def test_a_defect_of_an_engine_ends_the_queries_that_meet_it_and_no_other() -> None:
+    script = Refuses({(0,): 1}, ZeroDivisionError("a bug"))
+    solutions = run_virtual(run(problems(3), setup(breadth(1), SimulatedPolicy(script, FLAT)))).solutions
+    errors = [solution.error for solution in solutions]
+    assert isinstance(errors[0], Misbehaving)
+    assert errors[1:] == [None, None]
+
+
+def branching(tree: TreeView) -> Demand:
+    """Grow the child whose reward says so: the first, if rewards are as `wobbly` says."""
+    best = max((tree.score(rate(index)), index) for index in (0, 1))[1]
+    return Demand((grow(best, 0),))
+
+
+def certain(tree: TreeView) -> Demand:
+    tree.need((grow(0), rate(0)))
+    return Demand((grow(0, 0),))
+
+
+def test_a_speculative_call_that_fails_is_forgotten_and_done_again_once_it_is_demanded() -> None:
+    # The reward takes 1 s, so that the grandchild is started, and fails, long before it is demanded.
+    script = Refuses({(0, 0): 1}, AWAY)
+    told = Told()
+    search = rule(demand(grow(0), rate(0)), certain, read(grow(0, 0)), stop())
+    made = setup(search, SimulatedPolicy(script, FLAT), reward(1.0), EAGER)
+    solution = solved(made, told=told)
+    assert solution.partial is None
+    assert script.asked == [(0,), (0, 0), (0, 0)]
+    assert told.times("failed").keys() == {call_key(grow(0, 0))}
+    assert told.times("failed")[call_key(grow(0, 0))] < told.times("demanded")[call_key(grow(0, 0))]
+    assert solution.tree == solved(setup(search, scorer=reward(1.0))).tree
+
+
+def test_a_speculative_call_that_fails_and_is_never_demanded_is_no_error() -> None:
+    script = Refuses({(0, 0): 9, (1, 0): 9}, AWAY)
+
+    def ends(tree: TreeView) -> Stop:
+        best = max((tree.score(rate(index)), index) for index in (0, 1))[1]
+        assert best in (0, 1)
+        return Stop(())
+
+    def dreams(tree: TreeView) -> Demand:
+        if tree.score(rate(0)) == real[rate(0)]:
+            return Demand((rate(1),))
+        return Demand((grow(0, 0), grow(1, 0)))
+
+    calls = (grow(0), rate(0), grow(1), rate(1))
+    plain = rule(demand(*calls), read(*calls), stop())
+    real = solved(setup(plain, scorer=reward(1.0))).tree.scores
+    search = rule(demand(*calls), dreams, read(rate(1)), ends)
+    solution = solved(setup(search, SimulatedPolicy(script, FLAT), reward(1.0), EAGER))
+    assert {(0, 0), (1, 0)} & set(script.asked)
+    assert (solution.partial, solution.error) == (None, None)
+
+
+def test_a_prompt_that_cannot_be_made_ends_its_query_and_no_other() -> None:
+    class Encoder(SimulatedPolicy):
+        async def encode(self, text: str) -> tuple[int, ...]:
+            if text == "problem 1":
+                raise self.error
+            return await super().encode(text)
+
+        error: Exception = AWAY
+
+    for error, told in ((AWAY, "connection refused"), (TimeoutError("late"), "late"), (KeyError("x"), "x")):
+        engine = Encoder(Words(), FLAT)
+        engine.error = error
+        first, second, third = run_virtual(run(problems(3), setup(breadth(1), engine))).solutions
+        assert isinstance(second.error, EngineError)
+        assert told in str(second.error)
+        assert (first.error, third.error) == (None, None)
+
+
+def test_a_task_that_cannot_read_a_text_ends_its_query() -> None:
+    from spex.policy import Policy
+    from tests.builders import PlainTask
+
+    class Illiterate(PlainTask):
+        def read(self, *args: object) -> tuple[()]:
+            raise ValueError("unreadable")
+
+    made = setup(breadth(1))
+    broken = Setup(made.search, Policy(made.policy.engine, Illiterate()), made.rewards, speculation=None)
+    solution = solved(broken)
+    assert isinstance(solution.error, SearchError)
+    assert "unreadable" in str(solution.error)
+
+
+# Ends
+
+
+@BOTH
+@pytest.mark.parametrize("deadline", [0.005, 0.05, 0.14, 0.17])
+def test_a_deadline_gives_what_there_is_and_leaves_nothing_in_flight(
+    deadline: float, speculation: Speculation | None
+) -> None:
+    engine, scorer = policy(cancel_delay_seconds=0.03), reward()
+    solution = solved(setup(breadth(2, 2, 2), engine, scorer, speculation), deadline_seconds=deadline)
+    assert solution.partial == f"deadline query of {deadline:g} s ran out"
+    assert solution.error is None
+    assert (engine.counters().running, scorer.counters().running) == (0, 0)
+    assert engine.counters().cost.plus(scorer.counters().cost) == solution.usage.paid
+    assert solution.tree.expansions.keys() == ({grow(0), grow(1)} if deadline > 0.1 else set())
+    assert solution.timings.latency_seconds == pytest.approx(deadline + 0.03, abs=0.0301)
+
+
+def test_a_partial_solution_votes_with_the_terminals_that_there_are() -> None:
+    words = Words(answers={(0,): "42", (1,): "7"}, tokens={(1,): 500})
+    calls = (grow(0), rate(0), grow(1), rate(1))
+    solution = solved(setup(rule(demand(*calls), read(*calls), stop()), policy(words)), deadline_seconds=1.0)
+    assert (solution.answer, solution.terminals) == ("42", (node(0),))
+
+
+def test_a_query_that_ends_in_time_is_not_partial() -> None:
+    assert solved(setup(breadth(2)), deadline_seconds=0.2).partial is None
+
+
+@BOTH
+def test_what_was_paid_is_what_the_engines_counted(speculation: Speculation | None) -> None:
+    engine, scorer = policy(prefill_seconds=0.001), reward()
+    made = setup(Rebase(6, depth_max=5), engine, scorer, speculation)
+    result = run_virtual(run(problems(5), made))
+    assert result.usage.paid == engine.counters().cost.plus(scorer.counters().cost)
+    assert result.usage.lost == Tokens()
+    assert (result.usage.wasted == Tokens()) == (speculation is None)
+
+
+def test_only_demanded_calls_are_in_the_tree() -> None:
+    plain = solved(setup(Rebase(6, depth_max=5)))
+    fast = solved(setup(Rebase(6, depth_max=5), scorer=reward(), speculation=EAGER))
+    assert plain.tree == fast.tree
+    assert fast.foresight.speculated > fast.foresight.committed > 0
+    assert plain.foresight.demanded == fast.foresight.demanded == len(plain.tree.expansions) + len(plain.tree.scores)
+
+
+def test_an_effort_of_one_particle_and_one_decision_gives_the_same_tree() -> None:
+    plain = solved(setup(Rebase(6, depth_max=4)))
+    lazy = solved(setup(Rebase(6, depth_max=4), speculation=Speculation(Effort(1, 1))))
+    assert lazy.tree == plain.tree
+
+
+def test_speculation_in_flight_keeps_its_bound() -> None:
+    running = 0
+    highest = 0
+
+    def watch(event: Event) -> None:
+        nonlocal running, highest
+        if event.event == "started" and event.speculative:
+            running += 1
+        elif event.event == "promoted":
+            running -= 1
+        elif event.event in ("finished", "cancelled", "failed") and event.speculative:
+            running -= 1
+        highest = max(highest, running)
+
+    made = setup(Rebase(8, depth_max=5), speculation=Speculation(market=Eager(), in_flight_max=3))
+    run_virtual(run(problems(1), made, Conduct(on_event=watch)))
+    # On each of the two engines.
+    assert 0 < highest <= 6
+
+
+def test_engines_of_a_few_slots_are_never_asked_for_more() -> None:
+    engine, scorer = policy(slots=2), reward(slots=1)
+    result = run_virtual(run(problems(4), setup(Rebase(6, depth_max=4), engine, scorer, EAGER)))
+    assert [solution.error for solution in result.solutions] == [None] * 4
+    assert engine.counters() == Counters(0, engine.counters().cost)
+
+
+def test_a_query_checks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    from spex.control.query import Query
+
+    checked: list[str] = []
+    original = Query.check
+
+    def check(self: Query) -> None:
+        checked.append(self.problem.id)
+        original(self)
+
+    monkeypatch.setattr(Query, "check", check)
+    run_virtual(run(problems(2), setup(breadth(2, 2), speculation=Speculation())))
+    assert {"p0", "p1"} <= set(checked)
+
+
+def test_a_query_finds_out_that_it_waits_for_nobody() -> None:
+    from spex.control.query import Query
+
+    seen: list[Query] = []
+
+    def lose(event: Event) -> None:
+        import gc
+
+        if event.event == "started" and not seen:
+            (query,) = [thing for thing in gc.get_objects() if isinstance(thing, Query)]
+            seen.append(query)
+
+    def spoil(call: Call) -> None:
+        seen[0]._jobs.pop(call)
+
+    def decide(tree: TreeView) -> Demand:
+        tree.need((grow(0),))
+        return Demand((grow(1),))
+
+    def waits(tree: TreeView) -> Demand:
+        if seen:
+            spoil(grow(1))
+            with pytest.raises(InvariantError, match=r"waits for expand:root>step\.1"):
+                seen[0]._check_waiting(grow(1))
+            raise SearchError("seen")
+        return Demand(())
+
+    conduct = Conduct(on_event=lose)
+    (solution,) = run_virtual(run(problems(1), setup(rule(demand(grow(0)), decide, waits)), conduct)).solutions
+    assert str(solution.error) == "seen"
+
+
+def test_children_of_a_call_that_makes_several_are_parts_of_it() -> None:
+    call = Expand(ROOT, "step", 0)
+    assert [child(call, part)[-1].part for part in range(3)] == [0, 1, 2]
