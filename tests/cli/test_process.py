@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from re import search
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_a_terminal_shows_the_tree_as_it_grows_and_standard_output_stays_clean(
     environment: Mapping[str, str], folder: Path
 ) -> None:
     out, shown = on_a_terminal(environment, folder, "solve", "2 + 40?", *SLOW)
-    assert "running: 4 demanded" in shown
+    assert search(r"running: [1-4] demanded", shown)
     assert "▶ writing" in shown
     assert "\x1b" not in out
 
