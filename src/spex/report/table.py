@@ -47,7 +47,8 @@ def solutions_table(records: Sequence[SolutionRecord]) -> Table:
 
 def summary_lines(summary: SummaryRecord) -> list[str]:
     """A few lines of talk about a whole run."""
-    counts = [f"{summary.problems} problems in {summary.makespan_seconds:.2f} s"]
+    problems = "1 problem" if summary.problems == 1 else f"{summary.problems} problems"
+    counts = [f"{problems} in {summary.makespan_seconds:.2f} s"]
     if summary.checked:
         counts.append(f"{summary.correct} of {summary.checked} correct")
     if summary.failed:
