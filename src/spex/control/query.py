@@ -8,19 +8,18 @@ from collections.abc import Callable
 from spex.answer import answer_of
 from spex.control.job import Job, Phase
 from spex.control.journal import Journal
-from spex.control.lane import Lane
+from spex.control.lanes import Lanes
 from spex.control.ledger import Foreseen, usage_of
 from spex.control.outcome import Cancelled, Failed, Ok, Outcome
 from spex.control.requests import Requests
 from spex.control.scheduler import Scheduler
 from spex.control.setup import Setup
-from spex.control.strand import RunningStrand
+from spex.control.strand import RunningStrand, running_strands
 from spex.engine.base import Completion
 from spex.errors import InvariantError, NotLossless, RecordError, SpexError
-from spex.ids import ROOT, Call, Expand, Score, call_key
+from spex.ids import ROOT, Call, Expand, call_key
 from spex.problem import Problem
-from spex.search.base import strands_of
-from spex.seeds import seed_of, strand_seed
+from spex.seeds import seed_of
 from spex.solution import Solution, Timings
 from spex.speculate.runahead import Effort, RunAhead, Strand
 from spex.tree import Tree
@@ -40,17 +39,14 @@ class Query:
         self._scheduler = scheduler
         self._journal = journal
         self._requests = Requests(problem, setup, self._tree)
-        self._lanes = _Lanes(setup, scheduler)
+        self._lanes = Lanes(setup, scheduler)
         self._jobs: dict[Call, Job] = {}
         self._demanded: dict[Call, None] = {}
         self._blocked: dict[Expand, list[Call]] = {}
         self._spoiled: set[Call] = set()
         self._wished: dict[Call, None] = {}
         self._foreseen = Foreseen()
-        self._strands = [
-            RunningStrand(number, search, search.start(strand_seed(setup.seed, problem.id, number)))
-            for number, search in enumerate(strands_of(setup.search))
-        ]
+        self._strands: list[RunningStrand] = []
         particles = seed_of(setup.seed, problem.id, "particles", "", "")
         self._ahead = RunAhead(self._tree, scheduler.predictor, particles)
         self._over: asyncio.Future[None] | None = None
@@ -72,6 +68,7 @@ class Query:
         error: SpexError | None = None
         try:
             async with asyncio.timeout(deadline_seconds):
+                self._strands = running_strands(self._setup.search, self._setup.seed, self.problem.id)
                 await self._requests.open()
                 self._turn(self._advance)
                 self._scheduler.pump()
@@ -234,7 +231,8 @@ class Query:
         elif missing is not None or self._requests.is_barren(call):
             self._void(call)
         else:
-            self._lanes.of(call).demand(self._job(call))
+            job = self._job(call)
+            self._lanes.of(call).demand(job)
 
     def _void(self, call: Call) -> None:
         """The call is about a node that was never made, or grows a path that has ended: nothing comes of it."""
@@ -261,8 +259,11 @@ class Query:
                 self._unwish(self._jobs[call])
         self._wished = {}
         for call, probability in foreseen.items():
-            if call not in self._demanded and call not in self._spoiled and not self._requests.is_barren(call):
+            if call not in self._demanded and call not in self._spoiled and self._is_possible(call):
                 self._wish(call, probability)
+
+    def _is_possible(self, call: Call) -> bool:
+        return self._requests.is_served(call) and not self._requests.is_barren(call)
 
     def _wish(self, call: Call, probability: float) -> None:
         self._wished[call] = None
@@ -296,16 +297,3 @@ class Query:
         for job in self._jobs.values():
             if job.task is not None or job.occupies or job.phase is Phase.QUEUED:
                 raise InvariantError(f"{self.problem.id}: {call_key(job.call)} is left in flight")
-
-
-class _Lanes:
-    """Which lane serves which of a query's calls."""
-
-    def __init__(self, setup: Setup, scheduler: Scheduler) -> None:
-        self._policy = scheduler.lane(setup.policy.engine, serves_text=True)
-        self._rewards = {
-            model: scheduler.lane(reward.server, serves_text=False) for model, reward in setup.rewards.items()
-        }
-
-    def of(self, call: Call) -> Lane:
-        return self._rewards[call.model] if isinstance(call, Score) else self._policy

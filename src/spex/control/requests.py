@@ -5,7 +5,7 @@ from __future__ import annotations
 from spex.control.job import Work
 from spex.control.setup import Setup
 from spex.engine.base import Completion, Path, Progress, Scoring
-from spex.errors import SearchError, SpexError
+from spex.errors import Misbehaving, SearchError, SpexError
 from spex.ids import ROOT, Call, Expand, NodeId, Score, call_key, maker
 from spex.problem import Problem
 from spex.prompt import Prompt
@@ -26,12 +26,24 @@ class Requests:
 
     async def open(self) -> None:
         """Make the root's prompt. Raises `InputError` and `EngineError`."""
-        self._prompts[ROOT] = await self._setup.policy.prompt(self._problem)
+        policy = self._setup.policy
+        try:
+            self._prompts[ROOT] = await policy.prompt(self._problem)
+        except SpexError:
+            raise
+        except Exception as error:
+            # A defect of an engine or a task must not take other queries along.
+            said = f"{type(error).__name__}: {error}"
+            raise Misbehaving(policy.engine.name, f"a prompt for task {policy.task.name}", said) from error
 
     def missing(self, call: Call) -> Expand | None:
         """An expansion that has not made what the call's prompt is built from, if there is one."""
         nodes = (call.parent,) if isinstance(call, Expand) else call.nodes
         return next((maker(node) for node in nodes if not self._tree.exists(node)), None)
+
+    def is_served(self, call: Call) -> bool:
+        """Whether there is anything that could make the call."""
+        return isinstance(call, Expand) or call.model in self._setup.rewards
 
     def is_barren(self, call: Call) -> bool:
         """Whether the call would grow a path that has ended."""

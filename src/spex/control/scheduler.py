@@ -86,6 +86,8 @@ class Scheduler:
                 query.imagine(self._pace.effort)
             self.pump()
             self.check()
+            for query in queries:
+                query.check()
             cost = loop.time() - began
             self._pace.adapt(cost, self._iteration_seconds())
             await asyncio.sleep(self._pace.rest_seconds(cost, self._iteration_seconds()))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from spex.errors import SearchError
 from spex.ids import ROOT, Call, Expand, NodeId, Score, call_key, maker
-from spex.search.base import Search, Stop
+from spex.search.base import AnySearch, Search, Stop, strands_of
+from spex.seeds import strand_seed
 from spex.tree import Tree, Unknown, Visible
 
 _IDLE_DECISIONS_MAX = 100_000
@@ -38,6 +39,7 @@ class RunningStrand:
         while not self.blocked:
             try:
                 self.state, outcome = self.search.advance(self.state, self.view)
+                calls = () if isinstance(outcome, Stop) else outcome.calls
             except Unknown as unknown:
                 self._demand(unknown.calls, demand)
                 self.waiting = {call: None for call in unknown.calls if call not in self.view}
@@ -47,9 +49,9 @@ class RunningStrand:
                 raise SearchError(f"{self._name}: advance raised {type(error).__name__}: {error}") from error
             else:
                 if isinstance(outcome, Stop):
-                    self.stop = outcome
+                    self.stop = self._checked(outcome)
                 else:
-                    self._demand(outcome.calls, demand)
+                    self._demand(calls, demand)
 
     def finished(self, call: Call, tree: Tree) -> None:
         """A call that this strand has demanded has a result."""
@@ -57,26 +59,55 @@ class RunningStrand:
         self.waiting.pop(call, None)
 
     def _demand(self, calls: Iterable[Call], demand: Callable[[RunningStrand, tuple[Call, ...]], None]) -> None:
-        new = tuple(dict.fromkeys(call for call in calls if call not in self.demanded))
+        new = self._new(calls)
         self._idle = 0 if new else self._idle + 1
         if self._idle > _IDLE_DECISIONS_MAX:
             raise SearchError(f"{self._name}: {self._idle} decisions in a row demanded nothing new")
-        if not new:
-            return
-        for call in new:
-            self.demanded[call] = None
-        for call in new:
-            self._refuse_impossible(call)
-        demand(self, new)
+        if new:
+            demand(self, new)
+
+    def _new(self, calls: Iterable[Call]) -> tuple[Call, ...]:
+        """Those of `calls` that were not demanded before; from now on they are."""
+        try:
+            new = tuple(dict.fromkeys(call for call in calls if call not in self.demanded))
+            self.demanded.update(dict.fromkeys(new))
+            for call in new:
+                self._refuse_impossible(call)
+        except SearchError:
+            raise
+        except Exception as error:
+            raise SearchError(f"{self._name}: demands what is no call ({type(error).__name__}: {error})") from error
+        return new
 
     def _refuse_impossible(self, call: Call) -> None:
         for node in _needed(call):
             if node != ROOT and maker(node) not in self.demanded:
                 raise SearchError(f"{self._name}: demands {call_key(call)} on a node that it never demanded")
 
+    def _checked(self, stop: Stop) -> Stop:
+        try:
+            for node in stop.terminals:
+                self.view.step(node)
+        except Unknown as unknown:
+            raise SearchError(f"{self._name}: stops at what {call_key(unknown.calls[0])} would make") from unknown
+        except Exception as error:
+            raise SearchError(f"{self._name}: stops at what is no node ({type(error).__name__}: {error})") from error
+        return stop
+
     @property
     def _name(self) -> str:
         return type(self.search).__name__
+
+
+def running_strands(search: AnySearch, run_seed: int, problem_id: str) -> list[RunningStrand]:
+    """The strands of `search` at their beginning. Raises `SearchError`."""
+    try:
+        return [
+            RunningStrand(number, strand, strand.start(strand_seed(run_seed, problem_id, number)))
+            for number, strand in enumerate(strands_of(search))
+        ]
+    except Exception as error:
+        raise SearchError(f"{type(search).__name__}: start raised {type(error).__name__}: {error}") from error
 
 
 def _needed(call: Call) -> tuple[NodeId, ...]:
