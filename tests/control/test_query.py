@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from spex.control.clock import run_virtual
+from spex.control.query import Query
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Setup, Speculation
 from spex.engine.base import Completion, Counters, Generation
 from spex.engine.simulated import SimulatedPolicy
 from spex.errors import EngineError, InvariantError, Misbehaving, SearchError, Unreachable
 from spex.events import Event
-from spex.ids import ROOT, Call, Expand, Score, call_key, child
+from spex.ids import ROOT, Call, Score, call_key
+from spex.policy import Policy
 from spex.search.base import Demand, Outlook, Stop
 from spex.search.rebase import Rebase
 from spex.solution import Solution
+from spex.speculate.market import C, Load
 from spex.speculate.runahead import Effort
 from spex.tree import TreeView
 from spex.usage import Tokens
 from tests.builders import (
     FLAT,
+    PlainTask,
     Rule,
     Words,
     breadth,
@@ -392,9 +396,6 @@ def test_a_prompt_that_cannot_be_made_ends_its_query_and_no_other() -> None:
 
 
 def test_a_task_that_cannot_read_a_text_ends_its_query() -> None:
-    from spex.policy import Policy
-    from tests.builders import PlainTask
-
     class Illiterate(PlainTask):
         def read(self, *args: object) -> tuple[()]:
             raise ValueError("unreadable")
@@ -467,9 +468,7 @@ def test_speculation_in_flight_keeps_its_bound() -> None:
         nonlocal running, highest
         if event.event == "started" and event.speculative:
             running += 1
-        elif event.event == "promoted":
-            running -= 1
-        elif event.event in ("finished", "cancelled", "failed") and event.speculative:
+        elif event.event == "promoted" or (event.speculative and event.event in ("finished", "cancelled", "failed")):
             running -= 1
         highest = max(highest, running)
 
@@ -486,53 +485,24 @@ def test_engines_of_a_few_slots_are_never_asked_for_more() -> None:
     assert engine.counters() == Counters(0, engine.counters().cost)
 
 
-def test_a_query_checks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    from spex.control.query import Query
+def test_a_query_that_waits_for_what_nobody_does_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = Query._commit
 
-    checked: list[str] = []
-    original = Query.check
+    def lose(self: Query, call: Call) -> None:
+        if call != grow(1):
+            commit(self, call)
 
-    def check(self: Query) -> None:
-        checked.append(self.problem.id)
-        original(self)
-
-    monkeypatch.setattr(Query, "check", check)
-    run_virtual(run(problems(2), setup(breadth(2, 2), speculation=Speculation())))
-    assert {"p0", "p1"} <= set(checked)
+    monkeypatch.setattr(Query, "_commit", lose)
+    search = rule(demand(grow(0)), read(grow(0)), read(grow(1)), stop())
+    with pytest.raises(InvariantError, match=r"p0: waits for expand:root>step\.1, which is "):
+        solved(setup(search, speculation=Speculation(market=Never())))
 
 
-def test_a_query_finds_out_that_it_waits_for_nobody() -> None:
-    from spex.control.query import Query
+class Never:
+    """A market that buys nothing."""
 
-    seen: list[Query] = []
+    def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
+        return []
 
-    def lose(event: Event) -> None:
-        import gc
-
-        if event.event == "started" and not seen:
-            (query,) = [thing for thing in gc.get_objects() if isinstance(thing, Query)]
-            seen.append(query)
-
-    def spoil(call: Call) -> None:
-        seen[0]._jobs.pop(call)
-
-    def decide(tree: TreeView) -> Demand:
-        tree.need((grow(0),))
-        return Demand((grow(1),))
-
-    def waits(tree: TreeView) -> Demand:
-        if seen:
-            spoil(grow(1))
-            with pytest.raises(InvariantError, match=r"waits for expand:root>step\.1"):
-                seen[0]._check_waiting(grow(1))
-            raise SearchError("seen")
-        return Demand(())
-
-    conduct = Conduct(on_event=lose)
-    (solution,) = run_virtual(run(problems(1), setup(rule(demand(grow(0)), decide, waits)), conduct)).solutions
-    assert str(solution.error) == "seen"
-
-
-def test_children_of_a_call_that_makes_several_are_parts_of_it() -> None:
-    call = Expand(ROOT, "step", 0)
-    assert [child(call, part)[-1].part for part in range(3)] == [0, 1, 2]
+    def to_start(self, load: Load, wishes: Sequence[C], room: int) -> list[C]:
+        return []
