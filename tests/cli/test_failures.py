@@ -38,6 +38,7 @@ from spex.errors import (
         (KeyboardInterrupt(), 130),
         (typer.Abort(), 130),
         (BrokenPipeError(), 141),
+        (OSError(28, "No space left on device"), 3),
         (SystemExit(7), 7),
         (SystemExit("words"), 4),
     ],

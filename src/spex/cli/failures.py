@@ -42,8 +42,10 @@ def failure_of(error: BaseException) -> Failure:
             failure = Failure(BAD_INPUT, visible(_usage(leaf)))
         case KeyboardInterrupt() | typer.Abort():
             failure = Failure(INTERRUPTED, "interrupted")
-        case BrokenPipeError():
+        case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):  # the second is typer's word for it
             failure = Failure(UNREAD, None)
+        case OSError():
+            failure = Failure(ENVIRONMENT, visible(f"{leaf.strerror or leaf}"))
         case SystemExit():
             failure = Failure(leaf.code if isinstance(leaf.code, int) else INTERNAL, None)
         case _:

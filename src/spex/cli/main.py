@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from spex.cli import demo, doctor, searches, simulate, solve, version
-from spex.cli.failures import UNREAD, failure_of
-from spex.cli.streams import abandon_stdout, say, tolerate_any_text
+from spex.cli.failures import failure_of
+from spex.cli.streams import finish_stdout, prepare_streams, say
 
 _TRACEBACK = "--traceback"
 
@@ -46,20 +47,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (default: the process's own) and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     wants_traceback = _TRACEBACK in arguments
-    tolerate_any_text()
+    prepare_streams()
+    code = _ended(partial(_exit_code, [word for word in arguments if word != _TRACEBACK]), wants_traceback)
+    # A pipe that nobody reads, or a full disk, may show only now.
+    return _ended(finish_stdout, wants_traceback) or code
+
+
+def _ended(action: Callable[[], int | None], wants_traceback: bool) -> int:
+    """The exit code of `action`; a failure becomes one line on standard error."""
     try:
-        code = _exit_code([argument for argument in arguments if argument != _TRACEBACK])
-        sys.stdout.flush()
+        return action() or 0
     except BaseException as error:  # noqa: BLE001  # whatever it is, it becomes a line and an exit code
         failure = failure_of(error)
         if wants_traceback:
             traceback.print_exception(error)
         if failure.line is not None:
             say(failure.line)
-        code = failure.exit_code
-    if code == UNREAD:
-        abandon_stdout()
-    return code
+        return failure.exit_code
 
 
 def _exit_code(arguments: list[str]) -> int:

@@ -49,6 +49,7 @@ def solve(
     """Search for the answer of PROBLEM, or of every problem of --file.
 
     spex solve "What is 17 * 23?" --set width=8
+
     spex solve --file problems.jsonl --task gsm8k --log run.log --json > results.json
     """
     flags = {key: value for key, value in locals().items() if value not in (None, []) and key not in _FLAGS_APART}

@@ -6,7 +6,9 @@ import json
 import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from shutil import get_terminal_size
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -48,15 +50,26 @@ def talk_console() -> Console:
     return Console(file=sys.stderr, highlight=False, markup=False)
 
 
-def tolerate_any_text() -> None:
-    """Characters that the locale cannot write come out as escapes instead of an exception."""
+def prepare_streams() -> None:
+    """What the locale cannot write comes out as escapes; what is written to a closed stream goes nowhere."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def abandon_stdout() -> None:
-    """Nobody reads it any more: what is still buffered must not fail when the process ends."""
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, sys.stdout.fileno())
-    os.close(sink)
+def finish_stdout() -> None:
+    """Write what is buffered. Raises `OSError` where it cannot be, and then nothing is left to fail later."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # The interpreter flushes once more when it ends.
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
+        raise
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
