@@ -93,8 +93,9 @@ def test_the_plain_run_replayed_from_a_speculating_live_run_is_the_same_tree_bit
             speculation=Speculation(),
             step_tokens_max=8,
             seed=3,
+            log=log,
         )
-        live = await spex.solve(_QUESTION, **options, log=log)
+        live = await spex.solve(_QUESTION, **options)
         plain = await carry_out([live.problem], replayed(setup_of(options), log), Conduct())
         assert plain.solutions[0].partial is None
         assert plain.solutions[0].tree == live.tree

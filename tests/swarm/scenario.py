@@ -119,18 +119,18 @@ def _workload(random: Random, seed: int) -> Workload:
 
 
 def _curve(random: Random) -> Curve:
-    return random.choice(
-        [
-            Affine(0.010, 0.00008),
-            Affine(0.0026, 0.0034),
-            Affine(0.0225, 0.0032),
-            Roofline(0.012, 0.0004, 24.0),
-        ]
-    )
+    curves: list[Curve] = [
+        Affine(0.010, 0.00008),
+        Affine(0.0026, 0.0034),
+        Affine(0.0225, 0.0032),
+        Roofline(0.012, 0.0004, 24.0),
+    ]
+    return random.choice(curves)
 
 
 def _market(random: Random, seed: int) -> Market:
-    return random.choice([RateMarket(), RateMarket(), Greedy(), Whim(seed)])
+    markets: list[Market] = [RateMarket(), RateMarket(), Greedy(), Whim(seed)]
+    return random.choice(markets)
 
 
 def _faults(random: Random) -> Faults:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from math import exp, isfinite
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,22 @@ import httpx2
 
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.gguf import check_gguf
+from spex.engine.llamacpp_stream import StreamedAnswer
 from spex.engine.local_model import default_model
 from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
 from spex.profile import Affine
-from spex.tree import End
 from spex.usage import Tokens
 
 _RANDOM_SEED = 0xFFFFFFFF
 _LABEL_CANDIDATES = 4096
-_ENDS: Mapping[str, End] = {"word": "delimiter", "eos": "eos", "limit": "length"}
 _PART = "\ue000spex-content-{}\ue000"
 
 
 class LlamaCpp:
     """An embedded engine for a GGUF file; SmolLM2-135M-Instruct where none is named.
 
-    context_tokens: for each request (64 to 2^20). slots: requests at once (1 to 256). `open` and
+    context_tokens: for each request (64 to 2^20). slots: requests at once (1 to 256).
+    threads: of llama.cpp (default: all cores but one). `open` and
     `close` may nest: the last `close` ends the server. Raises `InputError` for a file that is no
     model, before anything is started.
     """
@@ -53,7 +54,8 @@ class LlamaCpp:
             raise InputError("slots", slots, "it must be a whole number from 1 to 256")
         self._model = Path(model) if model is not None else default_model()
         check_gguf(self._model)
-        self._threads = threads
+        # llama.cpp's threads spin while they wait: without a core for the controller all of it crawls.
+        self._threads = threads or max(1, (os.cpu_count() or 2) - 1)
         self._users = 0
         self._server: Any = None
         self._client: httpx2.AsyncClient | None = None
@@ -130,7 +132,7 @@ class LlamaCpp:
             "min_p": 0.0,
             "n_probs": 1,
         }
-        answer = _Answer(self.name, progress)
+        answer = StreamedAnswer(self.name, progress)
         self._running += 1
         try:
             async with aclosing(self._events(body)) as events:
@@ -184,9 +186,8 @@ class LlamaCpp:
         parameters.verbosity = -1
         parameters.cache_ram_mib = 0
         parameters.warmup = False
-        if self._threads is not None:
-            parameters.cpuparams.n_threads = self._threads
-            parameters.cpuparams_batch.n_threads = self._threads
+        parameters.cpuparams.n_threads = self._threads
+        parameters.cpuparams_batch.n_threads = self._threads
         try:
             return xllamacpp.Server(parameters)
         except RuntimeError as error:
@@ -265,58 +266,6 @@ class LlamaCpp:
             return (await self._open_client().get("/slots")).json()
         except httpx2.HTTPError as error:
             raise Unreachable(self.name, f"the embedded server does not answer: {error!r}") from error
-
-
-class _Answer:
-    """One completion as it streams in."""
-
-    def __init__(self, engine: str, progress: Progress) -> None:
-        self._engine = engine
-        self._progress = progress
-        self._counted = Tokens()
-        self._gap = False
-        self._last: Any = None
-
-    def take(self, event: Any) -> Tokens:
-        """Take a piece; what it adds to the cost."""
-        try:
-            return self._take(event)
-        except (KeyError, IndexError, TypeError) as error:
-            raise Misbehaving(self._engine, "a piece of a completion", event) from error
-
-    def _take(self, event: Any) -> Tokens:
-        timings = event["timings"]
-        counted = Tokens(event["tokens_predicted"], timings["cache_n"], timings["prompt_n"])
-        new = Tokens(*(now - before for now, before in zip(counted, self._counted, strict=True)))
-        self._counted = counted
-        self._progress.cost = self._progress.cost.plus(new)
-        if event["stop"]:
-            self._last = event
-            return new
-        # Tokens that are parts of one character are held back, and never told: the text is cut before them.
-        self._gap = self._gap or counted.generated != len(self._progress.token_ids) + 1
-        if not self._gap:
-            probability = event["completion_probabilities"][0]["logprob"]
-            if not isfinite(probability) or probability > 1e-3:
-                raise Misbehaving(self._engine, "a log-probability", probability)
-            self._progress.token_ids += event["tokens"]
-            self._progress.logprobs.append(min(0.0, probability))
-            self._progress.text += event["content"]
-        return new
-
-    def completion(self) -> Completion:
-        """The whole answer. Raises `Misbehaving` when it was cut off."""
-        if self._last is None:
-            raise Misbehaving(self._engine, "the end of a completion", "a stream that broke off")
-        progress, last = self._progress, self._last
-        whole = len(progress.token_ids) == last["tokens_predicted"]
-        end = _ENDS.get(last["stop_type"])
-        if end is None:
-            raise Misbehaving(self._engine, f"one of {', '.join(_ENDS)} as stop_type", last["stop_type"])
-        if not whole:
-            end = "length"
-        text = progress.text + (last["content"] + last["stopping_word"] if whole else "")
-        return Completion(text, tuple(progress.token_ids), tuple(progress.logprobs), end)
 
 
 def _folded(seed: int) -> int:
