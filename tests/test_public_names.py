@@ -19,7 +19,6 @@ _NAMES = """
     LogUnwritable Majority Mcts Misbehaving NodeId NotLossless Outlook Overloaded Parallel Policy Problem ROOT
     Rebase RecordError Reward Run Sampling Score Search SearchError SelfConsistency Solution Speculation SpexError
     Step Stop Task Text TimedOut Tokens Tree TreeView Unknown Unreachable Usage Verifier Weighted __version__ child
-    Judge LlamaCpp run run_sync solve solve_sync
     run run_sync solve solve_sync
 """
 NAMES = tuple(_NAMES.split())

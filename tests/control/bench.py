@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 from spex.control.clock import run_virtual
 from spex.control.job import Job
 from spex.control.lane import Lane
-from spex.control.outcome import Cancelled, Failed, Ok, Outcome
-from spex.engine.base import Completion, Engine, Generation
+from spex.control.outcome import Cancelled, Failed, Made, Ok, Outcome
+from spex.engine.base import Engine, Generation, Progress
 from spex.ids import ROOT, Expand
 from spex.prompt import Prompt
 from spex.speculate.market import C, Load, Market
@@ -61,12 +61,12 @@ class Bench:
         )
 
     def job(self, name: str, probability: float = 0.5) -> Job:
-        async def work(progress: object) -> Completion:
+        async def work(progress: Progress) -> Made:
             request = Generation(f"p|expand:root>{name}.0", Prompt([(1, 2, 3)]), 7, ("\n",), 1000)
-            return await self.engine.generate(request, job.progress)
+            await self.engine.generate(request, progress)
+            return Made(())
 
-        job = Job(Expand(ROOT, name), self, work, probability=probability)
-        return job
+        return Job(Expand(ROOT, name), self, work, probability=probability)
 
     def demand(self, *jobs: Job) -> None:
         for job in jobs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,17 +12,18 @@ from spex.control.query import Query
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Setup, Speculation
 from spex.engine.base import Completion, Counters, Generation
-from spex.engine.simulated import SimulatedPolicy
+from spex.engine.simulated import SimulatedPolicy, SimulatedReward
 from spex.errors import EngineError, InvariantError, Misbehaving, SearchError, Unreachable
 from spex.events import Event
 from spex.ids import ROOT, Call, Score, call_key
-from spex.policy import Policy
+from spex.problem import Problem
+from spex.profile import Affine
 from spex.search.base import Demand, Outlook, Stop
 from spex.search.rebase import Rebase
 from spex.solution import Solution
 from spex.speculate.market import C, Load
 from spex.speculate.runahead import Effort
-from spex.tree import TreeView
+from spex.tree import Step, TreeView
 from spex.usage import Tokens
 from tests.builders import (
     FLAT,
@@ -268,22 +270,6 @@ def test_a_search_that_breaks_on_imagined_results_alone_is_not_broken() -> None:
     assert solved(setup(search, speculation=Speculation())).partial is None
 
 
-def test_a_reward_that_is_not_given_is_never_speculated_on() -> None:
-    def later(tree: TreeView) -> Demand:
-        better = tree.score(rate(0)) > (2.0,)
-        return Demand((rate(0, model="judge"),) if better else (grow(1),))
-
-    def imagined(tree: TreeView) -> Demand:
-        # Only where the reward is not yet there: what run-ahead alone will see.
-        return Demand((rate(0, model="judge"),))
-
-    calls = (grow(0), rate(0))
-    search = rule(demand(*calls), read(*calls), later, read(grow(1)), stop())
-    assert solved(setup(search, speculation=Speculation())).partial is None
-    dreaming = rule(demand(grow(0)), read(grow(0)), demand(grow(1)), read(grow(1)), imagined, stop())
-    assert isinstance(solved(setup(dreaming, speculation=Speculation())).error, SearchError)
-
-
 # Calls that fail
 
 
@@ -330,12 +316,6 @@ def test_a_defect_of_an_engine_ends_the_queries_that_meet_it_and_no_other() -> N
     assert errors[1:] == [None, None]
 
 
-def branching(tree: TreeView) -> Demand:
-    """Grow the child whose reward says so: the first, if rewards are as `wobbly` says."""
-    best = max((tree.score(rate(index)), index) for index in (0, 1))[1]
-    return Demand((grow(best, 0),))
-
-
 def certain(tree: TreeView) -> Demand:
     tree.need((grow(0), rate(0)))
     return Demand((grow(0, 0),))
@@ -355,25 +335,32 @@ def test_a_speculative_call_that_fails_is_forgotten_and_done_again_once_it_is_de
     assert solution.tree == solved(setup(search, scorer=reward(1.0))).tree
 
 
+REAL = 0.125
+
+
+def real_reward(seconds: float = 1.0) -> SimulatedReward:
+    return SimulatedReward(lambda asked: (REAL,) * len(asked.paths), Affine(seconds, 0.0))
+
+
+def dreaming(*calls: Call) -> Rule:
+    """Demands `calls` after any reward of the first node but the one that it really has."""
+
+    def dream(tree: TreeView) -> Demand | Stop:
+        return Stop(()) if tree.score(rate(0)) == (REAL,) else Demand(calls)
+
+    return rule(demand(grow(0), rate(0)), dream)
+
+
 def test_a_speculative_call_that_fails_and_is_never_demanded_is_no_error() -> None:
-    script = Refuses({(0, 0): 9, (1, 0): 9}, AWAY)
+    script = Refuses({(0, 0): 9, (1,): 9}, AWAY)
+    search = dreaming(grow(0, 0), grow(1))
+    solution = solved(setup(search, SimulatedPolicy(script, FLAT), real_reward(), EAGER))
+    assert sorted(script.asked) == [(0,), (0, 0), (1,)]
+    assert (solution.partial, solution.error) == (None, None)
 
-    def ends(tree: TreeView) -> Stop:
-        best = max((tree.score(rate(index)), index) for index in (0, 1))[1]
-        assert best in (0, 1)
-        return Stop(())
 
-    def dreams(tree: TreeView) -> Demand:
-        if tree.score(rate(0)) == real[rate(0)]:
-            return Demand((rate(1),))
-        return Demand((grow(0, 0), grow(1, 0)))
-
-    calls = (grow(0), rate(0), grow(1), rate(1))
-    plain = rule(demand(*calls), read(*calls), stop())
-    real = solved(setup(plain, scorer=reward(1.0))).tree.scores
-    search = rule(demand(*calls), dreams, read(rate(1)), ends)
-    solution = solved(setup(search, SimulatedPolicy(script, FLAT), reward(1.0), EAGER))
-    assert {(0, 0), (1, 0)} & set(script.asked)
+def test_a_reward_that_is_not_given_is_an_error_when_it_is_asked_for_and_not_when_it_might_be() -> None:
+    solution = solved(setup(dreaming(rate(0, model="judge")), scorer=real_reward(), speculation=EAGER))
     assert (solution.partial, solution.error) == (None, None)
 
 
@@ -395,16 +382,39 @@ def test_a_prompt_that_cannot_be_made_ends_its_query_and_no_other() -> None:
         assert (first.error, third.error) == (None, None)
 
 
-def test_a_task_that_cannot_read_a_text_ends_its_query() -> None:
-    class Illiterate(PlainTask):
-        def read(self, *args: object) -> tuple[()]:
-            raise ValueError("unreadable")
+@dataclass(frozen=True)
+class Illiterate(PlainTask):
+    """Cannot read some texts."""
 
-    made = setup(breadth(1))
-    broken = Setup(made.search, Policy(made.policy.engine, Illiterate()), made.rewards, speculation=None)
-    solution = solved(broken)
+    unreadable: tuple[str, ...] = ()
+
+    def read(self, problem: Problem, path: Sequence[Step], action: str, completion: Completion) -> tuple[Step, ...]:
+        if completion.text in self.unreadable:
+            raise ValueError("unreadable")
+        return super().read(problem, path, action, completion)
+
+
+def unreadable(made: Setup, *paths: tuple[int, ...]) -> Setup:
+    """The same setup with a task that cannot read these."""
+    texts = tuple("/".join(map(str, path)) for path in paths)
+    return replace(made, policy=replace(made.policy, task=Illiterate(unreadable=texts)))
+
+
+@BOTH
+def test_a_demanded_text_that_the_task_cannot_read_ends_its_query(speculation: Speculation | None) -> None:
+    solution = solved(unreadable(setup(breadth(2, 1), speculation=speculation), (1, 0)))
     assert isinstance(solution.error, SearchError)
-    assert "unreadable" in str(solution.error)
+    assert "task plain: read raised ValueError: unreadable" in str(solution.error)
+    assert node(0) in solution.tree.steps
+
+
+def test_a_speculative_text_that_the_task_cannot_read_is_forgotten() -> None:
+    engine = policy()
+    made = setup(dreaming(grow(0, 0)), engine, real_reward(), EAGER)
+    solution = solved(unreadable(made, (0, 0)))
+    assert (solution.partial, solution.error) == (None, None)
+    assert engine.counters().cost.generated == 20
+    assert solution.usage.lost.generated == 10
 
 
 # Ends

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol, TypeAlias
 
-from spex.control.outcome import Outcome
-from spex.engine.base import Completion, Progress
+from spex.control.outcome import Outcome, Result
+from spex.engine.base import Progress
 from spex.ids import Call, Expand
 from spex.usage import Tokens
 
@@ -24,7 +24,7 @@ class Phase(Enum):
     DONE = auto()
 
 
-Work: TypeAlias = Callable[[Progress], Awaitable[Completion | tuple[float, ...]]]
+Work: TypeAlias = Callable[[Progress], Awaitable[Result]]
 
 
 class Owner(Protocol):

@@ -5,15 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from spex.engine.base import Completion
 from spex.errors import SpexError
+from spex.tree import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The steps that the task read in an expansion's text."""
+
+    steps: tuple[Step, ...]
+
+
+Result: TypeAlias = Made | tuple[float, ...]
+"""Of an expansion its steps, of a score the numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """The call's result, not yet read: a completion or the scores."""
+    """The call has its result."""
 
-    result: Completion | tuple[float, ...]
+    result: Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ from spex.control.job import Job, Phase
 from spex.control.journal import Journal
 from spex.control.lanes import Lanes
 from spex.control.ledger import Foreseen, usage_of
-from spex.control.outcome import Cancelled, Failed, Ok, Outcome
+from spex.control.outcome import Cancelled, Failed, Ok, Outcome, Result
 from spex.control.requests import Requests
 from spex.control.scheduler import Scheduler
 from spex.control.setup import Setup
 from spex.control.strand import RunningStrand, running_strands
-from spex.engine.base import Completion
 from spex.errors import InvariantError, NotLossless, RecordError, SpexError
 from spex.ids import ROOT, Call, Expand, call_key
 from spex.problem import Problem
@@ -161,7 +160,7 @@ class Query:
                 self._over.set_result(None)
             self._scheduler.stale(self)
 
-    def _record(self, job: Job, result: Completion | tuple[float, ...]) -> None:
+    def _record(self, job: Job, result: Result) -> None:
         call = job.call
         self._requests.record(call, result)
         self._journal.finished(job, self._tree)

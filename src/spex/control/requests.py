@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spex.control.job import Work
+from spex.control.outcome import Made, Result
 from spex.control.setup import Setup
 from spex.engine.base import Completion, Path, Progress, Scoring
 from spex.errors import Misbehaving, SearchError, SpexError
@@ -60,33 +61,34 @@ class Requests:
             raise SearchError(f"{call_key(call)}: the search asks for the reward {call.model!r}, and none is given")
         return self._score(call, reward)
 
-    def record(self, call: Call, result: Completion | tuple[float, ...]) -> None:
-        """Write the call's result to the tree. Raises `SearchError` when the task cannot read it."""
+    def record(self, call: Call, result: Result) -> None:
+        """Write the call's result to the tree."""
         if isinstance(call, Score):
-            self._tree.scores[call] = result if not isinstance(result, Completion) else ()
-        elif isinstance(result, Completion):
-            self._record_steps(call, result)
-
-    def _record_steps(self, call: Expand, completion: Completion) -> None:
-        policy = self._setup.policy
-        try:
-            steps = policy.steps(self._problem, self._tree.path(call.parent), call, completion)
-        except SpexError:
-            raise
-        except Exception as error:
-            raise SearchError(f"task {policy.task.name}: read raised {type(error).__name__}: {error}") from error
-        self._tree.expand(call, steps)
-        for node in self._tree.expansions[call]:
-            self._prompts[node] = self._prompts[call.parent].extended(self._tree.steps[node].token_ids)
+            self._tree.scores[call] = result if not isinstance(result, Made) else ()
+        elif isinstance(result, Made):
+            self._tree.expand(call, result.steps)
+            for node in self._tree.expansions[call]:
+                self._prompts[node] = self._prompts[call.parent].extended(self._tree.steps[node].token_ids)
 
     def _generation(self, call: Expand) -> Work:
         policy = self._setup.policy
 
-        async def generate(progress: Progress) -> Completion:
+        async def generate(progress: Progress) -> Made:
             request = policy.request(self._problem, self._prompts[call.parent], call, self._setup.seed)
-            return await policy.engine.generate(request, progress)
+            # Read at once: a speculation that cannot be read has failed, and a failed speculation is forgotten.
+            return self._read(call, await policy.engine.generate(request, progress))
 
         return generate
+
+    def _read(self, call: Expand, completion: Completion) -> Made:
+        """The steps in a text. Raises `SearchError` when the task cannot read it."""
+        policy = self._setup.policy
+        try:
+            return Made(tuple(policy.steps(self._problem, self._tree.path(call.parent), call, completion)))
+        except SpexError:
+            raise
+        except Exception as error:
+            raise SearchError(f"task {policy.task.name}: read raised {type(error).__name__}: {error}") from error
 
     def _score(self, call: Score, reward: Reward) -> Work:
         async def score(progress: Progress) -> tuple[float, ...]:
