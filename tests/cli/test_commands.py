@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import spex as package
+from spex.search.catalog import SEARCHES
 from tests.cli.terminal import Command
 
 SMALL = ("--queries", "2", "--concurrency", "2", "--set", "width=3", "--set", "depth_max=4")
@@ -42,6 +44,14 @@ def test_searches_lists_names_classes_parameters_and_what_they_do(spex: Command)
     assert ended.code == 0
     for word in ("rebase", "Rebase", "width=16", "mcts", "iterations=32", "self-consistency"):
         assert word in ended.out
+
+
+def test_a_plug_in_that_cannot_be_loaded_says_so_in_its_row(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = replace(SEARCHES, own={**SEARCHES.own, "broken": "no_such_module:Thing"})
+    monkeypatch.setattr("spex.search.catalog.SEARCHES", catalog)
+    broken = json.loads(spex("searches", "--json").out)["searches"][2]
+    assert broken["name"] == "broken"
+    assert "No module named 'no_such_module'" in broken["description"]
 
 
 def test_searches_as_json_has_defaults_by_name(spex: Command) -> None:

@@ -93,6 +93,54 @@ def test_a_failed_problem_among_others_is_exit_code_1(spex: Command, folder: Pat
     assert ended.out.count("yes") + ended.out.count("no") >= 3
 
 
+def test_failures_beyond_the_first_five_are_counted(spex: Command, folder: Path) -> None:
+    (folder / "all.jsonl").write_text("".join(f'{{"id": "p{number}", "text": "fail"}}\n' for number in range(7)))
+    ended = spex("solve", "--file", "all.jsonl", *TOY, "--quiet")
+    assert ended.code == 3
+    assert ended.err.count("asked to fail") == 5
+    assert ended.err.splitlines()[-1] == "spex: … and 2 more problems failed"
+
+
+def test_a_broken_log_in_the_middle_is_exit_code_3(
+    spex: Command, problems: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    spex("solve", "--file", str(problems), *TOY, "--log", "run.log", "--limit", "1")
+    monkeypatch.setattr("os.pwrite", full)
+    ended = spex("solve", "--file", str(problems), *TOY, "--log", "run.log", "--quiet")
+    assert ended.code == 3
+    assert "No space left on device" in ended.err
+
+
+def test_a_trace_that_could_not_be_written_is_told_after_the_results(
+    spex: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spex.trace.write.TraceWriter.error", "trace t.jsonl: full", raising=False)
+    monkeypatch.setattr("spex.trace.write.TraceWriter.__init__", lambda *_: None)
+    monkeypatch.setattr("spex.trace.write.TraceWriter.__exit__", lambda *_: None)
+    ended = spex("solve", "2 + 40?", *TOY, "--quiet", "--trace", "t.jsonl")
+    assert ended.code == 3
+    assert ended.out.strip()
+    assert ended.line == "spex: trace t.jsonl: full"
+
+
+def test_step_tokens_bound_a_step(spex: Command) -> None:
+    short = spex("solve", "2 + 40?", *TOY, "--step-tokens", "3", "--set", "depth_max=2")
+    assert "first" not in short.out
+    assert "0.50 fir" in short.out
+
+
+def test_a_model_may_be_named_apart_from_the_engine_but_not_twice(spex: Command, mark: Path) -> None:
+    assert spex("solve", "2 + 40?", *TOY, "--model", "some.gguf").code == 0
+    mark.unlink()
+    ended = spex("solve", "q", "--policy", "toy:a.gguf", "--model", "b.gguf")
+    assert ended.code == 2
+    assert "--model: 'b.gguf'" in ended.line
+    assert not mark.exists()
+
+
 def test_a_problem_that_fails_alone_is_exit_code_3_with_one_line_of_reason(spex: Command) -> None:
     ended = spex("solve", "fail", *TOY, "--quiet")
     assert ended.code == 3

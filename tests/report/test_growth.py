@@ -76,6 +76,24 @@ def test_a_promoted_call_is_no_longer_speculative() -> None:
     assert grown.running(speculative=False) == 1
 
 
+def test_a_score_that_is_demanded_or_ends_is_counted_no_longer() -> None:
+    call = "score:reward.0:step.0"
+    grown = growth(started(call, ahead=True), Event(1.0, "q", "demanded", call=call, kind="score", speculative=False))
+    assert (grown.running(speculative=True), grown.running(speculative=False)) == (0, 1)
+    grown.follow(Event(2.0, "q", "cancelled", call=call, kind="score"))
+    assert grown.running(speculative=False) == 0
+
+
+def test_what_is_decided_or_discarded_changes_no_picture() -> None:
+    grown = growth(
+        written("expand:root>step.0", "a", ahead=True),
+        Event(1.0, "q", "decided", strand=0, calls=("expand:root>step.0",)),
+        Event(2.0, "q", "discarded", call="expand:root>step.0", kind="expand", speculative=True),
+        Event(2.0, "q", "discarded", call="score:reward.0:step.0", kind="score", speculative=True),
+    )
+    assert [(shoot.key, shoot.speculative) for shoot in grown.shoots(10)] == [("step.0", True)]
+
+
 def test_a_speculative_text_stays_marked_until_it_is_demanded() -> None:
     call = "expand:root>step.1"
     grown = growth(started(call, ahead=True), written(call, "guess", ahead=True))
