@@ -74,6 +74,8 @@ class Query:
                 await self._over
         except TimeoutError:
             partial = f"deadline query of {deadline_seconds:g} s ran out"
+        except InvariantError:
+            raise
         except SpexError as failure:
             partial, error = str(failure), failure
         finally:
@@ -148,11 +150,13 @@ class Query:
                     self._lanes.of(job.call).demand(job)
 
     def _turn(self, act: Callable[[], None]) -> None:
-        """One synchronous turn; an error in it ends the query, not the run."""
+        """One synchronous turn; an error in it ends the query, a defect the run."""
         if self._over is None or self._over.done() or self._closing:
             return
         try:
             act()
+        except InvariantError:
+            raise
         except SpexError as error:
             self._over.set_exception(error)
         else:

@@ -52,10 +52,11 @@ class Conduct:
     stop: asyncio.Event | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.concurrency, bool) or not 1 <= self.concurrency <= 65536:
+        if type(self.concurrency) is not int or not 1 <= self.concurrency <= 65536:
             raise InputError("concurrency", self.concurrency, "it must be a whole number from 1 to 65536")
-        if self.deadline_seconds is not None and not 0 < self.deadline_seconds < float("inf"):
-            raise InputError("deadline", self.deadline_seconds, "it must be a positive number of seconds")
+        seconds = self.deadline_seconds
+        if seconds is not None and (type(seconds) not in (int, float) or not 0 < seconds < float("inf")):
+            raise InputError("deadline", seconds, "it must be a positive number of seconds")
 
 
 async def run(problems: Sequence[Problem], setup: Setup, conduct: Conduct | None = None) -> Run:

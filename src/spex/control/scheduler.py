@@ -60,6 +60,8 @@ class Scheduler:
 
     def pump(self) -> None:
         """Bring what runs in line with what is wanted, on every engine."""
+        if self._defect.done():
+            return  # The run is ending: its group takes no more tasks.
         for lane in self._lanes.values():
             lane.pump()
 
@@ -76,21 +78,28 @@ class Scheduler:
 
     async def foresee(self) -> None:
         """Look ahead for the queries with news, at a pace that the engines and our own cost set. Never ends."""
+        try:
+            while self._pace is not None:
+                await self._wake.wait()
+                self._wake.clear()
+                await asyncio.sleep(self._look_ahead(self._pace))
+        except Exception as error:  # noqa: BLE001  # told like any defect, so that nothing more is started
+            self._found_defect(error)
+
+    def _look_ahead(self, pace: Pace) -> float:
+        """One pass over the queries with news; how many seconds to rest after it."""
         loop = asyncio.get_running_loop()
-        while self._pace is not None:
-            await self._wake.wait()
-            self._wake.clear()
-            began = loop.time()
-            queries, self._stale = self._stale, {}
-            for query in queries:
-                query.imagine(self._pace.effort)
-            self.pump()
-            self.check()
-            for query in queries:
-                query.check()
-            cost = loop.time() - began
-            self._pace.adapt(cost, self._iteration_seconds())
-            await asyncio.sleep(self._pace.rest_seconds(cost, self._iteration_seconds()))
+        began = loop.time()
+        queries, self._stale = self._stale, {}
+        for query in queries:
+            query.imagine(pace.effort)
+        self.pump()
+        self.check()
+        for query in queries:
+            query.check()
+        cost = loop.time() - began
+        pace.adapt(cost, self._iteration_seconds())
+        return pace.rest_seconds(cost, self._iteration_seconds())
 
     def check(self) -> None:
         """Raise `InvariantError` when a lane is in a state that cannot be."""
