@@ -19,13 +19,14 @@ from spex.events import Event
 from spex.problem import Problem
 from spex.search.rebase import Rebase
 from spex.solution import Solution
+from spex.speculate.runahead import Effort
 from spex.usage import Tokens
 from tests.builders import FLAT, Words, breadth, policy, problems, reward, setup
 from tests.control.bench import Eager
 
 T = TypeVar("T")
 
-EAGER = Speculation(market=Eager())
+EAGER = Speculation(Effort(2, 6), Eager())
 BOTH = pytest.mark.parametrize("speculation", [None, EAGER], ids=["plain", "speculative"])
 
 
@@ -183,10 +184,6 @@ EVENTS = ["query_started", "demanded", "started", "promoted", "finished", "cance
 def test_a_sink_that_breaks_ends_the_run_with_its_error_and_leaves_nothing_in_flight(kind: str, number: int) -> None:
     engine, scorer = policy(cancel_delay_seconds=0.01, slots=3), reward(0.3)
     made = setup(Rebase(4, depth_max=3), engine, scorer, Speculation())
-    silent = ran(
-        setup(Rebase(4, depth_max=3), policy(cancel_delay_seconds=0.01, slots=3), reward(0.3), Speculation()), 3
-    )
-    assert silent.solutions
     with pytest.raises(Boom, match=kind):
         ran(made, 6, concurrency=3, on_event=breaking_at(kind, number))
     assert (engine.counters().running, scorer.counters().running) == (0, 0)
@@ -238,7 +235,7 @@ class Stepped:
             run_once = loop._run_once  # type: ignore[attr-defined]  # a step of the loop
 
             def step() -> None:
-                self.steps += 1
+                self.steps += not self._task.done()
                 if self.steps in cancel_at:
                     self._task.cancel()
                 run_once()
@@ -263,9 +260,9 @@ class Trial:
         self.engine = policy(cancel_delay_seconds=0.013, slots=3)
         self.scorer: SimulatedReward = reward(slots=2)
         self.told: list[Solution] = []
-        made = setup(Rebase(4, depth_max=3), self.engine, self.scorer, speculation)
+        made = setup(Rebase(3, depth_max=2), self.engine, self.scorer, speculation)
         conduct = Conduct(concurrency=2, on_solution=self.told.append)
-        self.stepped = Stepped(run(problems(3), made, conduct), cancel_at)
+        self.stepped = Stepped(run(problems(2), made, conduct), cancel_at)
 
     def look(self) -> None:
         """Nothing is in flight, no task is left, nobody complained, and everything paid for is accounted for."""
@@ -280,22 +277,19 @@ class Trial:
 
 @BOTH
 def test_a_run_that_is_cancelled_at_any_step_leaves_nothing_behind(speculation: Speculation | None) -> None:
-    steps = 1
-    while True:
-        trial = Trial(speculation, (steps,))
+    whole = Trial(speculation)
+    assert [solution.partial for solution in whole.stepped.result.solutions] == [None] * 2
+    assert whole.stepped.steps > 50
+    for step in range(1, whole.stepped.steps + 1):
+        trial = Trial(speculation, (step,))
         trial.look()
-        if not trial.stepped.cancelled:
-            break
-        steps += 1
-    assert steps > 50
-    assert [solution.partial for solution in trial.stepped.result.solutions] == [None] * 3
+        assert trial.stepped.cancelled
 
 
 @BOTH
-@pytest.mark.parametrize("later", [1, 2, 3, 5])
+@pytest.mark.parametrize("later", [1, 2, 4])
 def test_a_run_that_is_cancelled_twice_leaves_nothing_behind(speculation: Speculation | None, later: int) -> None:
-    whole = Trial(speculation).stepped.steps
-    for first in range(1, whole, 3):
+    for first in range(1, Trial(speculation).stepped.steps, 3):
         trial = Trial(speculation, (first, first + later))
         trial.look()
         assert trial.stepped.cancelled
@@ -303,26 +297,19 @@ def test_a_run_that_is_cancelled_twice_leaves_nothing_behind(speculation: Specul
 
 def test_a_cancelled_run_tells_what_it_had() -> None:
     trial = Trial(None, (Trial(None).stepped.steps // 2,))
-    assert [solution.partial for solution in trial.told] == ["interrupted"] * len(trial.told)
-    assert any(solution.tree.steps for solution in trial.told)
+    assert "interrupted" in [solution.partial for solution in trial.told]
+    assert any(solution.tree.steps for solution in trial.told if solution.partial)
 
 
 @BOTH
-def test_a_stop_at_any_step_gives_a_run(speculation: Speculation | None) -> None:
-    whole = Trial(speculation).stepped.steps
-    for step in range(1, whole, 7):
+def test_a_stop_at_any_time_gives_a_run(speculation: Speculation | None) -> None:
+    for number in range(1, 40):
         engine, scorer = policy(cancel_delay_seconds=0.013), reward()
-        made = setup(Rebase(4, depth_max=3), engine, scorer, speculation)
-
-        async def main(made: Setup = made, step: int = step) -> Run:
-            stop = asyncio.Event()
-            asyncio.get_running_loop().call_later(step * 0.01, stop.set)
-            return await run(problems(3), made, Conduct(concurrency=2, stop=stop))
-
-        result = run_virtual(main())
+        made = setup(Rebase(3, depth_max=2), engine, scorer, speculation)
+        result = stopped_at(number * 0.0117, made, 3, [])
         assert (engine.counters().running, scorer.counters().running) == (0, 0)
         assert result.usage.paid == engine.counters().cost.plus(scorer.counters().cost)
-        assert result.interrupted == any(solution.partial for solution in result.solutions) or len(result.solutions) < 3
+        assert result.interrupted == (len(result.solutions) < 3 or any(done.partial for done in result.solutions))
 
 
 class Stubborn(SimulatedPolicy):
