@@ -112,6 +112,18 @@ def test_an_interrupted_run_prints_what_it_has_and_goes_on_from_its_log(
     assert json.loads(again.out)["summary"]["tokens_replayed"] > 0
 
 
+def test_an_interrupted_simulation_says_so(folder: Path, environment: Mapping[str, str]) -> None:
+    command = [sys.executable, "-m", "spex", "simulate", "--queries", "1000", "--trace", "t"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment) as process:
+        trace = folder / "t.plain.jsonl"
+        while process.poll() is None and not (trace.exists() and trace.stat().st_size > 60_000):
+            os.sched_yield()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert process.returncode == 130
+    assert err == "spex: interrupted\n"
+
+
 def on_a_terminal(environment: Mapping[str, str], folder: Path, *arguments: str) -> tuple[str, str]:
     """What a command writes to standard output, a pipe, and to standard error, a terminal."""
     master, slave = pty.openpty()

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import typer
@@ -51,6 +52,15 @@ def failure_of(error: BaseException) -> Failure:
         case _:
             failure = Failure(INTERNAL, _internal(leaf, f"{type(leaf).__name__}: {leaf}"))
     return failure
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """A Ctrl-C inside is told; typer would end the command with the right code and without a word."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Abort from None
 
 
 def _leaf(error: BaseException) -> BaseException:

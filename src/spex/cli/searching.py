@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 
-from spex.cli.failures import ENVIRONMENT
+from spex.cli.failures import ENVIRONMENT, interruptible
 from spex.cli.results import advice, exit_code_of, live_view, show, together
 from spex.cli.running import Interrupt, carry_out, configuration_of, options_of
 from spex.cli.settings import SolveSettings
@@ -19,7 +19,8 @@ from spex.trace.write import TraceWriter
 def search_all(problems: Sequence[Problem], settings: SolveSettings) -> int:
     """Check what is left to check, search, print, and return the exit code."""
     try:
-        return _searched(problems, settings)
+        with interruptible():
+            return _searched(problems, settings)
     except Exception as error:
         error.add_note(f"seed {settings.seed}")
         raise

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from spex.cli import options as flag
+from spex.cli.failures import interruptible
 from spex.cli.settings import SimulateSettings, load, unknown_variables
 from spex.cli.streams import say
 
@@ -35,4 +36,5 @@ def simulate(
     settings = load(SimulateSettings, flags, None if config is None else Path(config))
     from spex.cli.comparing import compare  # noqa: PLC0415  # the simulator: when the input is right
 
-    compare(settings)
+    with interruptible():
+        compare(settings)
