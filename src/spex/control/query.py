@@ -262,11 +262,8 @@ class Query:
                 self._unwish(self._jobs[call])
         self._wished = {}
         for call, probability in foreseen.items():
-            if call not in self._demanded and call not in self._spoiled and self._is_possible(call):
+            if call not in self._demanded and call not in self._spoiled and self._requests.is_possible(call):
                 self._wish(call, probability)
-
-    def _is_possible(self, call: Call) -> bool:
-        return self._requests.is_served(call) and not self._requests.is_barren(call)
 
     def _wish(self, call: Call, probability: float) -> None:
         self._wished[call] = None

@@ -42,15 +42,16 @@ class Requests:
         nodes = (call.parent,) if isinstance(call, Expand) else call.nodes
         return next((maker(node) for node in nodes if not self._tree.exists(node)), None)
 
-    def is_served(self, call: Call) -> bool:
-        """Whether there is anything that could make the call."""
-        return isinstance(call, Expand) or call.model in self._setup.rewards
-
     def is_barren(self, call: Call) -> bool:
         """Whether the call would grow a path that has ended."""
         if not isinstance(call, Expand) or call.parent == ROOT:
             return False
         return self._tree.steps[call.parent].terminal
+
+    def is_possible(self, call: Call) -> bool:
+        """Whether a result can come of the call: something serves it, and its path has not ended."""
+        served = isinstance(call, Expand) or call.model in self._setup.rewards
+        return served and not self.is_barren(call)
 
     def work(self, call: Call) -> Work:
         """What to await for the call's result. Raises `SearchError` for a reward that is not there."""
