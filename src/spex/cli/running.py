@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from spex import api
 from spex.cli.choice import chosen
 from spex.cli.settings import SolveSettings
+from spex.cli.streams import say
 from spex.control.run import Run
 from spex.control.setup import Speculation
 from spex.errors import InputError
@@ -84,6 +85,7 @@ def _stopping(stop: asyncio.Event, interrupt: Interrupt) -> Iterator[None]:
     def heard(number: signal.Signals) -> None:
         interrupt.number = number
         stop.set()
+        say("stopping what is in flight; once more to end at once")
         forget()
 
     def forget() -> None:
