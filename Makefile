@@ -10,6 +10,10 @@ SEEDS   ?= 2000
 FIRST   ?= 0
 ARGS    ?=
 
+QUERIES     ?= 16
+CONCURRENCY ?= 4
+BENCHED     ?= "rebase --set width=16" "beam --set width=16" "dvts --set width=16" "mcts --set iterations=32"
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Empty files: what their names say is installed, as of the pyproject.toml that is older than they are.
@@ -39,6 +43,12 @@ coverage: $(DEV) ## What the tests reach, line and branch (slower than test)
 
 swarm: $(DEV) ## Random runs with random faults on the virtual clock (SEEDS=2000 FIRST=0)
 	$(BIN)/python -m tests.swarm --seeds $(SEEDS) --first $(FIRST)
+
+bench: $(RUN) ## Plain and speculative runs of each search, simulated (QUERIES=16 CONCURRENCY=4)
+	@for search in $(BENCHED); do \
+	  echo "$$search, $(QUERIES) queries, $(CONCURRENCY) at once"; \
+	  $(BIN)/python -m spex simulate --search $$search --queries $(QUERIES) --concurrency $(CONCURRENCY) || exit 1; \
+	done
 
 check: lint types imports ## Everything that needs no run: lint, types, imports
 
