@@ -12,12 +12,14 @@ import errno
 import fcntl
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
+from spex.control.lines import decoded, encoded
 from spex.errors import InputError, LogMismatch, LogUnwritable
 from spex.record import Entry
 
@@ -40,9 +42,9 @@ class FileLog:
         """Open `path` or make it. Raises `LogMismatch`, `LogUnwritable` and `InputError`."""
         self._path = path
         self._entries: dict[str, Entry] = {}
-        self._encoder = msgspec.json.Encoder()
         self._dirty = False
         self._broken: LogUnwritable | None = None
+        self._told = False
         self._descriptor = _open(path)
         try:
             self._size = self._load(configuration)
@@ -56,7 +58,11 @@ class FileLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except LogUnwritable:
+            if error is None:
+                raise
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -66,7 +72,7 @@ class FileLog:
 
     def append(self, entry: Entry) -> None:
         """Keep `entry`. Raises `LogUnwritable`; then, and from then on, nothing is acknowledged."""
-        self._write(self._encoder.encode(entry) + b"\n")
+        self._write(encoded(entry) + b"\n")
         self._entries[entry.key] = entry
 
     async def commit_forever(self) -> None:
@@ -78,32 +84,38 @@ class FileLog:
                 await asyncio.to_thread(self._commit)
 
     def close(self) -> None:
-        """Force everything to the disk and let go of the file; a second call does nothing."""
+        """Force everything to the disk and let go of the file; a second call does nothing.
+
+        Raises `LogUnwritable` where that failed, unless an `append` has said so already.
+        """
         if self._descriptor < 0:
             return
+        self._commit()
         descriptor, self._descriptor = self._descriptor, -1
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        os.close(descriptor)
+        if self._broken is not None and not self._told:
+            raise self._broken
 
     def _commit(self) -> None:
+        # After a failed fsync the kernel may have dropped the pages: never try again as if written.
+        if self._broken is not None or self._descriptor < 0:
+            return
         try:
-            if self._descriptor >= 0:
-                os.fsync(self._descriptor)
+            os.fsync(self._descriptor)
         except OSError as error:
-            # After a failed fsync the kernel may have dropped the pages: never try again as if written.
             self._broken = self._unwritable(error)
 
     def _write(self, line: bytes) -> None:
+        if self._broken is None:
+            try:
+                _write_whole(self._descriptor, line, self._size)
+            except OSError as error:
+                self._broken = self._unwritable(error, len(line))
+                with suppress(OSError):  # else the next reader cuts off what is torn
+                    os.ftruncate(self._descriptor, self._size)
         if self._broken is not None:
+            self._told = True
             raise self._broken
-        try:
-            _write_whole(self._descriptor, line, self._size)
-        except OSError as error:
-            os.ftruncate(self._descriptor, self._size)
-            self._broken = self._unwritable(error, len(line))
-            raise self._broken from error
         self._size += len(line)
         self._dirty = True
 
@@ -119,13 +131,12 @@ class FileLog:
                 return self._begin(configuration, first)
             _compare(self._path, _header(self._path, first), configuration)
             size = len(first)
-            decoder = msgspec.json.Decoder(Entry)
             for number, line in enumerate(iter(lambda: file.readline(_LINE_BYTES_MAX), b""), 2):
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n") and len(line) < _LINE_BYTES_MAX:
                     break
                 try:
-                    entry = decoder.decode(line)
-                except msgspec.MsgspecError as error:
+                    entry = decoded(line)
+                except ValueError as error:
                     raise LogMismatch(f"call log {self._path}: line {number} is damaged: {error}") from error
                 self._entries[entry.key] = entry
                 size += len(line)
@@ -133,7 +144,7 @@ class FileLog:
         return size
 
     def _begin(self, configuration: Mapping[str, str], found: bytes) -> int:
-        header = self._encoder.encode(Header(VERSION, dict(configuration))) + b"\n"
+        header = msgspec.json.encode(Header(VERSION, dict(configuration))) + b"\n"
         if not header.startswith(found) and not found.startswith(b'{"spex_log":'):
             raise LogMismatch(f"call log {self._path}: the file exists and is no call log")
         os.ftruncate(self._descriptor, 0)
