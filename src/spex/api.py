@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -13,7 +15,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 from spex.answer import AnswerRule, answer_rule
 from spex.control.group import task_group
 from spex.control.log import FileLog
-from spex.control.run import Conduct, Run
+from spex.control.run import Conduct, Run, refuse_repeated
 from spex.control.run import run as carry_out
 from spex.control.setup import Setup, Speculation, recorded
 from spex.engine.base import Engine, Sampling
@@ -26,7 +28,7 @@ from spex.problem import Problem
 from spex.record import CallLog
 from spex.reward.base import Reward
 from spex.reward.catalog import REWARDS
-from spex.search.base import AnySearch
+from spex.search.base import AnySearch, Parallel
 from spex.search.catalog import answer_rule_of
 from spex.search.rebase import Rebase
 from spex.solution import Solution
@@ -34,6 +36,8 @@ from spex.tasks.base import Task
 from spex.tasks.catalog import TASKS
 
 T = TypeVar("T")
+
+_SEARCH_ALLOWED = "it must be a search, such as Rebase(width=16)"
 
 
 class Options(TypedDict, total=False):
@@ -95,6 +99,7 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
         stop=options.get("stop"),
     )
     all_problems = [problem if isinstance(problem, Problem) else Problem(problem) for problem in problems]
+    refuse_repeated(all_problems)
     # The log first: one that cannot be used is told before a model is loaded.
     async with _logged(setup, options.get("log")) as logged, _opened(setup):
         return await carry_out(all_problems, logged, conduct)
@@ -112,30 +117,31 @@ def run_sync(problems: Sequence[Problem | str], **options: Unpack[Options]) -> R
 
 def setup_of(options: Options) -> Setup:
     """The configuration that the options name. Raises `InputError`."""
+    _refuse_unknown(options)
     seed = options.get("seed", 0)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
         raise InputError("seed", seed, "it must be a whole number from 0 to 2^63 - 1")
-    engine = _engine(options.get("policy", "llamacpp"))
-    search = options.get("search") or Rebase()
-    policy = Policy(
-        Retrying(engine), _task(options.get("task", "text")), _sampling(options), options.get("step_tokens_max")
-    )
+    speculation = options.get("speculation", Speculation())
+    if not isinstance(speculation, Speculation | None):
+        raise InputError("speculation", speculation, "it must be a Speculation, or None for the plain run")
+    engine = Retrying(_engine(options.get("policy", "llamacpp")))
+    search = _search(options)
     return Setup(
         search=search,
-        policy=policy,
-        rewards=_rewards(options.get("reward", "confidence"), policy.engine),
-        answer_rule=options.get("answer_rule") or answer_rule(answer_rule_of(search)),
+        policy=Policy(engine, _task(options.get("task", "text")), _sampling(options), _step_tokens_max(options)),
+        rewards=_rewards(options.get("reward", "confidence"), engine),
+        answer_rule=_answer_rule(options, search),
         seed=seed,
-        speculation=options.get("speculation", Speculation()),
+        speculation=speculation,
     )
 
 
 def identity_of(setup: Setup) -> dict[str, str]:
     """What a setup's calls and results are functions of, as printable values: a log continues no other."""
     return {
-        "search": repr(setup.search),
+        "search": _printed(setup.search),
         "policy": setup.policy.engine.name,
-        "task": repr(setup.policy.task),
+        "task": _printed(setup.policy.task),
         "sampling": repr(setup.policy.sampling),
         "step_tokens": str(setup.policy.step_tokens_max),
         "reward": ", ".join(f"{model}={reward.name}" for model, reward in setup.rewards.items()),
@@ -143,19 +149,62 @@ def identity_of(setup: Setup) -> dict[str, str]:
     }
 
 
+def _printed(value: object) -> str:
+    """Its `repr`, without the address that makes it another one in every process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def _refuse_unknown(options: Options) -> None:
+    names = sorted(Options.__annotations__)
+    for name in options:
+        if name not in names:
+            nearest = get_close_matches(name.casefold(), names, n=1)
+            meant = f"did you mean {nearest[0]}? " if nearest else ""
+            raise InputError("option", name, f"{meant}it must be one of {', '.join(names)}")
+
+
+def _check_kind(field: str, value: object, verb: str, allowed: str) -> None:
+    """Raise `InputError` for what does not have the verb of its kind; a class is not one of its objects."""
+    if isinstance(value, type) or not hasattr(value, verb):
+        raise InputError(field, value, allowed)
+
+
 def _engine(policy: Engine | str) -> Engine:
-    return find_engine(policy) if isinstance(policy, str) else policy
+    engine = find_engine(policy) if isinstance(policy, str) else policy
+    _check_kind("policy", engine, "generate", "it must be an engine or the name of one")
+    return engine
+
+
+def _search(options: Options) -> AnySearch:
+    search = options.get("search") or Rebase()
+    _check_kind("search", search, "strands" if isinstance(search, Parallel) else "advance", _SEARCH_ALLOWED)
+    return search
+
+
+def _answer_rule(options: Options, search: AnySearch) -> AnswerRule:
+    rule = options.get("answer_rule") or answer_rule(answer_rule_of(search))
+    _check_kind("answer_rule", rule, "weigh", "it must be a rule, such as Majority()")
+    return rule
 
 
 def _task(task: Task | str) -> Task:
-    return TASKS.load(task)() if isinstance(task, str) else task
+    found = TASKS.load(task)() if isinstance(task, str) else task
+    _check_kind("task", found, "read", "it must be a task or the name of one")
+    return found
 
 
 def _sampling(options: Options) -> Sampling:
     temperature = options.get("temperature", 1.0)
-    if not 0.0 <= temperature <= 100.0:
+    if type(temperature) not in (int, float) or not 0.0 <= temperature <= 100.0:
         raise InputError("temperature", temperature, "it must be a number from 0 to 100")
     return Sampling(temperature)
+
+
+def _step_tokens_max(options: Options) -> int | None:
+    tokens = options.get("step_tokens_max")
+    if tokens is not None and (type(tokens) is not int or tokens < 1):
+        raise InputError("step_tokens_max", tokens, "it must be a whole number of at least 1")
+    return tokens
 
 
 def _rewards(reward: Reward | str | Mapping[str, Reward], engine: Engine) -> dict[str, Reward]:
@@ -163,22 +212,21 @@ def _rewards(reward: Reward | str | Mapping[str, Reward], engine: Engine) -> dic
         factory = REWARDS.load(reward)
         needs: dict[str, Any] = {"engine": engine} if "engine" in signature(factory).parameters else {}
         return {"reward": factory(**needs)}
-    return dict(reward) if isinstance(reward, Mapping) else {"reward": reward}
+    rewards = dict(reward) if isinstance(reward, Mapping) else {"reward": reward}
+    for one in rewards.values():
+        _check_kind("reward", one, "score", "it must be a reward or the name of one, or rewards by their names")
+    return rewards
 
 
 @asynccontextmanager
 async def _opened(setup: Setup) -> AsyncIterator[None]:
-    """The engine and the rewards, open for as long as the block lasts."""
-    resources: list[Engine | Reward] = [setup.policy.engine, *setup.rewards.values()]
-    opened: list[Engine | Reward] = []
-    try:
+    """The engine and the rewards, open for as long as the block lasts; one that fails leaves no other open."""
+    async with AsyncExitStack() as opened:
+        resources: list[Engine | Reward] = [setup.policy.engine, *setup.rewards.values()]
         for resource in resources:
             await resource.open()
-            opened.append(resource)
+            opened.push_async_callback(resource.close)
         yield
-    finally:
-        for resource in reversed(opened):
-            await resource.close()
 
 
 @asynccontextmanager

@@ -62,7 +62,7 @@ class Conduct:
 async def run(problems: Sequence[Problem], setup: Setup, conduct: Conduct | None = None) -> Run:
     """Search every problem. Engines must be open. Raises `InputError` for repeated problem ids."""
     conduct = conduct or Conduct()
-    _refuse_repeated(problems)
+    refuse_repeated(problems)
     began = asyncio.get_running_loop().time()
     work = _Work(problems, setup, conduct)
     async with task_group() as group:
@@ -127,7 +127,8 @@ class _Work:
             self._conduct.on_solution(solution)
 
 
-def _refuse_repeated(problems: Sequence[Problem]) -> None:
+def refuse_repeated(problems: Sequence[Problem]) -> None:
+    """Raise `InputError` for two problems of one id: their seeds and records would be the same."""
     seen: set[str] = set()
     for problem in problems:
         if problem.id in seen:
