@@ -10,7 +10,7 @@ import pytest
 from spex.control.clock import run_virtual
 from spex.control.query import Query
 from spex.control.run import Conduct, Run, run
-from spex.control.setup import Setup, Speculation
+from spex.control.setup import Setup, Speculation, recorded
 from spex.engine.base import Completion, Counters, Generation
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
 from spex.errors import EngineError, InvariantError, Misbehaving, SearchError, Unreachable
@@ -18,6 +18,7 @@ from spex.events import Event
 from spex.ids import ROOT, Call, Score, call_key
 from spex.problem import Problem
 from spex.profile import Affine
+from spex.record import MemoryLog
 from spex.search.base import Demand, Outlook, Stop
 from spex.search.rebase import Rebase
 from spex.solution import Solution
@@ -462,6 +463,17 @@ def test_only_demanded_calls_are_in_the_tree() -> None:
     assert plain.tree == fast.tree
     assert fast.foresight.speculated > fast.foresight.committed > 0
     assert plain.foresight.demanded == fast.foresight.demanded == len(plain.tree.expansions) + len(plain.tree.scores)
+
+
+def test_a_finished_problem_costs_nothing_when_it_is_run_again_with_its_log() -> None:
+    log = MemoryLog()
+    made = setup(Rebase(6, depth_max=5), speculation=EAGER)
+    first = run_virtual(run(problems(4), recorded(made, log), Conduct(concurrency=2)))
+    engine, scorer = policy(), reward()
+    made = setup(Rebase(6, depth_max=5), engine, scorer, EAGER)
+    again = run_virtual(run(problems(4), recorded(made, log), Conduct(concurrency=2)))
+    assert [solution.tree for solution in again.solutions] == [solution.tree for solution in first.solutions]
+    assert (engine.counters().cost, scorer.counters().cost, again.usage.paid) == (Tokens(), Tokens(), Tokens())
 
 
 def test_an_effort_of_one_particle_and_one_decision_gives_the_same_tree() -> None:

@@ -50,6 +50,7 @@ class Query:
         self._ahead = RunAhead(self._tree, scheduler.predictor, particles)
         self._over: asyncio.Future[None] | None = None
         self._closing = False
+        self._replays = False
         self._started_at_seconds = 0.0
 
     # The life of a query
@@ -141,6 +142,7 @@ class Query:
         """Take what a job brought, and go on from it in the same turn."""
         match outcome:
             case Ok(result):
+                self._replays = job.progress.replayed
                 self._turn(lambda: self._record(job, result))
             case Failed(error):
                 self._turn(lambda: self._fail(job, error))
@@ -253,13 +255,15 @@ class Query:
 
     def imagine(self, effort: Effort) -> None:
         """Look ahead, and tell the lanes what would be worth starting."""
-        if self._closing:
+        # What comes from a log comes at once: until it ends, a guess could only be wrong.
+        if self._closing or self._replays:
             return
         strands = [Strand(strand.search, strand.state) for strand in self._strands if strand.stop is None]
         foreseen = self._ahead.foresee(strands, effort)
         for call in self._wished:
             if call not in foreseen and call not in self._demanded:
-                self._unwish(self._jobs[call])
+                self._jobs[call].probability = 0.0
+                self._lanes.of(call).unwish(self._jobs[call])
         self._wished = {}
         for call, probability in foreseen.items():
             if call not in self._demanded and call not in self._spoiled and self._requests.is_possible(call):
@@ -270,10 +274,6 @@ class Query:
         job = self._jobs.get(call) or self._job(call)
         job.probability = probability
         self._lanes.of(call).wish(job)
-
-    def _unwish(self, job: Job) -> None:
-        job.probability = 0.0
-        self._lanes.of(job.call).unwish(job)
 
     # Invariants
 
