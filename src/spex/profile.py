@@ -67,7 +67,7 @@ class LearnedCurve:
         self._shared = 0.0
         self._offsets = [0.0] * len(_KNOTS)
         self._values = [0.0] * len(_KNOTS)
-        self.observations = 0
+        self.observations: int = 0
         self._refresh()
 
     def itl_seconds(self, running: float) -> float:

@@ -61,7 +61,7 @@ class Unknown(Exception):
     """
 
     def __init__(self, calls: Iterable[Call] = ()) -> None:
-        self.calls = tuple(calls)
+        self.calls: tuple[Call, ...] = tuple(calls)
         super().__init__(self.calls)
 
 

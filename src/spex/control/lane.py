@@ -37,10 +37,10 @@ class Lane:
         speculations_max: int | None = None,
     ) -> None:
         self.server = server
-        self.profile = LearnedCurve(server.capabilities.curve)
-        self.lengths = Lengths() if serves_text else Lengths(prior=1.0)
-        self.slots = server.capabilities.slots
-        self.speculations_max = self.slots if speculations_max is None else speculations_max
+        self.profile: LearnedCurve = LearnedCurve(server.capabilities.curve)
+        self.lengths: Lengths = Lengths() if serves_text else Lengths(prior=1.0)
+        self.slots: int = server.capabilities.slots
+        self.speculations_max: int = self.slots if speculations_max is None else speculations_max
         self._group = group
         self._market = market
         self.serves_text = serves_text

@@ -33,7 +33,7 @@ class Scheduler:
     """One a run. Keeps a lane for each server, and passes results to their queries."""
 
     def __init__(self, group: asyncio.TaskGroup, speculation: Speculation | None) -> None:
-        self.predictor = Predictor()
+        self.predictor: Predictor = Predictor()
         self._group = group
         self._speculation = speculation
         self._lanes: dict[int, Lane] = {}
@@ -130,7 +130,7 @@ class Pace:
     """How often to look ahead and how hard, so that our own work stays a tenth of the time."""
 
     def __init__(self, most: Effort) -> None:
-        self.effort = most
+        self.effort: Effort = most
         self._most = most
 
     def adapt(self, cost_seconds: float, iteration_seconds: float) -> None:

@@ -49,7 +49,7 @@ class LinearModel:
         self._squares = _SPREAD_PRIOR**2 * _SPREAD_WEIGHT
         self._count = _SPREAD_WEIGHT
         self.weights: list[float] = list(prior)
-        self.spread = _SPREAD_PRIOR
+        self.spread: float = _SPREAD_PRIOR
 
     def mean(self, features: Sequence[float]) -> float:
         return sum(weight * feature for weight, feature in zip(self.weights, features, strict=True))
@@ -77,7 +77,7 @@ class Predictor:
         self._ends: defaultdict[int, float] = defaultdict(float)
         self._steps: defaultdict[int, float] = defaultdict(float)
         self._log_lengths = LogLengths()
-        self.errors = Errors()
+        self.errors: Errors = Errors()
 
     def of_text(self, step: Step, around: Surroundings) -> Estimate:
         """The reward of a step whose text is there."""
@@ -133,10 +133,10 @@ class Errors:
     """Squared prediction errors, each made before the reward was known: ours and the trivial ones'."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self.learned = 0.0
-        self.parent = 0.0
-        self.constant = 0.0
+        self.count: int = 0
+        self.learned: float = 0.0
+        self.parent: float = 0.0
+        self.constant: float = 0.0
         self._sum = 0.0
 
     def observe(self, learned: float, parent: float, reward: float) -> None:

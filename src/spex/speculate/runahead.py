@@ -99,7 +99,7 @@ class ImaginedStep:
     __slots__ = ("_innovation", "_predictor", "terminal")
 
     def __init__(self, innovation: Innovation, predictor: Predictor, depth: int) -> None:
-        self.terminal = innovation.end < predictor.hazard(depth)
+        self.terminal: bool = innovation.end < predictor.hazard(depth)
         self._innovation = innovation
         self._predictor = predictor
 
@@ -143,7 +143,7 @@ class ImaginedTree:
         siblings: dict[NodeId, tuple[float, int]],
     ) -> None:
         self.wanted: dict[Call, None] = {}
-        self.barren_reads = 0
+        self.barren_reads: int = 0
         self._tree = tree
         self._particle = particle
         self._predictor = predictor
