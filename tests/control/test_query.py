@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,8 @@ from spex.control.clock import run_virtual
 from spex.control.query import Query
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Setup, Speculation, recorded
-from spex.engine.base import Completion, Counters, Generation
+from spex.engine.base import Completion, Counters, Generation, Progress
+from spex.engine.recorded import Recorded
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
 from spex.errors import EngineError, InvariantError, Misbehaving, SearchError, Unreachable
 from spex.events import Event
@@ -19,6 +21,7 @@ from spex.ids import ROOT, Call, Score, call_key
 from spex.problem import Problem
 from spex.profile import Affine
 from spex.record import MemoryLog
+from spex.reward.recorded import RecordedReward
 from spex.search.base import Demand, Outlook, Stop
 from spex.search.rebase import Rebase
 from spex.solution import Solution
@@ -465,13 +468,21 @@ def test_only_demanded_calls_are_in_the_tree() -> None:
     assert plain.foresight.demanded == fast.foresight.demanded == len(plain.tree.expansions) + len(plain.tree.scores)
 
 
+class Leisurely(Recorded):
+    """Reads its log slowly, as a busy machine does: there is time to look ahead."""
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        await asyncio.sleep(0.05)
+        return await super().generate(request, progress)
+
+
 def test_a_finished_problem_costs_nothing_when_it_is_run_again_with_its_log() -> None:
     log = MemoryLog()
     made = setup(Rebase(6, depth_max=5), speculation=EAGER)
     first = run_virtual(run(problems(4), recorded(made, log), Conduct(concurrency=2)))
     engine, scorer = policy(), reward()
-    made = setup(Rebase(6, depth_max=5), engine, scorer, EAGER)
-    again = run_virtual(run(problems(4), recorded(made, log), Conduct(concurrency=2)))
+    made = setup(Rebase(6, depth_max=5), Leisurely(engine, log), RecordedReward(scorer, log), EAGER)
+    again = run_virtual(run(problems(4), made, Conduct(concurrency=2)))
     assert [solution.tree for solution in again.solutions] == [solution.tree for solution in first.solutions]
     assert (engine.counters().cost, scorer.counters().cost, again.usage.paid) == (Tokens(), Tokens(), Tokens())
 
