@@ -421,6 +421,49 @@ def test_a_speculative_text_that_the_task_cannot_read_is_forgotten() -> None:
     assert solution.usage.lost.generated == 10
 
 
+@dataclass(frozen=True)
+class Undecided(PlainTask):
+    """Cannot say whether an answer is right, or what it is."""
+
+    breaks: str = "check"
+
+    def normalise(self, answer: str) -> str:
+        return self._or_break("normalise", answer)
+
+    def check(self, problem: Problem, answer: str) -> bool | None:
+        return bool(self._or_break("check", answer))
+
+    def _or_break(self, verb: str, answer: str) -> str:
+        if verb == self.breaks and answer == "7":
+            raise ValueError("no idea")
+        return answer
+
+
+@pytest.mark.parametrize("breaks", ["check", "normalise"])
+def test_a_task_that_cannot_judge_an_answer_fails_that_query_and_no_other(breaks: str) -> None:
+    def write(asked: Generation) -> Completion:
+        return Words(answers={(0,): "7" if asked.key.startswith("p1|") else "4"})(asked)
+
+    search = rule(demand(grow(0), rate(0)), read(grow(0), rate(0)), stop(node(0)))
+    made = setup(search, SimulatedPolicy(write, FLAT))
+    made = replace(made, policy=replace(made.policy, task=Undecided(breaks=breaks)))
+    first, second, third = run_virtual(run(problems(3), made)).solutions
+    assert (first.answer, first.correct, third.correct) == ("4", True, True)
+    assert isinstance(second.error, SearchError)
+    assert "no idea" in str(second.error)
+    assert (second.answer, second.partial) == (None, str(second.error))
+    assert second.tree.steps.keys() == {node(0)}
+
+
+def test_every_call_that_started_has_one_end_in_the_events_whenever_the_query_ends() -> None:
+    told = Told()
+    search = rule(demand(grow(0), grow(1), grow(2)), read(grow(0)), stop())
+    solved(setup(search, policy(Words(tokens={(2,): 50}))), told=told)
+    assert told.times("started").keys() == {call_key(grow(index)) for index in range(3)}
+    ends = [event.call for event in told if event.event in ("finished", "cancelled", "failed")]
+    assert sorted(filter(None, ends)) == sorted(told.times("started"))
+
+
 # Ends
 
 

@@ -14,14 +14,14 @@ from spex.control.run import Conduct, Run, run
 from spex.control.setup import Setup, Speculation
 from spex.engine.base import Completion, Generation, Progress
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
-from spex.errors import InputError, InvariantError
+from spex.errors import InputError, InvariantError, Unreachable
 from spex.events import Event
 from spex.problem import Problem
 from spex.search.rebase import Rebase
 from spex.solution import Solution
 from spex.speculate.runahead import Effort
 from spex.usage import Tokens
-from tests.builders import FLAT, Words, breadth, policy, problems, reward, setup
+from tests.builders import FLAT, Words, breadth, path_of, policy, problems, reward, setup
 from tests.control.bench import Eager
 
 T = TypeVar("T")
@@ -254,10 +254,17 @@ class Stepped:
 
 
 class Trial:
-    """One small run on fresh engines, cancelled at some steps."""
+    """One small run on fresh engines, cancelled at some steps; `away`: calls of that node fail."""
 
-    def __init__(self, speculation: Speculation | None, cancel_at: tuple[int, ...] = ()) -> None:
-        self.engine = policy(cancel_delay_seconds=0.013, slots=3)
+    def __init__(
+        self, speculation: Speculation | None, cancel_at: tuple[int, ...] = (), away: tuple[int, ...] | None = None
+    ) -> None:
+        def write(request: Generation) -> Completion:
+            if path_of(request.key) == away:
+                raise Unreachable("engine", "away")
+            return Words()(request)
+
+        self.engine = SimulatedPolicy(write, FLAT, cancel_delay_seconds=0.013, slots=3)
         self.scorer: SimulatedReward = reward(slots=2)
         self.told: list[Solution] = []
         made = setup(Rebase(3, depth_max=2), self.engine, self.scorer, speculation)
@@ -282,6 +289,16 @@ def test_a_run_that_is_cancelled_at_any_step_leaves_nothing_behind(speculation: 
     assert whole.stepped.steps > 50
     for step in range(1, whole.stepped.steps + 1):
         trial = Trial(speculation, (step,))
+        trial.look()
+        assert trial.stepped.cancelled
+
+
+@BOTH
+def test_a_failing_run_that_is_cancelled_at_any_step_leaves_nothing_behind(speculation: Speculation | None) -> None:
+    whole = Trial(speculation, away=(1,))
+    assert [type(solution.error) for solution in whole.stepped.result.solutions] == [Unreachable] * 2
+    for step in range(1, whole.stepped.steps + 1):
+        trial = Trial(speculation, (step,), away=(1,))
         trial.look()
         assert trial.stepped.cancelled
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from spex.answer import answer_of
 from spex.control.job import Job, Phase
 from spex.control.journal import Journal
 from spex.control.lanes import Lanes
 from spex.control.ledger import Foreseen, usage_of
-from spex.control.outcome import Cancelled, Failed, Ok, Outcome, Result
+from spex.control.outcome import Failed, Ok, Outcome, Result
 from spex.control.requests import Requests
 from spex.control.scheduler import Scheduler
 from spex.control.setup import Setup
 from spex.control.strand import RunningStrand, running_strands
+from spex.control.verdict import verdict
 from spex.errors import InvariantError, NotLossless, RecordError, SpexError
 from spex.ids import ROOT, Call, Expand, call_key
 from spex.problem import Problem
@@ -48,7 +48,7 @@ class Query:
         self._strands: list[RunningStrand] = []
         particles = seed_of(setup.seed, problem.id, "particles", "", "")
         self._ahead = RunAhead(self._tree, scheduler.predictor, particles)
-        self._over: asyncio.Future[None] | None = None
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
         self._replays = False
         self._started_at_seconds = 0.0
@@ -60,9 +60,7 @@ class Query:
 
         A deadline, a failed demanded call or a broken search gives a partial solution.
         """
-        loop = asyncio.get_running_loop()
-        self._started_at_seconds = loop.time()
-        self._over = loop.create_future()
+        self._started_at_seconds = asyncio.get_running_loop().time()
         self._journal.query_started()
         partial: str | None = None
         error: SpexError | None = None
@@ -90,6 +88,8 @@ class Query:
     async def _close(self) -> None:
         """Leave nothing in flight, however often the wait for it is cancelled."""
         self._closing = True
+        if self._over.done() and not self._over.cancelled():
+            self._over.exception()  # told or not, nobody will ask again
         for job in self._jobs.values():
             self._lanes.of(job.call).drop(job)
         cancelled = False
@@ -110,22 +110,21 @@ class Query:
             terminals = tuple(node for strand in self._strands if strand.stop for node in strand.stop.terminals)
         else:
             terminals = tuple(tree.terminals())
-        task = self._setup.policy.task
-        vote = answer_of(tree, terminals, self._setup.answer_rule, task.normalise)
-        answer = vote.answer if vote else None
+        answer, correct, failure = verdict(self.problem, tree, terminals, self._setup)
+        if failure is not None and error is None:
+            partial, error = str(failure), failure
         for job in self._jobs.values():
             if not job.demanded and job.first_started_at_seconds is not None:
                 self._journal.call("discarded", job)
         self._journal.query_finished(answer, partial)
-        latency_seconds = asyncio.get_running_loop().time() - self._started_at_seconds
         return Solution(
             problem=self.problem,
             answer=answer,
-            correct=None if answer is None else task.check(self.problem, answer),
+            correct=correct,
             tree=tree,
             terminals=terminals,
             usage=usage_of(self._jobs.values()),
-            timings=Timings(self._started_at_seconds, latency_seconds),
+            timings=Timings(self._started_at_seconds, asyncio.get_running_loop().time() - self._started_at_seconds),
             foresight=self._foreseen.summary(),
             partial=partial,
             error=error,
@@ -141,20 +140,22 @@ class Query:
     def settle(self, job: Job, outcome: Outcome) -> None:
         """Take what a job brought, and go on from it in the same turn."""
         match outcome:
-            case Ok(result):
+            case Ok(result) if not self._is_over:
                 self._replays = job.progress.replayed
                 self._turn(lambda: self._record(job, result))
-            case Failed(error):
+            case Failed(error) if not self._is_over:
                 self._turn(lambda: self._fail(job, error))
-            case Cancelled():
+            case _:  # what comes too late has left its engine all the same
                 self._journal.call("cancelled", job)
-                if job.demanded and not self._closing:
+                if job.demanded and not self._is_over:
                     self._lanes.of(job.call).demand(job)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._over.done() or self._closing
 
     def _turn(self, act: Callable[[], None]) -> None:
         """One synchronous turn; an error in it ends the query, a defect the run."""
-        if self._over is None or self._over.done() or self._closing:
-            return
         try:
             act()
         except InvariantError:
@@ -279,7 +280,7 @@ class Query:
 
     def check(self) -> None:
         """Raise `InvariantError` when the query is in a state that cannot be."""
-        if self._over is None or self._over.done() or self._closing:
+        if self._is_over:
             return
         blocked = {call for calls in self._blocked.values() for call in calls}
         for strand in self._strands:
