@@ -414,11 +414,13 @@ def test_a_sync_that_failed_after_the_last_entry_is_told_when_the_log_is_closed(
 
 
 def test_a_last_sync_that_fails_is_told(tmp_path: Path, disk: Disk) -> None:
-    log = FileLog(tmp_path / "log", NAME)
-    log.append(text(0))
-    disk.syncs_left = 0
+    def scene() -> None:
+        with FileLog(tmp_path / "log", NAME) as log:
+            log.append(text(0))
+            disk.syncs_left = 0
+
     with pytest.raises(LogUnwritable, match="Input/output error"):
-        log.close()
+        scene()
 
 
 def test_a_failed_sync_does_not_hide_what_went_wrong_before_it(tmp_path: Path, disk: Disk) -> None:

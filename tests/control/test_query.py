@@ -11,11 +11,11 @@ import pytest
 from spex.control.clock import run_virtual
 from spex.control.query import Query
 from spex.control.run import Conduct, Run, run
-from spex.control.setup import Setup, Speculation, recorded
+from spex.control.setup import Setup, Speculation, recorded, replayed
 from spex.engine.base import Completion, Counters, Generation, Progress
 from spex.engine.recorded import Recorded
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
-from spex.errors import EngineError, InvariantError, Misbehaving, SearchError, Unreachable
+from spex.errors import EngineError, InvariantError, Misbehaving, NotLossless, SearchError, Unreachable
 from spex.events import Event
 from spex.ids import ROOT, Call, Score, call_key
 from spex.problem import Problem
@@ -511,6 +511,34 @@ def test_only_demanded_calls_are_in_the_tree() -> None:
     assert plain.foresight.demanded == fast.foresight.demanded == len(plain.tree.expansions) + len(plain.tree.scores)
 
 
+class Fickle(Eager):
+    """A market that stops whatever it has started, once."""
+
+    def __init__(self) -> None:
+        self._stopped: set[int] = set()
+
+    def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
+        tired = [candidate for candidate in running if id(candidate) not in self._stopped]
+        self._stopped.update(map(id, tired))
+        return tired
+
+
+@pytest.mark.parametrize(("seed", "wasted"), [("positional", 0), ("whole", 25)])
+def test_a_call_that_is_demanded_while_it_is_cancelled_is_made_after_all(seed: str, wasted: int) -> None:
+    # The grandchild starts at 0.3 s, is stopped when the other child is done at 0.35 s, and demanded at 0.4 s.
+    words = Words(usual=30, tokens={(1,): 35})
+    search = rule(demand(grow(0), rate(0), grow(1)), certain, read(grow(0, 0)), stop())
+    engine = policy(words, cancel_delay_seconds=0.2, seed=seed)
+    told = Told()
+    solution = solved(setup(search, engine, reward(0.1), Speculation(market=Fickle())), told=told)
+    call = call_key(grow(0, 0))
+    assert told.times("started")[call] < told.times("demanded")[call] == 0.4 < told.times("cancelled")[call] == 0.55
+    assert [event.speculative for event in told if (event.event, event.call) == ("started", call)] == [True, False]
+    assert solution.usage.wasted.generated == wasted
+    assert engine.counters().cost.generated == 95 + wasted
+    assert solution.tree == solved(setup(search, policy(words))).tree
+
+
 class Leisurely(Recorded):
     """Reads its log slowly, as a busy machine does: there is time to look ahead."""
 
@@ -528,6 +556,27 @@ def test_a_finished_problem_costs_nothing_when_it_is_run_again_with_its_log() ->
     again = run_virtual(run(problems(4), made, Conduct(concurrency=2)))
     assert [solution.tree for solution in again.solutions] == [solution.tree for solution in first.solutions]
     assert (engine.counters().cost, scorer.counters().cost, again.usage.paid) == (Tokens(), Tokens(), Tokens())
+
+
+@BOTH
+def test_a_recorded_run_is_replayed_without_an_engine(speculation: Speculation | None) -> None:
+    log = MemoryLog()
+    made = setup(Rebase(6, depth_max=5), speculation=speculation)
+    first = run_virtual(run(problems(3), recorded(made, log)))
+    again = run_virtual(run(problems(3), replayed(made, log)))
+    assert [solution.tree for solution in again.solutions] == [solution.tree for solution in first.solutions]
+    assert again.usage.paid == Tokens()
+    assert again.seconds == 0.0
+
+
+def test_a_replay_from_which_a_demanded_call_is_missing_says_so() -> None:
+    log = MemoryLog()
+    made = setup(breadth(2))
+    run_virtual(run(problems(1), recorded(made, log)))
+    del log.entries["p0|score:reward.0:step.1"]
+    solution = solved(replayed(made, log))
+    assert isinstance(solution.error, NotLossless)
+    assert "score:reward.0:step.1" in str(solution.error)
 
 
 def test_an_effort_of_one_particle_and_one_decision_gives_the_same_tree() -> None:
@@ -572,6 +621,15 @@ def test_a_query_that_waits_for_what_nobody_does_is_found_out(monkeypatch: pytes
     search = rule(demand(grow(0)), read(grow(0)), read(grow(1)), stop())
     with pytest.raises(InvariantError, match=r"p0: waits for expand:root>step\.1, which is "):
         solved(setup(search, speculation=Speculation(market=Never())))
+
+
+def test_an_invariant_that_breaks_in_the_first_turn_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Query) -> None:
+        raise InvariantError("this cannot be")
+
+    monkeypatch.setattr(Query, "_advance", broken)
+    with pytest.raises(InvariantError, match="this cannot be"):
+        solved(setup(breadth(1)))
 
 
 class Never:

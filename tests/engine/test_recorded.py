@@ -11,6 +11,7 @@ from spex.control.clock import run_virtual
 from spex.engine.base import Completion, Counters, Generation, Labelling, Message, Path, Progress, Scoring, innermost
 from spex.engine.function import FunctionPolicy
 from spex.engine.recorded import Recorded, Replayed
+from spex.engine.retrying import Retrying
 from spex.errors import LogMismatch, Misbehaving, NotLossless
 from spex.problem import Problem
 from spex.prompt import Prompt
@@ -147,6 +148,31 @@ def test_recording_changes_nothing_about_an_engine() -> None:
     recorded = Recorded(engine, MemoryLog())
     assert (recorded.name, recorded.capabilities) == ("mine", engine.capabilities)
     assert innermost(recorded) is engine
+
+
+class Door:
+    """Stands for whatever is opened and closed."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def open(self) -> None:
+        self.told.append("open")
+
+    async def close(self) -> None:
+        self.told.append("close")
+
+
+def test_what_is_recorded_is_opened_and_closed_with_its_wrapper() -> None:
+    async def main() -> None:
+        for wrapper in (Recorded, RecordedReward, Retrying):
+            door = Door()
+            wrapped = wrapper(door, MemoryLog()) if wrapper is not Retrying else Retrying(door)  # type: ignore[arg-type]
+            await wrapped.open()
+            await wrapped.close()
+            assert door.told == ["open", "close"]
+
+    asyncio.run(main())
 
 
 def test_a_score_is_made_once_and_then_read() -> None:
