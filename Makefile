@@ -44,11 +44,13 @@ coverage: $(DEV) ## What the tests reach, line and branch (slower than test)
 swarm: $(DEV) ## Random runs with random faults on the virtual clock (SEEDS=2000 FIRST=0)
 	$(BIN)/python -m tests.swarm --seeds $(SEEDS) --first $(FIRST)
 
-bench: $(RUN) ## Plain and speculative runs of each search, simulated (QUERIES=16 CONCURRENCY=4)
+bench: $(RUN) ## Simulated searches: plain and speculative, plain and hand-written (QUERIES=16 CONCURRENCY=4)
 	@for search in $(BENCHED); do \
 	  echo "$$search, $(QUERIES) queries, $(CONCURRENCY) at once"; \
 	  $(BIN)/python -m spex simulate --search $$search --queries $(QUERIES) --concurrency $(CONCURRENCY) || exit 1; \
 	done
+	@echo "rebase of width 16, plain, and a loop of asyncio.gather"
+	@$(BIN)/python -m benchmarks.plain_against_gather
 
 check: lint types imports ## Everything that needs no run: lint, types, imports
 
@@ -69,7 +71,7 @@ imports: $(DEV) ## The layers: who may import whom
 
 clean: ## Remove all that these verbs have made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* build dist
-	find src tests scripts -name __pycache__ -prune -exec rm -rf {} +
+	find src tests scripts benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # The virtual environment
 

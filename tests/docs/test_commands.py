@@ -43,6 +43,12 @@ def test_a_command_of_the_documents_exists(words: list[str]) -> None:
         case "spex":
             flags = {word.partition("=")[0] for word in arguments if word.startswith("--")}
             assert {flag for flag in flags if flag not in help_of(arguments[0])} == set()
+        case "python":
+            flag, module, *options = arguments
+            assert flag == "-m"
+            command = [sys.executable, "-m", module, "--help"]
+            told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+            assert {option for option in options if option not in told} == set()
         case other:
             assert other in {"pip", "git", "cd", "run", "pre-commit", "pytest"}
 
