@@ -78,6 +78,19 @@ def test_a_plan_that_is_demanded_is_queued_and_no_longer_a_wish() -> None:
     assert on_bench(scene, engine(slots=1), Eager()) == ["running", "job"]
 
 
+def test_a_wish_that_is_taken_back_is_not_started() -> None:
+    async def scene(bench: Bench) -> list[str]:
+        wanted, guess, other = bench.job("wanted"), bench.job("guess"), bench.job("other")
+        bench.demand(wanted)
+        bench.wish(guess, other)
+        bench.lane.unwish(guess)
+        bench.lane.unwish(guess)
+        await at(1)
+        return bench.names("started")
+
+    assert on_bench(scene, engine(slots=1), Eager()) == ["wanted", "other"]
+
+
 def test_a_demand_that_is_repeated_is_one_demand() -> None:
     async def scene(bench: Bench) -> None:
         job = bench.job("job")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from spex.control.clock import run_virtual
+from spex.control.job import Job
 from spex.control.query import Query
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Setup, Speculation, recorded, replayed
@@ -26,6 +27,7 @@ from spex.search.base import Demand, Outlook, Stop
 from spex.search.rebase import Rebase
 from spex.solution import Solution
 from spex.speculate.market import C, Load
+from spex.speculate.predictor import Predictor
 from spex.speculate.runahead import Effort
 from spex.tree import Step, TreeView
 from spex.usage import Tokens
@@ -511,6 +513,53 @@ def test_only_demanded_calls_are_in_the_tree() -> None:
     assert plain.foresight.demanded == fast.foresight.demanded == len(plain.tree.expansions) + len(plain.tree.scores)
 
 
+class Never:
+    """A market that buys nothing."""
+
+    def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
+        return []
+
+    def to_start(self, load: Load, wishes: Sequence[C], room: int) -> list[C]:
+        return []
+
+
+class Onlooker(Never):
+    """A market that buys nothing, and remembers when each call was last offered."""
+
+    def __init__(self) -> None:
+        self.offered: dict[Call, float] = {}
+
+    def to_start(self, load: Load, wishes: Sequence[C], room: int) -> list[C]:
+        now = asyncio.get_running_loop().time()
+        for wish in wishes:
+            assert isinstance(wish, Job)
+            self.offered[wish.call] = now
+        return []
+
+
+def test_what_a_real_reward_has_ruled_out_is_no_longer_offered() -> None:
+    market = Onlooker()
+
+    def dream(tree: TreeView) -> Demand:
+        return Demand((grow(1), rate(1)) if tree.score(rate(0)) == (REAL,) else (grow(0, 0),))
+
+    search = rule(demand(grow(0), rate(0)), dream, read(grow(1), rate(1)), stop())
+    solution = solved(setup(search, policy(Words(usual=50)), real_reward(), Speculation(market=market)))
+    # The reward is there at 1.5 s; the query goes on to 3 s.
+    assert solution.timings.latency_seconds == pytest.approx(3.0)
+    assert 1.0 < market.offered[grow(0, 0)] <= 1.53
+
+
+def test_the_predictor_learns_from_all_texts_and_scores_whoever_asked_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(Predictor, "observe_step", lambda self, step, depth: seen.append(f"step {depth}"))
+    monkeypatch.setattr(Predictor, "observe_reward", lambda self, step, around, reward: seen.append(f"reward {reward}"))
+    search = dreaming(grow(0, 0))
+    solution = solved(setup(search, scorer=real_reward(), speculation=EAGER))
+    assert seen == ["step 1", "step 2", f"reward {REAL}"]
+    assert solution.foresight.speculated == 1
+
+
 class Fickle(Eager):
     """A market that stops whatever it has started, once."""
 
@@ -630,13 +679,3 @@ def test_an_invariant_that_breaks_in_the_first_turn_is_loud(monkeypatch: pytest.
     monkeypatch.setattr(Query, "_advance", broken)
     with pytest.raises(InvariantError, match="this cannot be"):
         solved(setup(breadth(1)))
-
-
-class Never:
-    """A market that buys nothing."""
-
-    def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
-        return []
-
-    def to_start(self, load: Load, wishes: Sequence[C], room: int) -> list[C]:
-        return []

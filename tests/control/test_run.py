@@ -69,6 +69,7 @@ def test_the_next_query_starts_when_one_ends() -> None:
     result = ran(setup(breadth(1)), 5, concurrency=2)
     started = [round(solution.timings.started_at_seconds, 6) for solution in result.solutions]
     assert started == [0.0, 0.0, 0.14, 0.14, 0.28]
+    assert [solution.timings.latency_seconds for solution in result.solutions] == pytest.approx([0.14] * 5)
     assert result.seconds == pytest.approx(0.42)
 
 
