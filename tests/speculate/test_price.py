@@ -50,6 +50,7 @@ def test_what_is_worth_its_price_is_what_raises_the_rate_of_useful_tokens(
 
 def test_a_compute_bound_engine_asks_for_its_share_of_useful_work() -> None:
     assert price(Affine(0.0, 0.010), 6.0, 8) == pytest.approx(6 / 8)
+    assert price(Affine(0.0, 0.010), 1.0, 1) == pytest.approx(1.0)
 
 
 @given(curves, usefuls, st.integers(1, 200), probabilities)

@@ -15,7 +15,7 @@ from spex.search.beam import Beam
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
-from spex.speculate.predictor import Predictor
+from spex.speculate.predictor import Predictor, Surroundings
 from spex.speculate.runahead import Effort, ImaginedTree, Particle, RunAhead, Strand
 from spex.testing.world import SHAPES, SyntheticWorld
 from spex.tree import Step, Tree, TreeView, Unknown
@@ -216,12 +216,62 @@ def test_a_rule_that_breaks_on_imagined_results_is_followed_up_to_there(
     assert foreseen(rule(demand(grow(0)), decision), Tree()) == {grow(0): 1.0}
 
 
-def test_the_predictor_learns_from_every_score() -> None:
-    tree, predictor = Tree(), Predictor()
-    ahead = RunAhead(tree, predictor, 1)
-    for index, reward in enumerate((0.9, 0.8, 0.9)):
-        tree.expand(grow(index), [Step("a", (1, 2))])
-        tree.scores[rate(index)] = (reward,)
-        ahead.scored(node(index), reward)
-    assert predictor.errors.count == 3
-    assert predictor.of_imagined(0.5, 1).mean > 0.5
+class Spy(Predictor):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[Surroundings, float]] = []
+
+    def observe_reward(self, step: Step, around: Surroundings, reward: float) -> None:
+        self.told.append((around, reward))
+        super().observe_reward(step, around, reward)
+
+
+def test_a_score_is_learned_with_its_parents_and_its_siblings_rewards() -> None:
+    tree, spy = Tree(), Spy()
+    ahead = RunAhead(tree, spy, 1)
+    for path, reward in (((0,), 0.75), ((0, 0), 0.5), ((0, 1), 0.25), ((0, 2), 1.0)):
+        tree.expand(grow(*path), [Step("a", (1, 2))])
+        tree.scores[rate(*path)] = (reward,)
+        ahead.scored(node(*path), reward)
+    assert spy.told == [
+        (Surroundings(0.5, 1), 0.75),
+        (Surroundings(0.75, 2, 0.0, 0), 0.5),
+        (Surroundings(0.75, 2, 0.5, 1), 0.25),
+        (Surroundings(0.75, 2, 0.75, 2), 1.0),
+    ]
+
+
+def test_an_unscored_parent_counts_as_its_nearest_scored_ancestor() -> None:
+    tree, spy = Tree(), Spy()
+    ahead = RunAhead(tree, spy, 1)
+    for path in ((0,), (0, 0), (0, 0, 0), (1,), (1, 0)):
+        tree.expand(grow(*path), [Step("a", (1, 2))])
+    tree.scores[rate(0)] = (0.75,)
+    ahead.scored(node(0, 0, 0), 0.5)
+    ahead.scored(node(1, 0), 0.5)
+    assert [around.parent for around, _ in spy.told] == [0.75, 0.5]
+
+
+def test_imagined_rewards_are_spread_around_what_is_expected() -> None:
+    tree = Tree()
+    tree.expand(grow(0), [Step("a", (1, 2))])
+    tree.scores[rate(0)] = (0.6,)
+    predictor = Predictor()
+    values = [
+        ImaginedTree(tree, Particle(seed), predictor, {}).score(rate(0, index))[0]
+        for seed in range(40)
+        for index in range(5)
+    ]
+    expected = predictor.of_imagined(0.6, 2)
+    assert sum(values) / len(values) == pytest.approx(expected.mean, abs=0.05)
+    assert sum(abs(value - expected.mean) for value in values) / len(values) == pytest.approx(0.16, abs=0.05)
+
+
+def test_one_particle_is_one_world() -> None:
+    tree = Tree()
+    for index in (0, 1):
+        tree.expand(grow(index), [Step("a", (1, 2, 3))])
+    ahead = foreseen(rule(greedy((0,), (1,)), stop()), tree, Effort(1, 4))
+    assert {ahead.get(grow(0, 0)), ahead.get(grow(1, 0))} == {1.0, None}
