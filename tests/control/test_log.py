@@ -155,6 +155,12 @@ def test_a_log_that_is_cut_off_at_any_byte_of_its_first_line_begins_anew(tmp_pat
         assert written(path, [text(0)]).startswith(whole)
 
 
+def test_nothing_is_left_of_a_longer_first_line_that_was_cut_off(tmp_path: Path) -> None:
+    whole = written(tmp_path / "whole", [])
+    (tmp_path / "log").write_bytes(b'{"spex_log":1,"run":{"search":"' + b"x" * 1000)
+    assert written(tmp_path / "log", []) == whole
+
+
 def test_what_a_crash_left_behind_the_last_line_is_cut_off(tmp_path: Path) -> None:
     whole = written(tmp_path / "log", [text(0)])
     (tmp_path / "log").write_bytes(whole + bytes(1000))

@@ -1,0 +1,126 @@
+"""When queries look ahead, how hard, and on which lanes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from spex.control.clock import run_virtual
+from spex.control.lane import Lane
+from spex.control.query import Query
+from spex.control.run import Conduct, run
+from spex.control.scheduler import Pace, Scheduler
+from spex.control.setup import Speculation
+from spex.engine.recorded import Recorded
+from spex.engine.retrying import Retrying
+from spex.errors import InvariantError
+from spex.events import Event
+from spex.record import MemoryLog
+from spex.speculate.runahead import Effort
+from tests.builders import breadth, policy, problems, reward, setup
+
+MOST = Effort(8, 24)
+
+
+def paced(*costs: float) -> list[Effort]:
+    """The effort after passes that cost so many engine iterations."""
+    pace = Pace(MOST)
+    efforts = []
+    for cost in costs:
+        pace.adapt(cost * 0.010, 0.010)
+        efforts.append(pace.effort)
+    return efforts
+
+
+def test_a_pass_that_costs_little_is_made_with_full_effort() -> None:
+    assert paced(0.0, 0.1, 0.19) == [MOST] * 3
+
+
+def test_passes_that_cost_much_are_made_with_less_and_less_effort_but_never_none() -> None:
+    assert paced(*[0.5] * 3) == [Effort(7, 22), Effort(6, 20), Effort(5, 18)]
+    assert paced(*[9.9] * 50)[-1] == Effort(2, 4)
+
+
+def test_between_much_and_little_the_effort_stays() -> None:
+    assert paced(0.5, 0.3, 0.39, 0.21) == [Effort(7, 22)] * 4
+
+
+def test_passes_that_become_cheap_are_made_with_more_effort_again() -> None:
+    assert paced(0.5, 0.5, 0.1, 0.1, 0.1) == [Effort(7, 22), Effort(6, 20), Effort(7, 22), MOST, MOST]
+
+
+@pytest.mark.parametrize(("cost", "rest"), [(0.0, 0.020), (0.001, 0.020), (0.002, 0.020), (0.010, 0.100)])
+def test_looking_ahead_takes_a_tenth_of_the_time_at_most(cost: float, rest: float) -> None:
+    assert Pace(MOST).rest_seconds(cost, 0.010) == pytest.approx(rest)
+
+
+def scheduled(scene: Callable[[Scheduler], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            await scene(Scheduler(group, Speculation(in_flight_max=3)))
+
+    run_virtual(main())
+
+
+def test_wrappers_of_one_engine_share_its_lane() -> None:
+    async def scene(scheduler: Scheduler) -> None:
+        engine, other = policy(), policy()
+        lane = scheduler.lane(engine, serves_text=True)
+        assert scheduler.lane(Recorded(Retrying(engine), MemoryLog()), serves_text=False) is lane
+        assert lane.serves_text
+        assert lane.speculations_max == 3
+        assert scheduler.lane(other, serves_text=True) is not lane
+
+    scheduled(scene)
+
+
+def test_the_first_defect_is_the_one_that_is_told() -> None:
+    async def scene(scheduler: Scheduler) -> None:
+        scheduler._found_defect(ZeroDivisionError("first"))
+        scheduler._found_defect(KeyError("second"))
+        with pytest.raises(ZeroDivisionError, match="first"):
+            await scheduler.watch()
+
+    scheduled(scene)
+
+
+def test_a_lane_that_finds_a_fault_in_itself_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(self: Lane) -> None:
+        if self.running:
+            raise InvariantError("this cannot be")
+
+    monkeypatch.setattr(Lane, "check", faulty)
+    engine = policy()
+    with pytest.raises(InvariantError, match="this cannot be"):
+        run_virtual(run(problems(2), setup(breadth(2), engine, speculation=Speculation())))
+    assert engine.counters().running == 0
+
+
+def test_a_query_that_is_over_is_not_looked_ahead_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    over: set[str] = set()
+    looked: list[str] = []
+    imagine = Query.imagine
+
+    def watched(self: Query, effort: Effort) -> None:
+        assert self.problem.id not in over
+        looked.append(self.problem.id)
+        imagine(self, effort)
+
+    def listen(event: Event) -> None:
+        if event.event == "query_finished":
+            over.add(event.query)
+
+    monkeypatch.setattr(Query, "imagine", watched)
+    made = setup(breadth(2, 2), scorer=reward(), speculation=Speculation())
+    run_virtual(run(problems(4), made, Conduct(concurrency=2, on_event=listen)))
+    assert set(looked) == over == {"p0", "p1", "p2", "p3"}
+
+
+def test_a_plain_run_never_looks_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(self: Query, effort: Effort) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Query, "imagine", never)
+    assert run_virtual(run(problems(2), setup(breadth(2, 2)))).solutions
