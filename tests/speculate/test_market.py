@@ -25,6 +25,7 @@ class Engine:
     profile: Curve
     running: int
     useful: float
+    prefill_seconds: float = 0.0
 
 
 IDLE = Engine(Affine(0.010, 0.001), 0, 0.0)
