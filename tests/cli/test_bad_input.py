@@ -64,7 +64,7 @@ TOY = ("--policy", "toy", "--reward", "arithmetic")
         (["simulate", "--workload", "refrence"], ["workload", "refrence", "reference"]),
         (["simulate", "--queries", "0"], ["--queries", "0"]),
         (["simulate", "--queries", "many"], ["--queries", "many"]),
-        (["demo", "--search", "mtcs"], ["search", "mtcs", "mcts"]),
+        (["demo", "--limit", "0"], ["limit", "0"]),
     ],
 )
 def test_one_line_names_field_and_value_and_nothing_starts(

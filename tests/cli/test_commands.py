@@ -126,8 +126,12 @@ def test_different_trees_are_a_defect_that_is_told_with_the_seed(
     assert "seed 3: the trees of q1 differ" in ended.line
 
 
-def test_the_demo_shows_one_tree_and_two_times(spex: Command) -> None:
-    ended = spex("demo", "--set", "width=2", "--set", "depth_max=3")
+@pytest.mark.engine
+def test_the_demo_solves_real_problems_and_replays_what_it_did(spex: Command) -> None:
+    ended = spex("demo", "--limit", "1", "--json")
     assert ended.code == 0
-    assert ended.out.startswith("the tree of both runs\n")
-    assert ended.out.splitlines()[-1].endswith("the same tree, node for node")
+    record = json.loads(ended.out)
+    assert [search["search"] for search in record["searches"]] == ["rebase", "mcts"]
+    assert all(search["same_tree"] and search["simulated_same_tree"] for search in record["searches"])
+    assert all(search["plain"]["tokens_wasted"] == 0 for search in record["searches"])
+    assert all(search["plain"]["tokens_useful"] > 0 for search in record["searches"])

@@ -71,3 +71,12 @@ def test_the_less_is_left_to_do_the_cheaper_it_is_to_finish(
 @given(curves, usefuls)
 def test_a_speculation_that_runs_alone_costs_nothing_to_hold(curve: Curve, useful: float) -> None:
     assert holding_price(curve, useful, 1, 1.0) == 0.0
+
+
+@given(curves, st.floats(0.1, 64), st.integers(1, 64), st.floats(0, 0.1), st.floats(0, 0.1))
+def test_a_prompt_that_must_be_computed_makes_a_guess_dearer(
+    curve: Curve, useful: float, running: int, one: float, other: float
+) -> None:
+    low, high = sorted((one, other))
+    assert price(curve, useful, running, low) <= price(curve, useful, running, high)
+    assert price(curve, useful, running, 0.0) == price(curve, useful, running)

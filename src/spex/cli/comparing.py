@@ -1,33 +1,27 @@
-"""Plain and speculative runs of the simulator: compared in virtual time, or watched in real time."""
+"""Plain and speculative runs of the simulator, compared in virtual time."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
 from spex.cli.choice import chosen
-from spex.cli.results import live_view, together
+from spex.cli.results import together
 from spex.cli.settings import SimulateSettings
 from spex.cli.streams import put, put_json, put_table, talk_console
 from spex.control.run import Run
 from spex.control.setup import Speculation
 from spex.errors import InvariantError
 from spex.events import Event
-from spex.profile import Affine
-from spex.render import tree_text
 from spex.report.comparison import ComparisonRecord, comparison_record, comparison_table
 from spex.report.records import summary_record
 from spex.sim.simulate import Simulation, same_trees
-from spex.sim.workload import Workload, find_workload
+from spex.sim.workload import find_workload
 from spex.trace.write import TraceWriter
-
-# The reference workload, eight times as fast: long enough to watch, short enough to wait for.
-_DEMO = Workload("demo", curve=Affine(0.010 / 8, 0.00008 / 8), reward_seconds=0.040 / 8)
 
 
 def compare(settings: SimulateSettings) -> None:
@@ -38,24 +32,6 @@ def compare(settings: SimulateSettings) -> None:
     else:
         put_table(comparison_table(record))
         put("the trees are the same, node for node")
-
-
-def watch(settings: SimulateSettings) -> None:
-    """Run one query both ways in real time and print the tree. Raises `InvariantError` when they differ."""
-    plain, speculative = _watched(settings, None), _watched(settings, Speculation())
-    if not same_trees(plain, speculative):
-        raise InvariantError(f"seed {settings.seed}: the trees differ")
-    put(tree_text(speculative.solutions[0].tree, "the tree of both runs", nodes_max=20))
-    put(f"plain {plain.seconds:.2f} s, speculative {speculative.seconds:.2f} s: the same tree, node for node")
-
-
-def _watched(settings: SimulateSettings, speculation: Speculation | None) -> Run:
-    """One query in real time, on the screen where there is one."""
-    search, rule = chosen(settings)
-    simulation = Simulation(search, _DEMO, queries=1, concurrency=1, seed=settings.seed, answer_rule=rule)
-    live = live_view(1, quiet=False)
-    with live or nullcontext():
-        return asyncio.run(simulation.carry_out(speculation, live))
 
 
 def _compared(settings: SimulateSettings) -> ComparisonRecord:

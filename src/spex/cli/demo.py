@@ -1,4 +1,4 @@
-"""`spex demo`: a search to watch, plain and then speculative, with no model and no download."""
+"""`spex demo`: real problems, a real model in this process, two searches, plain and speculative in turn."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from pathlib import Path
 
 from spex.cli import options as flag
 from spex.cli.failures import interruptible
-from spex.cli.settings import SimulateSettings, load, unknown_variables
+from spex.cli.settings import SolveSettings, load, unknown_variables
 from spex.cli.streams import say
 
 
 def demo(
-    search: flag.Search = None,
-    set: flag.Set = None,  # noqa: A002  # the flag's name
+    model: flag.Model = None,
+    limit: flag.Limit = None,
     seed: flag.Seed = None,
     config: flag.Config = None,
-) -> None:
-    """Watch one query on a simulated engine, plain and then speculative: the same tree, sooner.
+    json: flag.Json = None,
+    quiet: flag.Quiet = None,
+) -> int:
+    """Solve a dozen small word problems with a small model by MCTS and by REBASE, plain and speculative.
 
-    spex demo --search mcts --set iterations=16
+    spex demo --limit 4
     """
     flags = {key: value for key, value in locals().items() if value not in (None, []) and key != "config"}
     for warning in unknown_variables(os.environ):
         say(warning)
-    settings = load(SimulateSettings, flags, None if config is None else Path(config))
-    from spex.cli.comparing import watch  # noqa: PLC0415  # the simulator: when the input is right
+    settings = load(SolveSettings, flags, None if config is None else Path(config))
+    from spex.cli.demonstrating import show  # noqa: PLC0415  # the engine: when the input is right
 
     with interruptible():
-        watch(settings)
+        return show(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from math import exp
 
 from spex.control.job import Job, Phase
 from spex.control.outcome import Cancelled, Failed, Ok, Outcome
@@ -39,6 +40,8 @@ class Lane:
         self.server = server
         self.profile: LearnedCurve = LearnedCurve(server.capabilities.curve)
         self.lengths: Lengths = Lengths() if serves_text else Lengths(prior=1.0)
+        self._uncached = Lengths(prior=0.0)
+        self._demanded_of_late = 0.0
         self.slots: int = server.capabilities.slots
         self.speculations_max: int = self.slots if speculations_max is None else speculations_max
         self._group = group
@@ -89,13 +92,22 @@ class Lane:
 
     @property
     def useful(self) -> float:
-        """Sequences running that are expected to be useful."""
-        return sum(1.0 if job.demanded else job.probability for job in self._running)
+        """Sequences expected to be useful: those that run, or as many demanded ones as ran of late.
+
+        Between two levels of a search an engine is idle for an instant; what is started then
+        runs beside the demands that come in the next.
+        """
+        return max(self._demanded_of_late, sum(1.0 if job.demanded else job.probability for job in self._running))
 
     @property
     def speculations(self) -> int:
         """Speculative jobs that occupy the engine."""
         return sum(1 for job in self._running if not job.demanded)
+
+    @property
+    def prefill_seconds(self) -> float:
+        """What the prompt of one more call costs the batch, in seconds for each token expected of it."""
+        return self._uncached.mean * self.server.capabilities.prefill_seconds / max(1.0, self.lengths.mean)
 
     def remaining_share(self, job: Job) -> float:
         """The share of the job's expected work that is still to come."""
@@ -145,6 +157,7 @@ class Lane:
             job.first_started_at_seconds = now
         job.area_at_start = self._area
         job.generated_at_start = job.progress.cost.generated
+        job.uncached_at_start = job.progress.cost.prompt_uncached
         self._running[job] = None
         job.task = self._group.create_task(_execute(job, self.server.name))
         job.task.add_done_callback(lambda task: self._leave(job, task))
@@ -193,14 +206,22 @@ class Lane:
         total = job.progress.cost.generated
         self.lengths.observe(float(total) if self.serves_text else 1.0)
         tokens = float(total - job.generated_at_start) if self.serves_text else 1.0
+        uncached = float(job.progress.cost.prompt_uncached - job.uncached_at_start)
+        self._uncached.observe(uncached)
+        seconds -= uncached * self.server.capabilities.prefill_seconds
         if seconds > 0.0 and (tokens >= _TOKENS_MIN_TO_LEARN or not self.serves_text):
             self.profile.observe((self._area - job.area_at_start) / seconds, seconds / tokens)
 
     def _account(self) -> None:
-        """Keep the integral of the number running, for the mean batch of each job."""
+        """Keep the integral of the number running, and how many demanded ones ran over about a text's life."""
         now = asyncio.get_running_loop().time()
-        self._area += len(self._running) * (now - self._area_at_seconds)
+        elapsed = now - self._area_at_seconds
+        self._area += len(self._running) * elapsed
         self._area_at_seconds = now
+        if elapsed > 0.0:
+            demanded = sum(job.demanded for job in self._running)
+            life_seconds = self.lengths.mean * self.profile.itl_seconds(max(1, self.running))
+            self._demanded_of_late += (1.0 - exp(-elapsed / life_seconds)) * (demanded - self._demanded_of_late)
 
     def check(self) -> None:
         """Raise `InvariantError` when the lane is in a state that cannot be."""

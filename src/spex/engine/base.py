@@ -133,6 +133,7 @@ class Capabilities:
 
     seed: `whole` repeats a text from its start, `positional` also from any token on. slots: most
     requests at once. context_tokens: prompt and text together, None where there is no limit.
+    prefill_seconds: what an uncached prompt token costs (τ).
     """
 
     seed: SeedKind = "none"
@@ -143,6 +144,7 @@ class Capabilities:
     slots: int = 256
     context_tokens: int | None = None
     curve: Curve = Affine(0.010, 0.0001)
+    prefill_seconds: float = 0.0
     cancel_delay_seconds: float = 0.0
 
 

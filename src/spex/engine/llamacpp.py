@@ -68,6 +68,7 @@ class LlamaCpp:
             slots=slots,
             context_tokens=context_tokens,
             curve=Affine(0.0026, 0.0034),
+            prefill_seconds=0.004,
         )
 
     @property

@@ -60,6 +60,7 @@ class SimulatedPolicy:
             seed=seed,
             slots=slots,
             curve=believed or curve,
+            prefill_seconds=prefill_seconds,
             cancel_delay_seconds=cancel_delay_seconds,
         )
 

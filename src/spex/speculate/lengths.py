@@ -15,17 +15,20 @@ class Lengths:
     def __init__(self, prior: float = _PRIOR) -> None:
         self._recent: deque[float] = deque(maxlen=_KEPT)
         self._sorted: list[float] = []
+        self._total = 0.0
         self._prior = prior
 
     def observe(self, length: float) -> None:
         if len(self._recent) == _KEPT:
             self._sorted.remove(self._recent[0])
+            self._total -= self._recent[0]
         self._recent.append(length)
+        self._total += length
         insort(self._sorted, length)
 
     @property
     def mean(self) -> float:
-        return sum(self._recent) / len(self._recent) if self._recent else self._prior
+        return self._total / len(self._recent) if self._recent else self._prior
 
     def remaining_share(self, produced: float) -> float:
         """Expected tokens still to come after `produced`, over the mean length; at most 1."""

@@ -26,7 +26,14 @@ class Load(Protocol):
     @property
     def running(self) -> int: ...
     @property
-    def useful(self) -> float: ...
+    def useful(self) -> float:
+        """Sequences expected to be useful, now or over about the life of a text: idle for an instant is not idle."""
+        ...
+
+    @property
+    def prefill_seconds(self) -> float:
+        """What the prompt of one more costs the batch, in seconds for each token expected of it."""
+        ...
 
 
 C = TypeVar("C", bound=Candidate)
@@ -63,10 +70,11 @@ class RateMarket:
         return stopped
 
     def to_start(self, load: Load, wishes: Sequence[C], room: int) -> list[C]:
-        useful, count = load.useful, load.running
+        useful, prefill_seconds = load.useful, load.prefill_seconds
+        count = max(load.running, round(useful))
         started: list[C] = []
         for candidate in sorted(wishes, key=_probability, reverse=True):
-            if len(started) == room or candidate.probability <= price(load.profile, useful, count):
+            if len(started) == room or candidate.probability <= price(load.profile, useful, count, prefill_seconds):
                 break
             started.append(candidate)
             useful += candidate.probability

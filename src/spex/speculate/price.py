@@ -14,12 +14,16 @@ from spex.profile import Curve
 _STICKINESS = 0.5
 
 
-def price(curve: Curve, useful: float, running: int) -> float:
-    """The least probability worth starting, with `running` sequences of which `useful` are expected to be."""
+def price(curve: Curve, useful: float, running: int, prefill_seconds: float = 0.0) -> float:
+    """The least probability worth starting, with `running` sequences of which `useful` are expected to be.
+
+    `prefill_seconds`: what computing its prompt costs the batch, spread over the tokens that are
+    expected of it: u·τ/T̂ for u uncached prompt tokens of τ seconds and T̂ tokens.
+    """
     if running < 1:
         return 0.0
     itl = curve.itl_seconds(running)
-    return useful * (curve.itl_seconds(running + 1) - itl) / itl
+    return useful * (curve.itl_seconds(running + 1) - itl + prefill_seconds) / itl
 
 
 def holding_price(curve: Curve, useful: float, running: int, remaining: float) -> float:

@@ -1,0 +1,143 @@
+"""What the demo does: single samples, then each search plain and speculative in turn, replayed to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from spex.api import Options, run, setup_of
+from spex.control.clock import run_virtual
+from spex.control.run import Conduct
+from spex.control.run import run as carry_out
+from spex.control.setup import Speculation, replayed
+from spex.demo.problems import REWARD, SEARCHES, TEMPERATURE, demo_task
+from spex.engine.base import Engine
+from spex.events import Sink
+from spex.problem import Problem
+from spex.record import MemoryLog
+from spex.search.base import AnySearch
+from spex.search.self_consistency import SelfConsistency
+from spex.sim.simulate import Simulation, same_trees
+from spex.sim.workload import find_workload
+from spex.solution import Solution
+from spex.usage import Usage
+
+_SAMPLES = 6
+_SIMULATED_QUERIES = 8
+
+
+@dataclass(slots=True)
+class Side:
+    """One search in one mode over all problems."""
+
+    solutions: list[Solution] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        return sum(solution.timings.latency_seconds for solution in self.solutions)
+
+    @property
+    def solved(self) -> int:
+        return sum(solution.correct is True for solution in self.solutions)
+
+    @property
+    def usage(self) -> Usage:
+        total = Usage()
+        for solution in self.solutions:
+            total = total.plus(solution.usage)
+        return total
+
+
+@dataclass(slots=True)
+class Shown:
+    """One search: both modes, whether the plain run replayed from the speculative record is the same, and simulated."""
+
+    name: str
+    plain: Side = field(default_factory=Side)
+    speculative: Side = field(default_factory=Side)
+    same_tree: bool = True
+    simulated_speed_up: float = 1.0
+    simulated_same_tree: bool = True
+
+    @property
+    def speed_up(self) -> float:
+        return self.plain.seconds / self.speculative.seconds if self.speculative.seconds else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """All that was seen. `single_right` of `single_samples` texts sampled without a search were right."""
+
+    problems: int
+    single_samples: int
+    single_right: int
+    searches: tuple[Shown, ...]
+
+
+async def demonstrate(
+    engine: Engine, problems: Sequence[Problem], seed: int, sink: Sink | None, say: Callable[[str], None]
+) -> Demonstration:
+    """Run it on an open engine. `say` gets a line before each part."""
+    say(f"single samples: {_SAMPLES} of each of {len(problems)} problems")
+    right = await _single(engine, problems, seed, sink)
+    shown = []
+    for name, search in SEARCHES.items():
+        say(f"{name}: {search}, plain and speculative in turn")
+        shown.append(await _both(engine, problems, name, search, seed, sink))
+    return Demonstration(len(problems), _SAMPLES * len(problems), right, tuple(shown))
+
+
+def simulate(demonstration: Demonstration, seed: int) -> None:
+    """Add what the same searches gain on a simulated GPU. Not inside a running loop: it brings its own clock."""
+    for shown in demonstration.searches:
+        simulation = Simulation(
+            SEARCHES[shown.name], find_workload("reference"), _SIMULATED_QUERIES, concurrency=1, seed=seed
+        )
+        plain, speculative = run_virtual(simulation.carry_out(None)), run_virtual(simulation.carry_out(Speculation()))
+        shown.simulated_speed_up = plain.seconds / speculative.seconds
+        shown.simulated_same_tree = same_trees(plain, speculative)
+
+
+async def _single(engine: Engine, problems: Sequence[Problem], seed: int, sink: Sink | None) -> int:
+    options = _options(engine, SelfConsistency(width=_SAMPLES), seed, sink)
+    options["speculation"] = None
+    task = demo_task()
+    right = 0
+    for solution in (await run(problems, **options)).solutions:
+        answers = [solution.tree.steps[node].answer for node in solution.terminals]
+        right += sum(answer is not None and task.check(solution.problem, answer) is True for answer in answers)
+    return right
+
+
+async def _both(
+    engine: Engine, problems: Sequence[Problem], name: str, search: AnySearch, seed: int, sink: Sink | None
+) -> Shown:
+    """Problem by problem, the two modes in turn, each first every other time: warm caches favour neither."""
+    shown = Shown(name)
+    for number, problem in enumerate(problems):
+        sides = [(shown.plain, None), (shown.speculative, Speculation())]
+        for side, speculation in sides if number % 2 == 0 else sides[::-1]:
+            log = MemoryLog()
+            options = _options(engine, search, seed, sink)
+            options["speculation"] = speculation
+            options["log"] = log
+            solution = (await run([problem], **options)).solutions[0]
+            side.solutions.append(solution)
+            if speculation is not None:
+                shown.same_tree &= await _replays(solution, options, log)
+    return shown
+
+
+async def _replays(live: Solution, options: Options, log: MemoryLog) -> bool:
+    """Whether the plain run, made from the speculative run's record alone, is the same tree with the same answer."""
+    plain = (await carry_out([live.problem], replayed(setup_of(options), log), Conduct())).solutions[0]
+    return plain.error is None and (plain.tree, plain.answer) == (live.tree, live.answer)
+
+
+def _options(engine: Engine, search: AnySearch, seed: int, sink: Sink | None) -> Options:
+    options = Options(
+        policy=engine, reward=REWARD, search=search, task=demo_task(), seed=seed, temperature=TEMPERATURE, concurrency=1
+    )
+    if sink is not None:
+        options["on_event"] = sink
+    return options
