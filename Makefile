@@ -27,7 +27,7 @@ DEV := $(VENV)/.installed-dev
 help: ## List the verbs
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: $(RUN) ## Watch one search, plain and then speculative (ARGS="--search mcts")
+demo: $(RUN) ## Real problems, a small real model, two searches, plain and speculative (ARGS="--limit 4")
 	@$(BIN)/python -m spex demo $(ARGS)
 
 test: $(DEV) ## Run the whole test suite (WORKERS=2, ARGS="tests/search -x")
