@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from tests.swarm.judge import judge
 from tests.swarm.scenario import draw
-from tests.swarm.trial import judge
 
 
 def main() -> int:

@@ -6,15 +6,16 @@ and what the engines counted by themselves.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.swarm.admission import late_admissions
+
 Events = Sequence[Mapping[str, Any]]
 
 _ENDS = ("finished", "cancelled", "failed")
-_MOMENT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,12 @@ class Limits:
     aborts_work: bool
 
 
-def faults_of(plain: Events, speculative: Events, limits: Limits, generated: int, running: int) -> list[str]:
-    """Everything that is wrong with the speculative run, in words; nothing is the good case."""
-    return [
-        *compare(plain, speculative),
-        *check_run(speculative, limits, generated, running),
-    ]
-
-
 def check_run(events: Events, limits: Limits, generated: int, running: int) -> list[str]:
     """What is wrong with one run by itself."""
     return [
-        *_bounded(events, limits),
-        *_clean(events, running),
+        *_once(events),
+        *bounded(events, limits),
+        *clean(events, running),
         *_accounted(events, generated),
         *_never_in_the_way(events, limits),
     ]
@@ -66,7 +60,17 @@ def compare(plain: Events, other: Events) -> list[str]:
     return wrong
 
 
-def _bounded(events: Events, limits: Limits) -> list[str]:
+def _once(events: Events) -> list[str]:
+    """G1: a result is recorded once, and a call is demanded once."""
+    counts = Counter((event["event"], event["query"], event.get("call")) for event in events)
+    return [
+        f"G1: {call} of {query} {kind} {count} times"
+        for (kind, query, call), count in counts.items()
+        if kind in ("demanded", "finished") and count > 1
+    ]
+
+
+def bounded(events: Events, limits: Limits) -> list[str]:
     """G3: in flight at any time never above the slots; speculation never above its budget."""
     wrong = []
     running: dict[tuple[str, str], bool] = {}
@@ -89,7 +93,7 @@ def _bounded(events: Events, limits: Limits) -> list[str]:
     return wrong[:3]
 
 
-def _clean(events: Events, running: int) -> list[str]:
+def clean(events: Events, running: int) -> list[str]:
     """G3: a query's calls end before it does, nothing of it follows, and no engine is busy in the end."""
     wrong = [f"G3: the engines still run {running} requests"] if running else []
     open_calls: dict[str, set[str]] = defaultdict(set)
@@ -124,50 +128,8 @@ def _never_in_the_way(events: Events, limits: Limits) -> list[str]:
     """G2: a demanded call that could run waits for other demanded calls, or for one cancellation delay."""
     if not limits.aborts_work:
         return []
-    slots = _Slots(limits.slots)
-    wrong = []
-    since: float | None = None
-    for event in events:
-        patience = limits.cancel_delay_seconds + _MOMENT
-        if since is not None and event["t"] - since > patience:
-            wrong.append(f"G2: a demanded call waits behind speculation from {since} to {event['t']}")
-        slots.take(event)
-        since = (event["t"] if since is None else since) if slots.blocked else None
-    return wrong[:3]
-
-
-class _Slots:
-    """The policy engine's slots as the trace tells of them, and who waits for one.
-
-    Only expansions of the root are followed while they wait: they can run as soon as they are demanded.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._waiting: set[tuple[str, str]] = set()
-        self._running: dict[tuple[str, str], bool] = {}
-
-    @property
-    def blocked(self) -> bool:
-        """Whether a demanded call waits while speculation holds a slot."""
-        return bool(self._waiting) and len(self._running) >= self._count and any(self._running.values())
-
-    def take(self, event: Mapping[str, Any]) -> None:
-        key, kind = (event["query"], event.get("call", "")), event["event"]
-        if kind == "query_finished":
-            self._waiting = {call for call in self._waiting if call[0] != event["query"]}
-        if event.get("kind") != "expand":
-            return
-        if kind == "demanded" and event["parent"] == "root" and key not in self._running:
-            self._waiting.add(key)
-        elif kind == "started":
-            self._waiting.discard(key)
-            self._running[key] = event["speculative"]
-        elif kind == "promoted" and key in self._running:
-            self._running[key] = False
-        elif kind in _ENDS:
-            self._running.pop(key, None)
-            self._waiting.discard(key)
+    late = late_admissions(events, "expand", limits.slots, limits.cancel_delay_seconds)
+    return (late + late_admissions(events, "score", limits.reward_slots, 0.0))[:3]
 
 
 def _decisions(events: Events) -> dict[tuple[str, int], list[tuple[str, ...]]]:

@@ -1,10 +1,13 @@
-"""Faults around a simulated engine or reward, drawn from the request and the try, never from a clock."""
+"""Faults around a simulated engine or reward, drawn from the request and the try, never from a clock.
+
+What fails, fails three times at most: retries get through. Only what is `doomed` never does.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from spex.engine.base import (
@@ -19,20 +22,26 @@ from spex.engine.base import (
     Scoring,
     Server,
 )
-from spex.errors import Unreachable
+from spex.errors import Misbehaving, Unreachable
 from spex.reward.base import Reward
+from tests.swarm.register import Register
 from tests.swarm.scenario import Faults
 
 _FAILED_TRIES_MAX = 3
 
+Doomed = Callable[[str], bool]
+"""Whether the call of that key (problem id and call) fails however often it is tried."""
+
 
 class FaultyEngine:
-    """Refuses, breaks off, stalls and ignores aborts. A call fails three times at most: retries get through."""
+    """Refuses, breaks off, stalls, ignores aborts; what is doomed it refuses, or answers with nonsense."""
 
-    def __init__(self, inner: Engine, faults: Faults, seed: int) -> None:
+    def __init__(self, inner: Engine, faults: Faults, seed: int, register: Register, doomed: Doomed) -> None:
         self.inner = inner
         self._faults = faults
         self._seed = seed
+        self._register = register
+        self._doomed = doomed
         self._tries: Counter[str] = Counter()
 
     @property
@@ -64,6 +73,18 @@ class FaultyEngine:
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         random = Random(f"{self._seed}|{request.key}|{self._tries[request.key]}")
         self._tries[request.key] += 1
+        with self._register.entry(request):
+            if self._doomed(request.key):
+                await self._in_vain(request, progress, random)
+            return await self._perhaps(request, progress, random)
+
+    async def _in_vain(self, request: Generation, progress: Progress, random: Random) -> None:
+        if random.random() < 1 / 2:
+            raise Unreachable(self.name, "connection refused")
+        await self._broken_off(request, progress, random.random())
+        raise Misbehaving(self.name, "a text", "nonsense")
+
+    async def _perhaps(self, request: Generation, progress: Progress, random: Random) -> Completion:
         may_fail = self._tries[request.key] <= _FAILED_TRIES_MAX
         if may_fail and random.random() < self._faults.refused:
             raise Unreachable(self.name, "connection refused")
@@ -97,12 +118,14 @@ class FaultyEngine:
 
 
 class FaultyReward:
-    """Refuses three times at most, and is slow at times."""
+    """Refuses at times, takes up to four seconds more at times; what is doomed it refuses for good."""
 
-    def __init__(self, inner: Reward, faults: Faults, seed: int) -> None:
+    def __init__(self, inner: Reward, faults: Faults, seed: int, register: Register, doomed: Doomed) -> None:
         self.inner = inner
         self._faults = faults
         self._seed = seed
+        self._register = register
+        self._doomed = doomed
         self._tries: Counter[str] = Counter()
 
     @property
@@ -120,11 +143,14 @@ class FaultyReward:
         await self.inner.close()
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
-        while True:
-            random = Random(f"{self._seed}|{request.key}|{self._tries[request.key]}")
-            self._tries[request.key] += 1
-            if random.random() < self._faults.reward_slow:
-                await asyncio.sleep(2.0)
-            if self._tries[request.key] > _FAILED_TRIES_MAX or random.random() >= self._faults.reward_refused:
-                return await self.inner.score(request, progress)
-            await asyncio.sleep(0.1)
+        with self._register.entry(request):
+            while True:
+                random = Random(f"{self._seed}|{request.key}|{self._tries[request.key]}")
+                self._tries[request.key] += 1
+                if random.random() < self._faults.reward_slow:
+                    await asyncio.sleep(random.random() * 4.0)
+                if self._doomed(request.key):
+                    raise Unreachable(self.name, "connection refused")
+                if self._tries[request.key] > _FAILED_TRIES_MAX or random.random() >= self._faults.reward_refused:
+                    return await self.inner.score(request, progress)
+                await asyncio.sleep(0.1)

@@ -18,11 +18,16 @@ from spex.sim.workload import Workload
 from spex.speculate.market import Market, RateMarket
 from spex.speculate.runahead import Effort
 from tests.swarm.markets import Greedy, Whim
+from tests.swarm.senseless import Senseless, SenselessStrands
 
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong, as probabilities of a request; 0 everywhere: nothing."""
+    """What goes wrong, as probabilities of a request; 0 everywhere: nothing.
+
+    A stall is at most three seconds, a slow reward takes at most four more: with both at 1, no call is as
+    fast as another. in_vain: that a call which the plain run never demands fails however often it is tried.
+    """
 
     refused: float = 0.0
     broken_off: float = 0.0
@@ -30,15 +35,15 @@ class Faults:
     abort_ignored: float = 0.0
     reward_refused: float = 0.0
     reward_slow: float = 0.0
-
-    @property
-    def any(self) -> bool:
-        return any((self.refused, self.broken_off, self.stalled, self.abort_ignored, self.reward_refused))
+    in_vain: float = 0.0
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A situation. The plain run of the same scenario differs in `speculation` and `faults` alone."""
+    """A situation. The plain run of the same scenario differs in `speculation` and `faults` alone.
+
+    `seed` is the run's, `faults_seed` says which calls the faults meet, and when.
+    """
 
     seed: int
     search: AnySearch
@@ -55,6 +60,7 @@ class Scenario:
     reward_slots: int
     speculation: Speculation
     faults: Faults = field(default_factory=Faults)
+    faults_seed: int = 0
     killed_at_share: float | None = None
 
     @property
@@ -87,6 +93,7 @@ def draw(seed: int) -> Scenario:
             in_flight_max=random.choice([None, None, 0, 1, 3, 8]),
         ),
         faults=_faults(random),
+        faults_seed=seed,
         killed_at_share=random.random() if random.random() < 0.25 else None,
     )
 
@@ -101,8 +108,18 @@ def _search(random: Random) -> AnySearch:
         Beam(width=children * subtrees, children=children, depth_max=random.randint(2, 8)),
         Dvts(width=children * subtrees, children=children, depth_max=random.randint(2, 8)),
         Mcts(iterations=random.randint(1, 14), children=children, c=random.choice([0.1, 0.3, 1.0, 3.0])),
+        SenselessStrands(_senseless(random), random.randint(1, 3)),
     ]
     return random.choice(options)
+
+
+def _senseless(random: Random) -> Senseless:
+    return Senseless(
+        turns=random.randint(1, 8),
+        breadth=random.randint(1, 4),
+        levels=random.randint(1, 3),
+        reads_text=random.random() < 1 / 4,
+    )
 
 
 def _workload(random: Random, seed: int) -> Workload:
@@ -144,4 +161,5 @@ def _faults(random: Random) -> Faults:
         abort_ignored=maybe(1.0),
         reward_refused=maybe(0.5),
         reward_slow=maybe(0.3),
+        in_vain=maybe(1.0),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.swarm.__main__ import repeat_line
+from tests.swarm.judge import judge
 from tests.swarm.scenario import draw
-from tests.swarm.trial import judge
 
 pytestmark = pytest.mark.swarm
 

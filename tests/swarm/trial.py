@@ -1,136 +1,178 @@
-"""Carries a scenario out: plain, then speculative among faults, then killed and continued."""
+"""Carries a scenario out on fresh engines, in virtual time, and keeps what can be seen of it from outside."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 import msgspec
 
 from spex.control.clock import run_virtual
-from spex.control.run import Conduct, Run, run
+from spex.control.run import Conduct, run
 from spex.control.setup import Setup, recorded, replayed
-from spex.engine.base import Generation
 from spex.engine.retrying import Retrying
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
 from spex.events import Event
 from spex.policy import Policy
 from spex.problem import Problem
-from spex.record import MemoryLog
-from spex.sim.task import SimulatedTask
+from spex.record import CallLog
 from spex.sim.world import World
-from tests.swarm.checker import Limits, check_run, compare, faults_of
-from tests.swarm.faulty import FaultyEngine, FaultyReward
-from tests.swarm.scenario import Faults, Scenario
+from spex.solution import Solution
+from spex.usage import Tokens, Usage
+from tests.swarm.faulty import Doomed, FaultyEngine, FaultyReward
+from tests.swarm.proposing import ProposingTask
+from tests.swarm.register import Register
+from tests.swarm.scenario import Scenario
 
 _ATTEMPTS = 5
 
 
-@dataclass
+class How(Enum):
+    """What ends a run before its time."""
+
+    DEADLINE = auto()
+    """Every query has one."""
+    STOP = auto()
+    """The run is asked to stop."""
+    CANCEL = auto()
+    """Its task is cancelled."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A run is cut short after some seconds (> 0)."""
+
+    how: How
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One run, with all that can be known of it from outside."""
+    """One run, with all that can be known of it from outside.
 
-    run: Run
-    events: list[dict[str, Any]]
-    generated: int
+    `cost` and `in_flight` are the engines' own counts; `overstayed` are the queries of which an engine was still
+    busy when they were said to be over.
+    """
+
+    solutions: tuple[Solution, ...]
+    seconds: float
+    events: Sequence[dict[str, Any]]
+    cost: Tokens
     in_flight: int
-    asked: Counter[str]
+    overstayed: tuple[str, ...]
+    register: Register
+
+    @property
+    def usage(self) -> Usage:
+        """What the queries say that they cost."""
+        total = Usage()
+        for solution in self.solutions:
+            total = total.plus(solution.usage)
+        return total
+
+    @property
+    def demanded(self) -> frozenset[str]:
+        """The keys of the demanded calls."""
+        return frozenset(f"{event['query']}|{event['call']}" for event in self.events if event["event"] == "demanded")
 
 
-def plain_of(scenario: Scenario) -> Scenario:
-    """The same scenario, undisturbed and without speculation."""
-    return replace(scenario, faults=Faults(), killed_at_share=None)
+def nothing_doomed(key: str) -> bool:
+    return False
 
 
 def carry_out(
-    scenario: Scenario, *, speculate: bool, log: MemoryLog | None = None, until_seconds: float | None = None
+    scenario: Scenario,
+    *,
+    speculate: bool,
+    log: CallLog | None = None,
+    cut: Cut | None = None,
+    doomed: Doomed = nothing_doomed,
 ) -> Trial:
-    """Run the scenario in virtual time, to its end or until it is killed."""
-    world = World(scenario.workload)
-    asked: Counter[str] = Counter()
-
-    def write(request: Generation) -> Any:
-        asked[request.key] += 1
-        return world.write(request)
-
-    engine = SimulatedPolicy(
-        write,
-        scenario.curve,
-        believed=scenario.believed,
-        slots=scenario.slots,
-        prefill_seconds=scenario.prefill_seconds,
-        cancel_delay_seconds=scenario.cancel_delay_seconds,
-        seed="positional" if scenario.positional else "whole",
-    )
-    reward = SimulatedReward(world.judge, scenario.reward_curve, slots=scenario.reward_slots)
-    faulty = Retrying(FaultyEngine(engine, scenario.faults, scenario.seed), _ATTEMPTS, wait_jitter_seconds=0.0)
-    setup = Setup(
-        search=scenario.search,
-        policy=Policy(faulty, SimulatedTask()),
-        rewards={"reward": FaultyReward(reward, scenario.faults, scenario.seed)},
-        seed=scenario.seed,
-        speculation=scenario.speculation if speculate else None,
-    )
-    if log is not None:
-        setup = recorded(setup, log)
-    events: list[Event] = []
-    problems = [Problem(f"problem {number}", f"q{number}") for number in range(scenario.queries)]
-    conduct = Conduct(scenario.concurrency, on_event=events.append, deadline_seconds=until_seconds)
-    result = run_virtual(run(problems, setup, conduct))
-    in_flight = engine.counters().running + reward.counters().running
-    traced = [msgspec.to_builtins(event) for event in events]
-    return Trial(result, traced, engine.counters().cost.generated, in_flight, asked)
+    """Run the scenario to its end, or until it is cut short; with `log`, go on from it and keep it."""
+    stage = _Stage(scenario, doomed)
+    setup = stage.setup(speculate=speculate)
+    seconds = run_virtual(stage.play(recorded(setup, log) if log is not None else setup, cut))
+    return stage.seen(seconds)
 
 
-def judge(scenario: Scenario) -> list[str]:
-    """Everything that is wrong with the scenario, in words."""
-    plain = carry_out(plain_of(scenario), speculate=False)
-    log = MemoryLog()
-    speculative = carry_out(scenario, speculate=True, log=log)
-    limits = Limits(
-        scenario.slots,
-        scenario.in_flight_max,
-        scenario.reward_slots,
-        scenario.cancel_delay_seconds,
-        aborts_work=not scenario.faults.any,
-    )
-    wrong = faults_of(plain.events, speculative.events, limits, speculative.generated, speculative.in_flight)
-    wrong += check_run(plain.events, replace(limits, speculations_max=0), plain.generated, plain.in_flight)
-    wrong += _sums(speculative)
-    wrong += _replayed(scenario, plain, log)
-    if scenario.killed_at_share is not None:
-        wrong += _killed(scenario, plain, speculative.run.seconds * scenario.killed_at_share)
-    return wrong
+def replay(scenario: Scenario, log: CallLog) -> Trial:
+    """The plain run of the scenario from a log alone, with no engine."""
+    stage = _Stage(scenario, nothing_doomed)
+    seconds = run_virtual(stage.play(replayed(stage.setup(speculate=False), log), None))
+    return stage.seen(seconds)
 
 
-def _sums(trial: Trial) -> list[str]:
-    """G4: the reported classes add up to the engine's count."""
-    usage = trial.run.usage
-    total = usage.useful.generated + usage.wasted.generated + usage.lost.generated
-    return [] if total == trial.generated else [f"G4: classes sum to {total}, the engine counted {trial.generated}"]
+class _Stage:
+    """Fresh engines for one run, and what was seen on them."""
 
+    def __init__(self, scenario: Scenario, doomed: Doomed) -> None:
+        self._scenario = scenario
+        self._doomed = doomed
+        self._register = Register()
+        self._world = World(scenario.workload)
+        self._engine = SimulatedPolicy(
+            self._world.write,
+            scenario.curve,
+            believed=scenario.believed,
+            slots=scenario.slots,
+            prefill_seconds=scenario.prefill_seconds,
+            cancel_delay_seconds=scenario.cancel_delay_seconds,
+            seed="positional" if scenario.positional else "whole",
+        )
+        self._reward = SimulatedReward(self._world.judge, scenario.reward_curve, slots=scenario.reward_slots)
+        self._events: list[Event] = []
+        self._solutions: list[Solution] = []
+        self._overstayed: list[str] = []
 
-def _replayed(scenario: Scenario, plain: Trial, log: MemoryLog) -> list[str]:
-    """The plain run from the speculating run's log alone is the plain run."""
-    setup = Setup(
-        search=scenario.search,
-        policy=Policy(SimulatedPolicy(World(scenario.workload).write, scenario.curve), SimulatedTask()),
-        rewards={"reward": SimulatedReward(World(scenario.workload).judge)},
-        seed=scenario.seed,
-    )
-    events: list[Event] = []
-    problems = [Problem(f"problem {number}", f"q{number}") for number in range(scenario.queries)]
-    result = run_virtual(run(problems, replayed(setup, log), Conduct(on_event=events.append)))
-    wrong = [f"replay: {solution.error}" for solution in result.solutions if solution.error]
-    return wrong + compare(plain.events, [msgspec.to_builtins(event) for event in events])
+    def setup(self, *, speculate: bool) -> Setup:
+        scenario = self._scenario
+        faults, seed = scenario.faults, scenario.faults_seed
+        engine = FaultyEngine(self._engine, faults, seed, self._register, self._doomed)
+        reward = FaultyReward(self._reward, faults, seed, self._register, self._doomed)
+        return Setup(
+            search=scenario.search,
+            policy=Policy(Retrying(engine, _ATTEMPTS, wait_jitter_seconds=0.0), ProposingTask()),
+            rewards={"reward": reward},
+            seed=scenario.seed,
+            speculation=scenario.speculation if speculate else None,
+        )
 
+    async def play(self, setup: Setup, cut: Cut | None) -> float:
+        """Run the problems; the length of the run in seconds."""
+        loop = asyncio.get_running_loop()
+        problems = [Problem(f"problem {number}", f"q{number}") for number in range(self._scenario.queries)]
+        stop = asyncio.Event()
+        conduct = Conduct(
+            self._scenario.concurrency,
+            deadline_seconds=cut.seconds if cut is not None and cut.how is How.DEADLINE else None,
+            on_event=self._listen,
+            on_solution=self._solutions.append,
+            stop=stop,
+        )
+        running = loop.create_task(run(problems, setup, conduct))
+        if cut is not None and cut.how is not How.DEADLINE:
+            loop.call_later(cut.seconds, stop.set if cut.how is How.STOP else running.cancel)
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.result()
+        return loop.time()
 
-def _killed(scenario: Scenario, plain: Trial, seconds: float) -> list[str]:
-    """G5: cut off at some moment and continued from the log, the run is the same, and repeats no finished call."""
-    log = MemoryLog()
-    carry_out(scenario, speculate=True, log=log, until_seconds=max(seconds, 1e-3))
-    finished = set(log.entries)
-    second = carry_out(scenario, speculate=True, log=log)
-    wrong = [f"G5: finished call {key} was made again" for key in sorted(finished & set(second.asked))]
-    return wrong + [f"after a kill: {fault}" for fault in compare(plain.events, second.events)]
+    def _listen(self, event: Event) -> None:
+        self._events.append(event)
+        if event.event == "query_finished" and self._register.present(event.query):
+            self._overstayed.append(event.query)
+
+    def seen(self, seconds: float) -> Trial:
+        engine, reward = self._engine.counters(), self._reward.counters()
+        return Trial(
+            solutions=tuple(sorted(self._solutions, key=lambda solution: solution.problem.id)),
+            seconds=seconds,
+            events=[msgspec.to_builtins(event) for event in self._events],
+            cost=engine.cost.plus(reward.cost),
+            in_flight=engine.running + reward.running,
+            overstayed=tuple(self._overstayed),
+            register=self._register,
+        )
