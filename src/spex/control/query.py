@@ -16,7 +16,7 @@ from spex.control.setup import Setup
 from spex.control.strand import RunningStrand, running_strands
 from spex.control.verdict import verdict
 from spex.errors import InvariantError, NotLossless, RecordError, SpexError
-from spex.ids import ROOT, Call, Expand, call_key
+from spex.ids import Call, Expand, call_key
 from spex.problem import Problem
 from spex.seeds import seed_of
 from spex.solution import Solution, Timings
@@ -50,7 +50,7 @@ class Query:
         self._ahead = RunAhead(self._tree, scheduler.predictor, particles)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
-        self._replays = False
+        self._replays = setup.logged
         self._started_at_seconds = 0.0
 
     # The life of a query
@@ -172,16 +172,10 @@ class Query:
         self._requests.record(call, result)
         self._journal.finished(job, self._tree)
         self._wished.pop(call, None)
-        self._learn(call)
+        if self._setup.speculation is not None:  # nobody asks the predictor of a plain run
+            self._ahead.learn(call)
         self._finished(call)
         self._advance()
-
-    def _learn(self, call: Call) -> None:
-        if isinstance(call, Expand):
-            for node in self._tree.expansions[call]:
-                self._scheduler.predictor.observe_step(self._tree.steps[node], len(node))
-        elif len(call.nodes) == 1 and call.nodes[0] != ROOT and call.index == 0:
-            self._ahead.scored(call.nodes[0], self._tree.scores[call][0])
 
     def _fail(self, job: Job, error: SpexError) -> None:
         """A failed speculation is forgotten, and not tried again; a failed demand ends the query."""

@@ -30,7 +30,10 @@ class Speculation:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One configuration. `rewards` maps the model names of `Score` calls; `speculation` None is the plain run."""
+    """One configuration. `rewards` maps the model names of `Score` calls; `speculation` None is the plain run.
+
+    `logged`: results may come from a log, so that nothing is worth a guess before an engine has answered.
+    """
 
     search: AnySearch
     policy: Policy
@@ -38,6 +41,7 @@ class Setup:
     answer_rule: AnswerRule = field(default_factory=Weighted)
     seed: int = 0
     speculation: Speculation | None = field(default_factory=Speculation)
+    logged: bool = False
 
 
 def recorded(setup: Setup, log: CallLog) -> Setup:
@@ -46,6 +50,7 @@ def recorded(setup: Setup, log: CallLog) -> Setup:
         setup,
         policy=replace(setup.policy, engine=Recorded(setup.policy.engine, log)),
         rewards={model: RecordedReward(reward, log) for model, reward in setup.rewards.items()},
+        logged=True,
     )
 
 
