@@ -432,7 +432,7 @@ def test_the_curve_is_learned_from_what_ran() -> None:
             assert bench.lane.profile.itl_seconds(load) == pytest.approx(truth.itl_seconds(load), rel=0.1)
         assert bench.lane.lengths.mean == TEN
 
-    on_bench(scene, SimulatedPolicy(ten_tokens, truth, believed=Scaled(truth, 2.0)))
+    on_bench(scene, SimulatedPolicy(ten_tokens, truth, believed=Scaled(truth, 2.0)), RateMarket())
 
 
 def test_a_text_that_was_stopped_between_teaches_the_pace_of_its_last_stretch() -> None:
@@ -461,7 +461,7 @@ def test_what_is_left_of_a_job_shrinks_as_it_runs() -> None:
             shares.append(bench.lane.remaining_share(job))
         return shares
 
-    assert on_bench(scene, engine()) == pytest.approx([0.99, 0.7, 0.4, 0.1])
+    assert on_bench(scene, engine(), RateMarket()) == pytest.approx([0.99, 0.7, 0.4, 0.1])
 
 
 # Invariants

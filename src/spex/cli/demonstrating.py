@@ -13,7 +13,7 @@ from spex.cli.results import live_view
 from spex.cli.settings import SolveSettings
 from spex.cli.streams import put, put_json, put_table, say
 from spex.demo.figures import closing_lines, demonstration_record, demonstration_table
-from spex.demo.problems import demo_problems
+from spex.demo.problems import SAMPLES, demo_problems
 from spex.demo.show import Demonstration, demonstrate, simulate
 from spex.engine.llamacpp import LlamaCpp
 from spex.events import Sink
@@ -23,7 +23,7 @@ _CONTEXT_TOKENS = 512
 
 def show(settings: SolveSettings) -> int:
     """Run the demo, print what came of it, and return the exit code. Raises `InputError` for a missing model."""
-    engine = LlamaCpp(settings.model, context_tokens=_CONTEXT_TOKENS)
+    engine = LlamaCpp(settings.model, context_tokens=_CONTEXT_TOKENS, slots=SAMPLES)
     live = live_view(len(demo_problems()), quiet=settings.quiet)
     tell = _silent if settings.quiet or live is not None else say
     with live or nullcontext():

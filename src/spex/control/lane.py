@@ -200,8 +200,8 @@ class Lane:
             job.progress = Progress()
 
     def _learn(self, job: Job) -> None:
-        if job.progress.replayed or job.expands is not self.serves_text:
-            return
+        if self._market is None or job.progress.replayed or job.expands is not self.serves_text:
+            return  # nobody asks a plain run what another sequence would cost
         seconds = asyncio.get_running_loop().time() - job.started_at_seconds
         total = job.progress.cost.generated
         self.lengths.observe(float(total) if self.serves_text else 1.0)
@@ -218,7 +218,7 @@ class Lane:
         elapsed = now - self._area_at_seconds
         self._area += len(self._running) * elapsed
         self._area_at_seconds = now
-        if elapsed > 0.0:
+        if elapsed > 0.0 and self._market is not None:
             demanded = sum(job.demanded for job in self._running)
             life_seconds = self.lengths.mean * self.profile.itl_seconds(max(1, self.running))
             self._demanded_of_late += (1.0 - exp(-elapsed / life_seconds)) * (demanded - self._demanded_of_late)

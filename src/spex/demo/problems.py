@@ -12,10 +12,11 @@ from spex.search.rebase import Rebase
 from spex.tasks.gsm8k import Gsm8k
 
 TEMPERATURE = 0.7
+SAMPLES = 4  # of each problem without a search: one for each slot, so that what follows finds warm caches
 REWARD = "arithmetic"
 SEARCHES: dict[str, Rebase | Mcts] = {
-    "rebase": Rebase(width=6, depth_max=4),
-    "mcts": Mcts(iterations=6, children=3, depth_max=4),
+    "rebase": Rebase(width=4, depth_max=4),
+    "mcts": Mcts(iterations=5, children=3, depth_max=4),
 }
 
 _INSTRUCTIONS = "Write the calculation, then the answer."

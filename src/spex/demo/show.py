@@ -1,4 +1,4 @@
-"""What the demo does: single samples, then each search plain and speculative in turn, replayed to compare."""
+"""What the demo does with each problem: samples, then each search in both modes, the record replayed to compare."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spex.control.clock import run_virtual
 from spex.control.run import Conduct
 from spex.control.run import run as carry_out
 from spex.control.setup import Speculation, replayed
-from spex.demo.problems import REWARD, SEARCHES, TEMPERATURE, demo_task
+from spex.demo.problems import REWARD, SAMPLES, SEARCHES, TEMPERATURE, demo_task
 from spex.engine.base import Engine
 from spex.events import Sink
 from spex.problem import Problem
@@ -22,7 +22,6 @@ from spex.sim.workload import find_workload
 from spex.solution import Solution
 from spex.usage import Usage
 
-_SAMPLES = 6
 _SIMULATED_QUERIES = 8
 
 
@@ -77,14 +76,19 @@ class Demonstration:
 async def demonstrate(
     engine: Engine, problems: Sequence[Problem], seed: int, sink: Sink | None, say: Callable[[str], None]
 ) -> Demonstration:
-    """Run it on an open engine. `say` gets a line before each part."""
-    say(f"single samples: {_SAMPLES} of each of {len(problems)} problems")
-    right = await _single(engine, problems, seed, sink)
-    shown = []
-    for name, search in SEARCHES.items():
-        say(f"{name}: {search}, plain and speculative in turn")
-        shown.append(await _both(engine, problems, name, search, seed, sink))
-    return Demonstration(len(problems), _SAMPLES * len(problems), right, tuple(shown))
+    """Run it on an open engine. `say` gets a line before each problem.
+
+    Problem by problem, first the samples, which fill the prompt cache of every slot for all that
+    follows; then each search in both modes, either first every other time.
+    """
+    searches = tuple(Shown(name) for name in SEARCHES)
+    right = 0
+    for number, problem in enumerate(problems):
+        say(f"{number + 1} of {len(problems)}: {problem.text}")
+        right += await _single(engine, problem, seed, sink)
+        for shown in searches:
+            await _both(engine, problem, shown, seed, sink, plain_first=number % 2 == 0)
+    return Demonstration(len(problems), SAMPLES * len(problems), right, searches)
 
 
 def simulate(demonstration: Demonstration, seed: int) -> None:
@@ -98,34 +102,30 @@ def simulate(demonstration: Demonstration, seed: int) -> None:
         shown.simulated_same_tree = same_trees(plain, speculative)
 
 
-async def _single(engine: Engine, problems: Sequence[Problem], seed: int, sink: Sink | None) -> int:
-    options = _options(engine, SelfConsistency(width=_SAMPLES), seed, sink)
+async def _single(engine: Engine, problem: Problem, seed: int, sink: Sink | None) -> int:
+    """How many of the samples are right."""
+    options = _options(engine, SelfConsistency(width=SAMPLES), seed, sink)
     options["speculation"] = None
     task = demo_task()
-    right = 0
-    for solution in (await run(problems, **options)).solutions:
-        answers = [solution.tree.steps[node].answer for node in solution.terminals]
-        right += sum(answer is not None and task.check(solution.problem, answer) is True for answer in answers)
-    return right
+    solution = (await run([problem], **options)).solutions[0]
+    answers = [solution.tree.steps[node].answer for node in solution.terminals]
+    return sum(answer is not None and task.check(problem, answer) is True for answer in answers)
 
 
 async def _both(
-    engine: Engine, problems: Sequence[Problem], name: str, search: AnySearch, seed: int, sink: Sink | None
-) -> Shown:
-    """Problem by problem, the two modes in turn, each first every other time: warm caches favour neither."""
-    shown = Shown(name)
-    for number, problem in enumerate(problems):
-        sides = [(shown.plain, None), (shown.speculative, Speculation())]
-        for side, speculation in sides if number % 2 == 0 else sides[::-1]:
-            log = MemoryLog()
-            options = _options(engine, search, seed, sink)
-            options["speculation"] = speculation
-            options["log"] = log
-            solution = (await run([problem], **options)).solutions[0]
-            side.solutions.append(solution)
-            if speculation is not None:
-                shown.same_tree &= await _replays(solution, options, log)
-    return shown
+    engine: Engine, problem: Problem, shown: Shown, seed: int, sink: Sink | None, *, plain_first: bool
+) -> None:
+    """One search of one problem in both modes."""
+    sides = [(shown.plain, None), (shown.speculative, Speculation())]
+    for side, speculation in sides if plain_first else sides[::-1]:
+        log = MemoryLog()
+        options = _options(engine, SEARCHES[shown.name], seed, sink)
+        options["speculation"] = speculation
+        options["log"] = log
+        solution = (await run([problem], **options)).solutions[0]
+        side.solutions.append(solution)
+        if speculation is not None:
+            shown.same_tree &= await _replays(solution, options, log)
 
 
 async def _replays(live: Solution, options: Options, log: MemoryLog) -> bool:

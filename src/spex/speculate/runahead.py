@@ -67,6 +67,14 @@ class RunAhead:
                 counts[call] = counts.get(call, 0) + 1
         return {call: count / effort.particles for call, count in counts.items()}
 
+    def learn(self, call: Call) -> None:
+        """Tell the predictor what a finished call of the query has brought."""
+        if isinstance(call, Expand):
+            for node in self._tree.expansions[call]:
+                self._predictor.observe_step(self._tree.steps[node], len(node))
+        elif len(call.nodes) == 1 and call.nodes[0] != ROOT and call.index == 0:
+            self.scored(call.nodes[0], self._tree.scores[call][0])
+
     def scored(self, node: NodeId, reward: float) -> None:
         """Tell the predictor, and the node's siblings, of a real reward."""
         around = surroundings(self._tree, node, self._siblings)
