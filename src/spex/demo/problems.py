@@ -16,7 +16,7 @@ SAMPLES = 4  # of each problem without a search: one for each slot, so that what
 REWARD = "arithmetic"
 SEARCHES: dict[str, Rebase | Mcts] = {
     "rebase": Rebase(width=4, depth_max=4),
-    "mcts": Mcts(iterations=5, children=3, depth_max=4),
+    "mcts": Mcts(iterations=4, children=3, depth_max=4),
 }
 
 _INSTRUCTIONS = "Write the calculation, then the answer."

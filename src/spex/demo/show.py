@@ -40,6 +40,11 @@ class Side:
         return sum(solution.correct is True for solution in self.solutions)
 
     @property
+    def tokens_per_second(self) -> float:
+        """Useful tokens a second."""
+        return self.usage.useful.generated / self.seconds if self.seconds else 0.0
+
+    @property
     def usage(self) -> Usage:
         total = Usage()
         for solution in self.solutions:
@@ -60,7 +65,9 @@ class Shown:
 
     @property
     def speed_up(self) -> float:
-        return self.plain.seconds / self.speculative.seconds if self.speculative.seconds else 1.0
+        """Useful tokens a second, speculative over plain: live texts may differ in length from mode to mode."""
+        plain, speculative = self.plain.tokens_per_second, self.speculative.tokens_per_second
+        return speculative / plain if plain else 1.0
 
 
 @dataclass(frozen=True, slots=True)
