@@ -26,7 +26,7 @@ Kind: TypeAlias = Literal[
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One event. `t` is in seconds on the run's clock; what does not apply is left out.
+    """One event. `t` is in seconds since the run began; what does not apply is left out.
 
     For calls: `call` (stable id), `kind`, `parent` (of an expansion), `speculative`, `tokens`
     (generated so far), `digest` (of the result), `engine`, `probability` (at the start of a

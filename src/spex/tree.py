@@ -138,11 +138,16 @@ class Tree:
 
 
 class Visible:
-    """A strand's `TreeView`: what it has demanded and what has finished, nothing else."""
+    """A strand's `TreeView`: what it has demanded and what has finished, nothing else.
 
-    __slots__ = ("_expansions", "_scores", "_steps")
+    `read` is what the strand has got to know: what has come besides is there or not as time has it.
+    """
+
+    __slots__ = ("_expansions", "_scores", "_steps", "_visited", "read")
 
     def __init__(self) -> None:
+        self.read: set[Call] = set()
+        self._visited: set[NodeId] = set()
         self._steps: dict[NodeId, Step] = {}
         self._expansions: dict[Expand, tuple[NodeId, ...]] = {}
         self._scores: dict[Score, tuple[float, ...]] = {}
@@ -162,23 +167,33 @@ class Visible:
 
     def children(self, call: Expand) -> tuple[NodeId, ...]:
         try:
-            return self._expansions[call]
+            found = self._expansions[call]
         except KeyError:
             raise Unknown((call,)) from None
+        self.read.add(call)
+        return found
 
     def step(self, node: NodeId) -> Step:
         try:
-            return self._steps[node]
+            found = self._steps[node]
         except KeyError:
             raise Unknown((maker(node),)) from None
+        if node not in self._visited:
+            self._visited.add(node)
+            self.read.add(maker(node))
+        return found
 
     def score(self, call: Score) -> tuple[float, ...]:
         try:
-            return self._scores[call]
+            found = self._scores[call]
         except KeyError:
             raise Unknown((call,)) from None
+        self.read.add(call)
+        return found
 
     def need(self, calls: Iterable[Call]) -> None:
+        calls = tuple(calls)
         missing = tuple(call for call in calls if call not in self)
         if missing:
             raise Unknown(missing)
+        self.read.update(calls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import pytest
 
@@ -188,6 +189,17 @@ def test_two_strands_that_demand_the_same_call_share_it() -> None:
     assert len(solution.tree.expansions) == 4
 
 
+@BOTH
+@pytest.mark.parametrize("index", [0, 1])
+def test_what_was_demanded_and_never_read_is_in_no_tree_whether_it_has_come_or_not(
+    index: int, speculation: Speculation | None
+) -> None:
+    impatient = rule(demand(grow(0), grow(1)), read(grow(index)), stop(node(index)))
+    solution = solved(setup(impatient, speculation=speculation))
+    assert solution.partial is None
+    assert set(solution.tree.expansions) == {grow(index)}
+
+
 # A search that breaks its contract
 
 
@@ -215,10 +227,16 @@ def a_stop_that_is_no_end(tree: TreeView) -> Stop:
     return Stop(None)  # type: ignore[arg-type]  # that it is wrong is the point
 
 
+def something_new_for_ever() -> Callable[[TreeView], Demand]:
+    numbers = count()
+    return lambda tree: Demand((grow(next(numbers)),))
+
+
 BROKEN: dict[str, tuple[Callable[[TreeView], Demand | Stop], str]] = {
     "raises": (raises, "ZeroDivisionError: a bug"),
-    "demands nothing for ever": (demand(), "demanded nothing new"),
-    "demands the same for ever": (demand(grow(0)), "demanded nothing new"),
+    "demands nothing for ever": (demand(), "waited for no result"),
+    "demands the same for ever": (demand(grow(0)), "waited for no result"),
+    "demands something new for ever": (something_new_for_ever(), "waited for no result"),
     "demands a child of what it never demanded": (demand(grow(3, 0)), "expand:step.3>step.0"),
     "scores what it never demanded": (demand(rate(5)), "score:reward.0:step.5"),
     "reads a child of what it never demanded": (read(rate(5)), "score:reward.0:step.5"),

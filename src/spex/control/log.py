@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -45,6 +46,7 @@ class FileLog:
         self._dirty = False
         self._broken: LogUnwritable | None = None
         self._told = False
+        self._forcing = Lock()  # a commit runs in a thread; the file must not be closed under it
         self._descriptor = _open(path)
         try:
             self._size = self._load(configuration)
@@ -91,19 +93,21 @@ class FileLog:
         if self._descriptor < 0:
             return
         self._commit()
-        descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)
+        with self._forcing:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
         if self._broken is not None and not self._told:
             raise self._broken
 
     def _commit(self) -> None:
         # After a failed fsync the kernel may have dropped the pages: never try again as if written.
-        if self._broken is not None or self._descriptor < 0:
-            return
-        try:
-            os.fsync(self._descriptor)
-        except OSError as error:
-            self._broken = self._unwritable(error)
+        with self._forcing:
+            if self._broken is not None or self._descriptor < 0:
+                return
+            try:
+                os.fsync(self._descriptor)
+            except OSError as error:
+                self._broken = self._unwritable(error)
 
     def _write(self, line: bytes) -> None:
         if self._broken is None:

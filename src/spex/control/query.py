@@ -105,10 +105,12 @@ class Query:
             raise asyncio.CancelledError
 
     def _finish(self, partial: str | None, error: SpexError | None) -> Solution:
-        tree = self._tree.only(call for call in self._demanded if call in self._tree)
         if partial is None:
+            known = set[Call]().union(*(strand.known() for strand in self._strands))
+            tree = self._tree.only(call for call in self._demanded if call in known)
             terminals = tuple(node for strand in self._strands if strand.stop for node in strand.stop.terminals)
         else:
+            tree = self._tree.only(call for call in self._demanded if call in self._tree)
             terminals = tuple(tree.terminals())
         answer, correct, failure = verdict(self.problem, tree, terminals, self._setup)
         if failure is not None and error is None:

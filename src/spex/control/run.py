@@ -64,7 +64,7 @@ async def run(problems: Sequence[Problem], setup: Setup, conduct: Conduct | None
     conduct = conduct or Conduct()
     refuse_repeated(problems)
     began = asyncio.get_running_loop().time()
-    work = _Work(problems, setup, conduct)
+    work = _Work(problems, setup, conduct, began)
     async with task_group() as group:
         scheduler = Scheduler(group, setup.speculation)
         helpers = [group.create_task(scheduler.foresee()), group.create_task(scheduler.watch())]
@@ -80,7 +80,8 @@ async def run(problems: Sequence[Problem], setup: Setup, conduct: Conduct | None
 class _Work:
     """The problems still to do, and what has come of the others."""
 
-    def __init__(self, problems: Sequence[Problem], setup: Setup, conduct: Conduct) -> None:
+    def __init__(self, problems: Sequence[Problem], setup: Setup, conduct: Conduct, began_at_seconds: float) -> None:
+        self._began_at_seconds = began_at_seconds
         self._todo: Iterator[tuple[int, Problem]] = iter(enumerate(problems))
         self._count = len(problems)
         self._setup = setup
@@ -112,12 +113,15 @@ class _Work:
 
     async def _worker(self, scheduler: Scheduler) -> None:
         for number, problem in self._todo:
-            query = Query(problem, self._setup, scheduler, Journal(problem.id, self._conduct.on_event))
+            query = Query(problem, self._setup, scheduler, self._journal(problem))
             try:
                 self._keep(number, await query.solve(self._conduct.deadline_seconds))
             except asyncio.CancelledError:
                 self._keep(number, query.interrupted())
                 raise
+
+    def _journal(self, problem: Problem) -> Journal:
+        return Journal(problem.id, self._conduct.on_event, self._began_at_seconds)
 
     def _keep(self, number: int, solution: Solution) -> None:
         self._done[number] = solution

@@ -11,7 +11,7 @@ from spex.search.base import AnySearch, Search, Stop, strands_of
 from spex.seeds import strand_seed
 from spex.tree import Tree, Unknown, Visible
 
-_IDLE_DECISIONS_MAX = 100_000
+_DECISIONS_MAX = 100_000
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +25,6 @@ class RunningStrand:
     demanded: dict[Call, None] = field(default_factory=dict)
     waiting: dict[Call, None] = field(default_factory=dict)
     stop: Stop | None = None
-    _idle: int = 0
 
     @property
     def blocked(self) -> bool:
@@ -34,9 +33,13 @@ class RunningStrand:
     def advance(self, demand: Callable[[RunningStrand, tuple[Call, ...]], None]) -> None:
         """Decide until a result is missing or the search stops; new demands go to `demand`.
 
-        Raises `SearchError` when the rule raises, makes no progress, or demands what cannot be.
+        Raises `SearchError` when the rule raises, never waits, or demands what cannot be.
         """
+        decisions = 0
         while not self.blocked:
+            decisions += 1
+            if decisions > _DECISIONS_MAX:
+                raise SearchError(f"{self._name}: {_DECISIONS_MAX} decisions in a row waited for no result")
             try:
                 self.state, outcome = self.search.advance(self.state, self.view)
                 calls = () if isinstance(outcome, Stop) else outcome.calls
@@ -58,11 +61,16 @@ class RunningStrand:
         self.view.reveal(call, tree)
         self.waiting.pop(call, None)
 
+    def known(self) -> set[Call]:
+        """What this strand has read, and what that is built on: the same whatever else has come in the meantime."""
+        found = set(self.view.read)
+        for call in self.view.read:
+            for node in _needed(call):
+                found.update(maker(node[:depth]) for depth in range(1, len(node) + 1))
+        return found
+
     def _demand(self, calls: Iterable[Call], demand: Callable[[RunningStrand, tuple[Call, ...]], None]) -> None:
         new = self._new(calls)
-        self._idle = 0 if new else self._idle + 1
-        if self._idle > _IDLE_DECISIONS_MAX:
-            raise SearchError(f"{self._name}: {self._idle} decisions in a row demanded nothing new")
         if new:
             demand(self, new)
 

@@ -87,7 +87,11 @@ class LlamaCpp:
         if self._users > 1:
             return
         key = secrets.token_hex(16)
-        self._server = await asyncio.to_thread(self._start, key)
+        try:
+            self._server = await asyncio.to_thread(self._start, key)
+        except BaseException:
+            self._users -= 1
+            raise
         self._client = httpx2.AsyncClient(
             base_url=self._server.listening_address,
             # The server closes idle connections without a word: a new one for each request.
