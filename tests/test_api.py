@@ -437,3 +437,20 @@ def test_a_program_that_is_interrupted_ends_by_itself() -> None:
         [sys.executable, "-c", "import spex.api\n" + program], capture_output=True, text=True, check=False, timeout=30
     )
     assert (ended.stdout, ended.stderr) == ("interrupted 0\n", "")
+
+
+@pytest.mark.parametrize("problems", ["one question", None, 5])
+def test_problems_that_are_no_list_of_problems_are_refused(problems: object) -> None:
+    with pytest.raises(InputError, match="problems"):
+        spex.run_sync(problems, policy=FunctionPolicy(lambda _p, _s: "Answer: 1"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("log", [5, object(), "\0", "a" * 5000])
+def test_a_log_that_is_none_is_refused(log: object) -> None:
+    with pytest.raises(InputError, match="log"):
+        spex.run_sync(["1 + 1?"], policy=FunctionPolicy(lambda _p, _s: "Answer: 1"), log=log)  # type: ignore[arg-type]
+
+
+def test_no_reward_at_all_is_refused() -> None:
+    with pytest.raises(InputError, match="reward"):
+        spex.run_sync(["1 + 1?"], policy=FunctionPolicy(lambda _p, _s: "Answer: 1"), reward={})

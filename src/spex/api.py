@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from difflib import get_close_matches
 from inspect import signature
@@ -98,8 +98,7 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
         on_solution=options.get("on_solution"),
         stop=options.get("stop"),
     )
-    all_problems = [problem if isinstance(problem, Problem) else Problem(problem) for problem in problems]
-    refuse_repeated(all_problems)
+    all_problems = _problems(problems)
     # The log first: one that cannot be used is told before a model is loaded.
     async with _logged(setup, options.get("log")) as logged, _opened(setup):
         return await carry_out(all_problems, logged, conduct)
@@ -113,6 +112,14 @@ def solve_sync(problem: Problem | str, **options: Unpack[Options]) -> Solution:
 def run_sync(problems: Sequence[Problem | str], **options: Unpack[Options]) -> Run:
     """`run` without `await`; works inside a running event loop too (a notebook)."""
     return _complete(run(problems, **options))
+
+
+def _problems(given: Sequence[Problem | str]) -> list[Problem]:
+    if isinstance(given, str | bytes | Problem) or not isinstance(given, Iterable):
+        raise InputError("problems", given, "it must be several problems, in a list; `solve` takes a single one")
+    problems = [problem if isinstance(problem, Problem) else Problem(problem) for problem in given]
+    refuse_repeated(problems)
+    return problems
 
 
 def setup_of(options: Options) -> Setup:
@@ -213,6 +220,8 @@ def _rewards(reward: Reward | str | Mapping[str, Reward], engine: Engine) -> dic
         needs: dict[str, Any] = {"engine": engine} if "engine" in signature(factory).parameters else {}
         return {"reward": factory(**needs)}
     rewards = dict(reward) if isinstance(reward, Mapping) else {"reward": reward}
+    if not rewards:
+        raise InputError("reward", reward, "it must name one reward at least")
     for one in rewards.values():
         _check_kind("reward", one, "score", "it must be a reward or the name of one, or rewards by their names")
     return rewards
@@ -243,6 +252,7 @@ async def _logged(setup: Setup, log: CallLog | Path | str | None) -> AsyncIterat
                 finally:
                     committing.cancel()
     else:
+        _check_kind("log", log, "find", "it must be a path or a call log")
         yield recorded(setup, log)
 
 

@@ -58,11 +58,12 @@ def call_key(call: Call) -> str:
     """A stable, readable name, unique within a query: `expand:root>step.0`, `score:reward.0:step.0`."""
     match call:
         case Expand(parent, action, index):
-            return f"expand:{node_key(parent)}>{action}.{index}"
+            return f"expand:{node_key(parent)}>{action}.{int(index)}"
         case Score(nodes, model, index):
-            return f"score:{model}.{index}:{','.join(map(node_key, nodes))}"
+            return f"score:{model}.{int(index)}:{','.join(map(node_key, nodes))}"
 
 
 def _edge_key(edge: Edge) -> str:
     suffix = f".{edge.part}" if edge.part else ""
-    return f"{edge.action}.{edge.index}{suffix}"
+    # int: 1, 1.0 and True are equal, and equal calls have one name.
+    return f"{edge.action}.{int(edge.index)}{suffix}"

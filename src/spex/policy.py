@@ -47,7 +47,7 @@ class Policy:
         return Generation(
             key=f"{problem.id}|{call_key(call)}",
             prompt=prompt,
-            seed=seed_of(run_seed, problem.id, "expand", "policy", node_key(call.parent), call.action, call.index),
+            seed=seed_of(run_seed, problem.id, "expand", "policy", node_key(call.parent), call.action, int(call.index)),
             stop=form.stop,
             tokens_max=tokens_max,
             sampling=self.sampling,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from typing import Annotated, Protocol, TypeAlias
 
 import msgspec
 
@@ -16,7 +16,7 @@ class TextEntry(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
     key: str
     digest: str
     text: str
-    token_ids: tuple[int, ...]
+    token_ids: tuple[Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)], ...]
     end: End
     logprobs: tuple[float, ...] | None = None
     cost: Tokens = Tokens()

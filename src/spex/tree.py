@@ -102,6 +102,13 @@ class Tree:
             made.append(node)
         self.expansions[call] = tuple(made)
 
+    def void(self, call: Call) -> None:
+        """Record that nothing comes of `call`."""
+        if isinstance(call, Expand):
+            self.expansions[call] = ()
+        else:
+            self.scores[call] = ()
+
     def __contains__(self, call: object) -> bool:
         return call in (self.expansions if isinstance(call, Expand) else self.scores)
 

@@ -48,7 +48,7 @@ class Bench:
     ) -> None:
         self.engine = engine
         self.moments: list[Moment] = []
-        self.defects: list[Exception] = []
+        self.defects: list[BaseException] = []
         self._left: set[Job] = set()
         self.lane = Lane(
             engine,

@@ -14,7 +14,7 @@ from spex.control.run import run as carry_out
 from spex.control.setup import Speculation, replayed
 from spex.engine.base import Generation, Message, Progress, Sampling
 from spex.engine.llamacpp import LlamaCpp
-from spex.errors import InputError
+from spex.errors import InputError, Unreachable
 from spex.prompt import Prompt
 from spex.record import MemoryLog
 from spex.search.rebase import Rebase
@@ -126,3 +126,38 @@ def test_a_file_that_is_no_model_is_refused_with_what_it_is(tmp_path: Path, cont
 def test_a_model_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         LlamaCpp(tmp_path / "nothing.gguf")
+
+
+def test_who_opens_it_while_the_model_loads_waits_and_the_last_to_close_ends_it() -> None:
+    async def main() -> None:
+        engine = LlamaCpp(slots=1, context_tokens=512, threads=1)
+        await asyncio.gather(engine.open(), engine.open())
+        await engine.close()
+        assert await engine.encode("still there")
+        await engine.close()
+        with pytest.raises(Unreachable, match="not open"):
+            await engine.encode("gone")
+        await engine.open()
+        assert await engine.encode("there again")
+        await engine.close()
+
+    asyncio.run(main())
+
+
+def test_a_model_that_could_not_be_loaded_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        engine = LlamaCpp(slots=1, context_tokens=512, threads=1)
+        start = LlamaCpp._start  # a load that fails is not to be had on demand
+        monkeypatch.setattr(LlamaCpp, "_start", _out_of_memory)
+        with pytest.raises(InputError, match="out of memory"):
+            await engine.open()
+        monkeypatch.setattr(LlamaCpp, "_start", start)
+        await engine.open()
+        assert await engine.encode("there")
+        await engine.close()
+
+    asyncio.run(main())
+
+
+def _out_of_memory(engine: LlamaCpp, key: str) -> None:
+    raise InputError("model", engine.name, f"out of memory for a server of {len(key)} letters")

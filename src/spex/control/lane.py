@@ -34,7 +34,7 @@ class Lane:
         market: Market | None,
         serves_text: bool,
         settled: Callable[[Job, Outcome], None],
-        defect: Callable[[Exception], None],
+        defect: Callable[[BaseException], None],
         speculations_max: int | None = None,
     ) -> None:
         self.server = server
@@ -172,7 +172,9 @@ class Lane:
         # A callback of the event loop: what it raised would be logged there, and the run would hang.
         try:
             self._ended(job, task)
-        except Exception as error:  # noqa: BLE001
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001
             self._defect(error)
 
     def _ended(self, job: Job, task: asyncio.Task[Outcome]) -> None:
@@ -240,7 +242,12 @@ async def _execute(job: Job, server: str) -> Outcome:
         return Ok(await job.work(job.progress))
     except SpexError as error:
         return Failed(error)
-    except Exception as error:  # noqa: BLE001  # an engine's defect must not take other queries along
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # an engine's defect must not take other queries along
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
         return Failed(Misbehaving(server, "a result or an EngineError", f"{type(error).__name__}: {error}"))
 
 

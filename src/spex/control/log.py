@@ -50,6 +50,9 @@ class FileLog:
         self._descriptor = _open(path)
         try:
             self._size = self._load(configuration)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise InputError("log", str(path), f"it cannot be read: {error.strerror}") from error
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -163,12 +166,13 @@ def _write_whole(descriptor: int, line: bytes, position: int) -> None:
 
 
 def _open(path: Path) -> int:
-    if path.exists() and not path.is_file():
-        raise InputError("log", str(path), "it must be a regular file")
     try:
+        if path.exists() and not path.is_file():
+            raise InputError("log", str(path), "it must be a regular file")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise InputError("log", str(path), f"it cannot be opened: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError("log", str(path), f"it cannot be opened: {why}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

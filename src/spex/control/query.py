@@ -190,12 +190,15 @@ class Query:
 
     def _finished(self, call: Call) -> None:
         """The call has a result: show it to who demanded it, and set going what builds on it."""
-        for strand in self._strands:
-            if call in strand.demanded:
-                strand.finished(call, self._tree)
-        if isinstance(call, Expand):
-            for dependent in self._blocked.pop(call, ()):
-                self._set_going(dependent)
+        finished = [call]
+        while finished:  # a loop: what is void may make void what builds on it, and so on for ever so long
+            call = finished.pop()
+            for strand in self._strands:
+                if call in strand.demanded:
+                    strand.finished(call, self._tree)
+            if isinstance(call, Expand):
+                blocked = self._blocked.pop(call, ())
+                finished.extend(dependent for dependent in blocked if not self._is_set_going(dependent))
 
     # Demands go out
 
@@ -219,30 +222,28 @@ class Query:
         self._foreseen.demanded(job, asyncio.get_running_loop().time())
         self._journal.demanded(call)
         if job is None:
-            self._set_going(call)
+            if not self._is_set_going(call):
+                self._finished(call)
             return
         if job.occupies:
             self._journal.call("promoted", job)
         self._lanes.of(call).demand(job)
 
-    def _set_going(self, call: Call) -> None:
-        """Queue the demanded call, let it wait for what it builds on, or find that it is void."""
+    def _is_set_going(self, call: Call) -> bool:
+        """Queue the demanded call or let it wait for what it builds on. False: it is void, and has its result.
+
+        Void is what is about a node that was never made, or would grow a path that has ended.
+        """
         missing = self._requests.missing(call)
         if missing is not None and missing not in self._tree:
             self._blocked.setdefault(missing, []).append(call)
         elif missing is not None or self._requests.is_barren(call):
-            self._void(call)
+            self._tree.void(call)
+            return False
         else:
             job = self._job(call)
             self._lanes.of(call).demand(job)
-
-    def _void(self, call: Call) -> None:
-        """The call is about a node that was never made, or grows a path that has ended: nothing comes of it."""
-        if isinstance(call, Expand):
-            self._tree.expansions[call] = ()
-        else:
-            self._tree.scores[call] = ()
-        self._finished(call)
+        return True
 
     def _job(self, call: Call) -> Job:
         job = self._jobs[call] = Job(call, self, self._requests.work(call))

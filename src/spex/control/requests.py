@@ -13,6 +13,7 @@ from spex.prompt import Prompt
 from spex.reward.base import Reward
 from spex.reward.checked import validated
 from spex.seeds import seed_of
+from spex.tasks.checked import checked_steps
 from spex.tree import Tree
 
 
@@ -85,7 +86,8 @@ class Requests:
         """The steps in a text. Raises `SearchError` when the task cannot read it."""
         policy = self._setup.policy
         try:
-            return Made(tuple(policy.steps(self._problem, self._tree.path(call.parent), call, completion)))
+            read = policy.steps(self._problem, self._tree.path(call.parent), call, completion)
+            return Made(checked_steps(read, policy.task.name))
         except SpexError:
             raise
         except Exception as error:
@@ -106,5 +108,5 @@ class Requests:
             problem=self._problem,
             paths=paths,
             model=call.model,
-            seed=seed_of(self._setup.seed, self._problem.id, "score", call.model, content, index=call.index),
+            seed=seed_of(self._setup.seed, self._problem.id, "score", call.model, content, index=int(call.index)),
         )

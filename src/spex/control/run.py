@@ -57,6 +57,11 @@ class Conduct:
         seconds = self.deadline_seconds
         if seconds is not None and (type(seconds) not in (int, float) or not 0 < seconds < float("inf")):
             raise InputError("deadline", seconds, "it must be a positive number of seconds")
+        for name, callback in (("on_event", self.on_event), ("on_solution", self.on_solution)):
+            if callback is not None and not callable(callback):
+                raise InputError(name, callback, "it must be a function")
+        if self.stop is not None and not isinstance(self.stop, asyncio.Event):
+            raise InputError("stop", self.stop, "it must be an asyncio.Event")
 
 
 async def run(problems: Sequence[Problem], setup: Setup, conduct: Conduct | None = None) -> Run:

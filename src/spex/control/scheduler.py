@@ -10,6 +10,7 @@ from spex.control.lane import Lane
 from spex.control.outcome import Outcome
 from spex.control.setup import Speculation
 from spex.engine.base import Server, innermost
+from spex.errors import InvariantError
 from spex.speculate.predictor import Predictor
 from spex.speculate.runahead import Effort
 
@@ -114,9 +115,12 @@ class Scheduler:
         job.owner.settle(job, outcome)
         self.pump()
 
-    def _found_defect(self, error: Exception) -> None:
+    def _found_defect(self, error: BaseException) -> None:
         if not self._defect.done():
-            self._defect.set_exception(error)
+            # Such a one, raised by somebody's callback, no future can hold or would be taken for a cancellation.
+            untold = not isinstance(error, Exception) or isinstance(error, StopIteration)
+            said = InvariantError(f"a callback raised {type(error).__name__}: {error}")
+            self._defect.set_exception(said if untold else error)
 
     def _iteration_seconds(self) -> float:
         """The engine iteration of the fastest lane, as it is loaded now."""

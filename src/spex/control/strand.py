@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from spex.seeds import strand_seed
 from spex.tree import Tree, Unknown, Visible
 
 _DECISIONS_MAX = 100_000
+_NAME = re.compile(r"[\w-]+")  # what stands between other things in the keys of calls
 
 
 @dataclass(slots=True, eq=False)
@@ -41,20 +43,19 @@ class RunningStrand:
             if decisions > _DECISIONS_MAX:
                 raise SearchError(f"{self._name}: {_DECISIONS_MAX} decisions in a row waited for no result")
             try:
-                self.state, outcome = self.search.advance(self.state, self.view)
+                state, outcome = self.search.advance(self.state, self.view)
+                stop = self._checked(outcome) if isinstance(outcome, Stop) else None
                 calls = () if isinstance(outcome, Stop) else outcome.calls
             except Unknown as unknown:
                 self._demand(unknown.calls, demand)
                 self.waiting = {call: None for call in unknown.calls if call not in self.view}
-            except SearchError:
+            except (SearchError, KeyboardInterrupt, SystemExit):
                 raise
-            except Exception as error:
+            except BaseException as error:
                 raise SearchError(f"{self._name}: advance raised {type(error).__name__}: {error}") from error
             else:
-                if isinstance(outcome, Stop):
-                    self.stop = self._checked(outcome)
-                else:
-                    self._demand(calls, demand)
+                self.state, self.stop = state, stop
+                self._demand(calls, demand)
 
     def finished(self, call: Call, tree: Tree) -> None:
         """A call that this strand has demanded has a result."""
@@ -66,7 +67,10 @@ class RunningStrand:
         found = set(self.view.read)
         for call in self.view.read:
             for node in _needed(call):
-                found.update(maker(node[:depth]) for depth in range(1, len(node) + 1))
+                above = node
+                while above != ROOT and maker(above) not in found:
+                    found.add(maker(above))
+                    above = above[:-1]
         return found
 
     def _demand(self, calls: Iterable[Call], demand: Callable[[RunningStrand, tuple[Call, ...]], None]) -> None:
@@ -88,19 +92,30 @@ class RunningStrand:
         return new
 
     def _refuse_impossible(self, call: Call) -> None:
+        name = call.action if isinstance(call, Expand) else call.model
+        if not _NAME.fullmatch(name) or type(call.index) is not int or call.index < 0:
+            raise SearchError(
+                f"{self._name}: demands {call!r:.120}, but an action or a model is named by letters, digits, _ and -, "
+                "and an index is a whole number"
+            )
         for node in _needed(call):
             if node != ROOT and maker(node) not in self.demanded:
                 raise SearchError(f"{self._name}: demands {call_key(call)} on a node that it never demanded")
 
     def _checked(self, stop: Stop) -> Stop:
+        """The stop, once its terminals are there: `Unknown` passes while one that was demanded is still to come."""
         try:
-            for node in stop.terminals:
+            terminals = tuple(stop.terminals)
+            for node in terminals:
                 self.view.step(node)
         except Unknown as unknown:
-            raise SearchError(f"{self._name}: stops at what {call_key(unknown.calls[0])} would make") from unknown
+            call = unknown.calls[0]
+            if call in self.demanded and call not in self.view:
+                raise
+            raise SearchError(f"{self._name}: stops at what {call_key(call)} would make") from unknown
         except Exception as error:
             raise SearchError(f"{self._name}: stops at what is no node ({type(error).__name__}: {error})") from error
-        return stop
+        return Stop(terminals)
 
     @property
     def _name(self) -> str:

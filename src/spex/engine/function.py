@@ -10,7 +10,8 @@ follows the last `Assistant: ` are the steps so far.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import TypeAlias
 
@@ -68,6 +69,7 @@ class FunctionPolicy:
         self._labels = labels
         self._latency_seconds = latency_seconds
         self._name = name
+        self._free = asyncio.Semaphore(slots)
         self._running = 0
         self._cost = Tokens()
         self._capabilities = Capabilities(
@@ -89,7 +91,9 @@ class FunctionPolicy:
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
 
-    async def open(self) -> None: ...
+    async def open(self) -> None:
+        if not self._running:  # what waits for a slot belongs to one event loop
+            self._free = asyncio.Semaphore(self._capabilities.slots)
 
     async def close(self) -> None: ...
 
@@ -106,14 +110,11 @@ class FunctionPolicy:
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         prompt = self._decoded(request.prompt.token_ids)
-        self._admit()
-        try:
+        async with self._slot():
             self._spend(progress, prompt_uncached=request.prompt.token_count)
             await asyncio.sleep(self._latency_seconds)
             answer = await self._asked(lambda: self._function(prompt, request.seed))
             completion = completed(said(answer, self._name), request, self._name)
-        finally:
-            self._running -= 1
         self._spend(progress, generated=len(completion.token_ids))
         progress.token_ids[:] = completion.token_ids
         progress.logprobs[:] = completion.logprobs or ()
@@ -126,19 +127,21 @@ class FunctionPolicy:
             raise Misbehaving(self._name, "a request for text (no function for labels was given)", request.key)
         prompt = self._decoded(request.prompt.token_ids)
         labels = tuple(self._decoded((label,)) for label in request.labels)
-        self._admit()
-        try:
+        async with self._slot():
             self._spend(progress, prompt_uncached=request.prompt.token_count)
             await asyncio.sleep(self._latency_seconds)
             answer = await self._asked(lambda: choose(prompt, labels))
-        finally:
-            self._running -= 1
         return self._probabilities(answer, len(labels))
 
-    def _admit(self) -> None:
-        if self._running >= self._capabilities.slots:
-            raise Misbehaving(self._name, f"at most {self._capabilities.slots} requests at once", self._running + 1)
-        self._running += 1
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """A place among the requests that run; several runs may share the function, and wait for one another."""
+        async with self._free:
+            self._running += 1
+            try:
+                yield
+            finally:
+                self._running -= 1
 
     def _spend(self, progress: Progress, **counts: int) -> None:
         progress.spend(**counts)

@@ -57,6 +57,7 @@ class LlamaCpp:
         # llama.cpp's threads spin while they wait: without a core for the controller all of it crawls.
         self._threads = threads or max(1, (os.cpu_count() or 2) - 1)
         self._users = 0
+        self._opening = asyncio.Lock()
         self._server: Any = None
         self._client: httpx2.AsyncClient | None = None
         self._running = 0
@@ -83,15 +84,14 @@ class LlamaCpp:
         return Counters(self._running, self._cost)
 
     async def open(self) -> None:
-        self._users += 1
-        if self._users > 1:
-            return
+        async with self._opening:  # who comes while the model is loading waits for it
+            if self._client is None:
+                await self._load()
+            self._users += 1
+
+    async def _load(self) -> None:
         key = secrets.token_hex(16)
-        try:
-            self._server = await asyncio.to_thread(self._start, key)
-        except BaseException:
-            self._users -= 1
-            raise
+        self._server = await asyncio.to_thread(self._start, key)
         self._client = httpx2.AsyncClient(
             base_url=self._server.listening_address,
             # The server closes idle connections without a word: a new one for each request.
