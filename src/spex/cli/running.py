@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from spex import api
 from spex.cli.choice import chosen
 from spex.cli.settings import SolveSettings
-from spex.cli.streams import say
+from spex.cli.streams import end_at_once, say
 from spex.control.run import Run
 from spex.control.setup import Speculation
 from spex.errors import InputError
 from spex.problem import Problem
+
+_ONE_INSTANT_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -78,19 +80,24 @@ def carry_out(problems: Sequence[Problem], options: api.Options, interrupt: Inte
 
 @contextmanager
 def _stopping(stop: asyncio.Event, interrupt: Interrupt) -> Iterator[None]:
-    """The first SIGINT or SIGTERM sets `stop`; a second one ends the process as if nothing were here."""
+    """The first SIGINT or SIGTERM sets `stop`; another one ends the process.
+
+    The system has what was logged already. Signals of one instant, as a shell and a wrapper send
+    them, are one.
+    """
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
+    first_at_seconds = 0.0
 
     def heard(number: signal.Signals) -> None:
-        interrupt.number = number
-        stop.set()
-        say("stopping what is in flight; once more to end at once")
-        forget()
-
-    def forget() -> None:
-        for number in signals:
-            loop.remove_signal_handler(number)
+        nonlocal first_at_seconds
+        if not stop.is_set():
+            interrupt.number = number
+            first_at_seconds = loop.time()
+            stop.set()
+            say("stopping what is in flight; once more to end at once")
+        elif loop.time() - first_at_seconds > _ONE_INSTANT_SECONDS:
+            end_at_once(128 + number)
 
     listen: Callable[..., None] = loop.add_signal_handler
     for number in signals:
@@ -98,7 +105,8 @@ def _stopping(stop: asyncio.Event, interrupt: Interrupt) -> Iterator[None]:
     try:
         yield
     finally:
-        forget()
+        for number in signals:
+            loop.remove_signal_handler(number)
 
 
 def _engine_spec(settings: SolveSettings) -> str:

@@ -8,7 +8,7 @@ import sys
 from io import TextIOWrapper
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +20,13 @@ def say(line: str) -> None:
     """One line of talk."""
     sys.stderr.write(f"spex: {line}\n")
     sys.stderr.flush()
+
+
+def end_at_once(exit_code: int) -> NoReturn:
+    """End the process without waiting for anything; a terminal gets its cursor back."""
+    talk_console().show_cursor()
+    say("ended before what was in flight had stopped")
+    os._exit(exit_code)
 
 
 def put(text: str) -> None:

@@ -28,6 +28,7 @@ from spex.usage import Tokens
 
 _RANDOM_SEED = 0xFFFFFFFF
 _LABEL_CANDIDATES = 4096
+_BATCH_TOKENS = 32
 _PART = "\ue000spex-content-{}\ue000"
 
 
@@ -186,6 +187,8 @@ class LlamaCpp:
         parameters.model.path = str(self._model)
         parameters.n_parallel = self._capabilities.slots
         parameters.n_ctx = (self._capabilities.context_tokens or 0) * self._capabilities.slots
+        # Small batches: an abort takes effect between two of them, and who is first need not wait for the last.
+        parameters.n_batch = parameters.n_ubatch = max(_BATCH_TOKENS, self._capabilities.slots)
         parameters.api_keys = [key]
         parameters.endpoint_slots = True
         parameters.verbosity = -1
