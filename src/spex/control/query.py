@@ -12,15 +12,14 @@ from spex.control.ledger import Foreseen, usage_of
 from spex.control.outcome import Failed, Ok, Outcome, Result
 from spex.control.requests import Requests
 from spex.control.scheduler import Scheduler
-from spex.control.setup import Setup
+from spex.control.setup import Setup, foresight
 from spex.control.strand import RunningStrand, running_strands
 from spex.control.verdict import verdict
 from spex.errors import InvariantError, NotLossless, RecordError, SpexError
 from spex.ids import Call, Expand, call_key
 from spex.problem import Problem
-from spex.seeds import seed_of
 from spex.solution import Solution, Timings
-from spex.speculate.runahead import Effort, RunAhead, Strand
+from spex.speculate.runahead import Effort, Strand
 from spex.tree import Tree
 
 
@@ -46,8 +45,7 @@ class Query:
         self._wished: dict[Call, None] = {}
         self._foreseen = Foreseen()
         self._strands: list[RunningStrand] = []
-        particles = seed_of(setup.seed, problem.id, "particles", "", "")
-        self._ahead = RunAhead(self._tree, scheduler.predictor, particles)
+        self._ahead = foresight(setup, problem.id, self._tree, scheduler.predictor)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
         self._replays = setup.logged
@@ -174,7 +172,7 @@ class Query:
         self._requests.record(call, result)
         self._journal.finished(job, self._tree)
         self._wished.pop(call, None)
-        if self._setup.speculation is not None:  # nobody asks the predictor of a plain run
+        if self._ahead is not None:
             self._ahead.learn(call)
         self._finished(call)
         self._advance()
@@ -254,7 +252,7 @@ class Query:
     def imagine(self, effort: Effort) -> None:
         """Look ahead, and tell the lanes what would be worth starting."""
         # What comes from a log comes at once: until it ends, a guess could only be wrong.
-        if self._closing or self._replays:
+        if self._closing or self._replays or self._ahead is None:
             return
         strands = [Strand(strand.search, strand.state) for strand in self._strands if strand.stop is None]
         foreseen = self._ahead.foresee(strands, effort)

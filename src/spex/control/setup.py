@@ -12,20 +12,26 @@ from spex.record import CallLog
 from spex.reward.base import Reward
 from spex.reward.recorded import RecordedReward, ReplayedReward
 from spex.search.base import AnySearch
+from spex.seeds import seed_of
 from spex.speculate.market import Market, RateMarket
+from spex.speculate.predictor import Predictor
+from spex.speculate.rule import Foresight, Imagination, Rule
 from spex.speculate.runahead import Effort
+from spex.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
 class Speculation:
     """How a run speculates. There is nothing to tune: `effort` only bounds the controller's own work.
 
+    `rule` says what a search will ask for, `market` what of it is worth starting.
     `in_flight_max` caps the speculations running on each engine (None: the engine's slots).
     """
 
     effort: Effort = Effort()
     market: Market = field(default_factory=RateMarket)
     in_flight_max: int | None = None
+    rule: Rule = field(default_factory=Imagination)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,14 @@ class Setup:
     seed: int = 0
     speculation: Speculation | None = field(default_factory=Speculation)
     logged: bool = False
+
+
+def foresight(setup: Setup, problem_id: str, tree: Tree, predictor: Predictor) -> Foresight | None:
+    """What one query speculates by; None in a plain run."""
+    if setup.speculation is None:
+        return None
+    seed = seed_of(setup.seed, problem_id, "particles", "", "")
+    return setup.speculation.rule.begin(problem_id, tree, predictor, seed)
 
 
 def recorded(setup: Setup, log: CallLog) -> Setup:
