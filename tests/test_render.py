@@ -15,6 +15,7 @@ from spex.problem import Problem
 from spex.render import tree_html, tree_text
 from spex.solution import Solution
 from spex.tree import Step, Tree
+from spex.usage import Tokens, Usage
 from spex.visible import cells_of, one_line, visible
 
 XSS = (
@@ -140,7 +141,7 @@ def small_tree() -> Tree:
     """
     root
     ├─ 0.70 first
-    │  ├─ 0.90 deeper     ✓ 42
+    │  ├─ 0.90 deeper     ■ 42
     │  └─ 0.20 dead end   (terminal, no answer)
     └─ –    second
     """
@@ -160,10 +161,35 @@ def test_a_tree_is_one_line_a_node_with_reward_words_and_answer() -> None:
     assert tree_text(small_tree(), title="Q: 42").splitlines() == [
         "Q: 42",
         "├─ 0.70 first",
-        "│  ├─ 0.90 deeper  ✓ 42",
-        "│  └─ 0.20 dead end  ✗ no answer",
+        "│  ├─ 0.90 deeper  ■ 42",
+        "│  └─ 0.20 dead end  ■ no answer",
         "└─   –  second",
     ]
+
+
+@pytest.mark.parametrize(("verdict", "mark"), [(True, "✓"), (False, "✗"), (None, "■"), ("of another kind", "■")])
+def test_a_mark_says_whether_an_answer_was_checked_and_what_came_of_it(verdict: Any, mark: str) -> None:
+    text = tree_text(small_tree(), judge=lambda _: verdict)
+    page = Parsed(tree_html(small_tree(), judge=lambda _: verdict))
+    assert f"deeper  {mark} 42" in text
+    assert f"deeper  {mark} 42" in "".join(page.words)
+    assert "dead end  ■ no answer" in text
+
+
+def test_a_tree_is_drawn_whatever_the_judge_raises() -> None:
+    def judge(answer: str) -> bool:
+        raise LookupError(answer)
+
+    assert "deeper  ■ 42" in tree_text(small_tree(), judge=judge)
+    assert "deeper  ■ 42" in tree_html(small_tree(), judge=judge)
+
+
+def test_equal_answers_are_judged_once() -> None:
+    tree, asked = Tree(), list[str]()
+    for index in range(3):
+        tree.expand(Expand(ROOT, "step", index), [Step("x", terminal=True, answer="42")])
+    assert tree_text(tree, judge=lambda answer: asked.append(answer) is None).count("✓ 42") == 3
+    assert asked == ["42"]
 
 
 def test_html_nests_the_children_inside_their_parent() -> None:
@@ -313,3 +339,19 @@ def test_a_solution_draws_itself_in_a_terminal_and_in_a_notebook() -> None:
     solution = Solution(Problem("2 + 40?", id="sum"), "42", correct=None, tree=small_tree())
     assert str(solution).splitlines()[0] == "sum: 42"
     assert solution._repr_html_().startswith('<div class="spex-tree"><p>sum: 42</p>')
+
+
+def test_a_solution_marks_the_answer_that_was_checked_and_no_other() -> None:
+    tree = small_tree()
+    tree.expand(Expand(ROOT, "step", 2), [Step("other", terminal=True, answer="41")])
+    solution = Solution(Problem("2 + 40?", id="sum", answer="42"), "42", correct=True, tree=tree)
+    assert "deeper  ✓ 42" in str(solution)
+    assert "other  ■ 41" in str(solution)
+    assert "deeper  ✓ 42" in solution._repr_html_()
+
+
+def test_the_repr_of_a_solution_is_one_short_line_whatever_its_tree() -> None:
+    solution = Solution(
+        Problem("2 + 40? " * 100, id="sum"), "42", correct=None, tree=small_tree(), usage=Usage(Tokens(17))
+    )
+    assert repr(solution) == "Solution('sum', answer='42', tokens=17, partial=None)"

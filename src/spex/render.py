@@ -2,13 +2,16 @@
 
 Nodes in NodeId order are the tree in preorder, so both drawings are one pass over a sorted list:
 no recursion, whatever the depth, and a node whose parent is missing is drawn all the same.
+
+A terminal's mark says what is known of its answer: ✓ checked and right, ✗ checked and wrong, ■ nobody checked it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from spex.ids import NodeId
 from spex.tree import Step, Tree
@@ -17,10 +20,17 @@ from spex.visible import cells_of, one_line, visible
 _NODES_MAX = 500
 _WORDS_CELLS_MIN = 8
 _HTML_TEXT_MAX = 20_000
+_RIGHT, _WRONG, _UNCHECKED = "✓", "✗", "■"
+
+Judge: TypeAlias = Callable[[str], bool | None]
+"""Whether an answer is right; None where nobody can tell. It may be a user's code: what it raises counts as None."""
 
 
 class Row(NamedTuple):
-    """One drawn node. `guides`: for each ancestor below the root, whether siblings of it follow."""
+    """One drawn node. `guides`: for each ancestor below the root, whether siblings of it follow.
+
+    `mark` is that of a terminal, else empty.
+    """
 
     node: NodeId
     step: Step
@@ -28,22 +38,35 @@ class Row(NamedTuple):
     guides: tuple[bool, ...]
     is_last: bool
     is_leaf: bool
+    mark: str
 
 
-def tree_text(tree: Tree, title: str = "root", width: int = 100, nodes_max: int = _NODES_MAX) -> str:
-    """The tree, one line a node: reward, action unless it is `step`, first words, ✓ and answer where it ends.
+def nobody_can_tell(answer: str) -> bool | None:
+    """The judge where there is no reference answer."""
+    del answer
+    return None
+
+
+def tree_text(
+    tree: Tree,
+    title: str = "root",
+    width: int = 100,
+    nodes_max: int = _NODES_MAX,
+    judge: Judge = nobody_can_tell,
+) -> str:
+    """The tree, one line a node: reward, action unless it is `step`, first words, mark and answer where it ends.
 
     `width` is in cells (≥ 40 is readable); of more than `nodes_max` nodes the first are shown.
     """
-    rows = _rows(tree, nodes_max)
+    rows = _rows(tree, nodes_max, judge)
     lines = [one_line(title, width), *(_line(row, width) for row in rows)]
     return "\n".join([*lines, *_rest(tree, rows)])
 
 
-def tree_html(tree: Tree, title: str = "root", nodes_max: int = _NODES_MAX) -> str:
+def tree_html(tree: Tree, title: str = "root", nodes_max: int = _NODES_MAX, judge: Judge = nobody_can_tell) -> str:
     """The tree as nested `<details>`: self-contained, no script, no style, everything escaped."""
     parts = [f'<div class="spex-tree"><p>{_html(one_line(title, 400))}</p><ul>']
-    rows = _rows(tree, nodes_max)
+    rows = _rows(tree, nodes_max, judge)
     open_depths: list[int] = []
     for row in rows:
         while open_depths and open_depths[-1] >= len(row.node):
@@ -60,7 +83,7 @@ def tree_html(tree: Tree, title: str = "root", nodes_max: int = _NODES_MAX) -> s
     return "".join([*parts, "</div>"])
 
 
-def _rows(tree: Tree, nodes_max: int) -> list[Row]:
+def _rows(tree: Tree, nodes_max: int, judge: Judge) -> list[Row]:
     """The first `nodes_max` nodes in preorder, built from the last node to the first.
 
     Seen backwards, a node is the last child of its parent when nothing of its depth came since
@@ -68,6 +91,7 @@ def _rows(tree: Tree, nodes_max: int) -> list[Row]:
     """
     ordered = sorted(tree.steps.items(), key=itemgetter(0))
     joint = _joint_rewards(tree)
+    marks: dict[str, str] = {}
     follows: list[bool] = []
     rows: list[Row] = []
     depth_after = 0
@@ -79,11 +103,31 @@ def _rows(tree: Tree, nodes_max: int) -> list[Row]:
             own = tree.reward(node)
             reward = joint.get(node) if own is None else own
             guides = tuple(follows[: depth - 1])
-            rows.append(Row(node, step, reward, guides, not follows[depth - 1], depth_after <= depth))
+            mark = _mark(step, judge, marks)
+            rows.append(Row(node, step, reward, guides, not follows[depth - 1], depth_after <= depth, mark))
         follows[depth - 1 :] = [True]
         depth_after = depth
     rows.reverse()
     return rows
+
+
+def _mark(step: Step, judge: Judge, known: dict[str, str]) -> str:
+    """The mark of a step; an answer is judged once, and `known` keeps its mark."""
+    if not step.terminal:
+        return ""
+    if step.answer is None:
+        return _UNCHECKED
+    if step.answer not in known:
+        known[step.answer] = _judged(step.answer, judge)
+    return known[step.answer]
+
+
+def _judged(answer: str, judge: Judge) -> str:
+    try:
+        verdict = judge(answer)
+    except Exception:  # noqa: BLE001  # a tree is drawn whatever a task's check does
+        return _UNCHECKED
+    return _RIGHT if verdict is True else _WRONG if verdict is False else _UNCHECKED
 
 
 def _joint_rewards(tree: Tree) -> dict[NodeId, float]:
@@ -122,7 +166,8 @@ def _action(row: Row) -> str:
 def _ending(row: Row, cells: int = 60) -> str:
     if not row.step.terminal:
         return ""
-    return "  ✗ no answer" if row.step.answer is None else f"  ✓ {one_line(row.step.answer, cells)}"
+    answer = "no answer" if row.step.answer is None else one_line(row.step.answer, cells)
+    return f"  {row.mark} {answer}"
 
 
 def _rest(tree: Tree, rows: list[Row]) -> list[str]:

@@ -41,6 +41,7 @@ class Solution:
     `tree` holds the demanded calls alone, `terminals` the nodes whose answers counted. `correct`
     is None where nobody can tell. `partial` says why the query did not end by itself
     (a deadline, a cancellation, a failed call), else None; `error` is the failure, if any.
+    `repr` is one line, `str` the tree.
     """
 
     problem: Problem
@@ -54,8 +55,16 @@ class Solution:
     partial: str | None = None
     error: SpexError | None = None
 
+    def __repr__(self) -> str:
+        tokens = self.usage.useful.generated
+        return f"Solution({self.problem.id!r}, answer={self.answer!r}, tokens={tokens}, partial={self.partial!r})"
+
     def __str__(self) -> str:
-        return tree_text(self.tree, title=f"{self.problem.id}: {self.answer}")
+        return tree_text(self.tree, title=f"{self.problem.id}: {self.answer}", judge=self._judge)
 
     def _repr_html_(self) -> str:
-        return tree_html(self.tree, title=f"{self.problem.id}: {self.answer}")
+        return tree_html(self.tree, title=f"{self.problem.id}: {self.answer}", judge=self._judge)
+
+    def _judge(self, answer: str) -> bool | None:
+        """Only the answer that won has been checked."""
+        return self.correct if answer == self.answer else None

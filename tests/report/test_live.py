@@ -62,6 +62,12 @@ def test_it_shows_texts_rewards_and_what_is_running(screen: Screen, view: LiveVi
     ]
 
 
+def test_an_end_is_marked_as_an_end_and_not_as_right(screen: Screen, view: LiveView) -> None:
+    call = "expand:root>step.0"
+    view(Event(1.0, "q", "finished", call=call, kind="expand", speculative=False, texts=("42",), terminals=(True,)))
+    assert screen.text(view).splitlines()[-1] == "  –  42 ■"
+
+
 def test_it_shows_the_query_that_began_last_and_goes_back_when_that_ends(screen: Screen, view: LiveView) -> None:
     begin(view, "one", "first text")
     begin(view, "two", "second text")

@@ -90,6 +90,6 @@ def _line(shoot: Shoot, width: int) -> Text:
         text = f"{indent}▷ ahead" if shoot.speculative else f"{indent}▶ writing"
     else:
         reward = "  – " if shoot.reward is None else f"{shoot.reward:.2f}"
-        ending = " ✓" if shoot.terminal else ""
+        ending = " ■" if shoot.terminal else ""
         text = f"{indent}{reward} {one_line(shoot.text, max(8, width - len(indent) - 7))}{ending}"
     return Text(text, style="dim" if shoot.speculative else "", no_wrap=True, overflow="crop")
