@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from spex.errors import InputError
 from spex.profile import Affine, Curve
@@ -40,7 +41,8 @@ WORKLOADS = {
 
 
 def find_workload(name: str) -> Workload:
-    """The workload of that name. Raises `InputError` with the list."""
+    """The workload of that name. Raises `InputError` with the nearest name and the list."""
     if name not in WORKLOADS:
-        raise InputError("workload", name, f"it must be one of {', '.join(WORKLOADS)}")
+        meant = "".join(f"did you mean {near}? " for near in get_close_matches(name, WORKLOADS, n=1))
+        raise InputError("workload", name, f"{meant}it must be one of {', '.join(WORKLOADS)}")
     return WORKLOADS[name]
