@@ -8,7 +8,7 @@ SpexError
 │   ├── TimedOut          raise the named deadline, or look for a hang
 │   └── Misbehaving       it answered, and the answer cannot be right
 ├── RecordError           the call log cannot be used as it is       (exit code 3)
-│   ├── LogMismatch       it belongs to another configuration
+│   ├── LogMismatch       it belongs to another configuration: name another file, or the same settings (exit code 2)
 │   ├── LogUnwritable     free the disk, then run the same command again
 │   └── NotLossless       a replayed run asked for what was never recorded
 ├── SearchError           a search broke its contract; names class and call
@@ -27,7 +27,7 @@ class SpexError(Exception):
 class InputError(SpexError):
     """A value from outside is not acceptable.
 
-    Carries `field` (its name as the user typed it), `value` and `allowed`.
+    Carries `field` (its name as the user typed it), `value` (None: there is none) and `allowed`.
     """
 
     exit_code = 2
@@ -36,7 +36,9 @@ class InputError(SpexError):
         self.field = field
         self.value = value
         self.allowed = allowed
-        super().__init__(f"{field}: {_shown(value)} is not valid; {allowed}")
+        super().__init__(
+            f"{field}: {allowed}" if value is None else f"{field}: {_shown(value)} is not valid; {allowed}"
+        )
 
 
 class EngineError(SpexError):
@@ -86,6 +88,8 @@ class RecordError(SpexError):
 
 class LogMismatch(RecordError):
     """The log on disk belongs to another configuration, or is no call log."""
+
+    exit_code = 2
 
 
 class LogUnwritable(RecordError):

@@ -15,7 +15,7 @@ class Problem:
     """One question to search.
 
     `id` names it in seeds, traces and logs (1 to 200 printable characters); `answer` is the
-    reference that a task checks against, where there is one. Raises `InputError`.
+    reference that a task checks against, where there is one (not blank). Raises `InputError`.
     """
 
     text: str
@@ -27,6 +27,8 @@ class Problem:
             raise InputError("problem", self.text, "it must be a text that is not blank")
         if _has_surrogates(self.text):
             raise InputError("problem", self.text, "it must be valid Unicode (it has lone surrogates)")
+        if self.answer is not None and not self.answer.strip():
+            raise InputError("answer", self.answer, "it must be a text that is not blank, or be left out")
         if not self.id:
             digest = blake2b(self.text.encode(), digest_size=6).hexdigest()
             object.__setattr__(self, "id", f"problem-{digest}")

@@ -21,14 +21,14 @@ TOY = ("--policy", "toy", "--reward", "arithmetic")
         (["solve", "q", "--seed"], ["--seed", "argument"]),
         (["solve", "q", "two"], ["two"]),
         (["slove", "q"], ["slove", "solve"]),
-        (["solve", "q", *TOY, "--search", "rebse"], ["search", "rebse", "rebase", "mcts"]),
-        (["solve", "q", *TOY, "--set", "width=0"], ["width", "0", "65536"]),
-        (["solve", "q", *TOY, "--set", "width=-1"], ["width", "-1", "65536"]),
-        (["solve", "q", *TOY, "--set", "width=1000000000"], ["width", "1000000000", "65536"]),
-        (["solve", "q", *TOY, "--set", "width=nan"], ["width", "nan"]),
-        (["solve", "q", *TOY, "--set", "temperature=nan"], ["temperature", "nan"]),
-        (["solve", "q", *TOY, "--set", "width=8x"], ["width", "8x"]),
-        (["solve", "q", *TOY, "--set", "wdth=8"], ["wdth", "width", "tokens_max"]),
+        (["solve", "q", *TOY, "--search", "rebse"], ["--search:", "rebse", "rebase", "mcts"]),
+        (["solve", "q", *TOY, "--set", "width=0"], ["--set width:", "0", "65536"]),
+        (["solve", "q", *TOY, "--set", "width=-1"], ["--set width:", "-1", "65536"]),
+        (["solve", "q", *TOY, "--set", "width=1000000000"], ["--set width:", "1000000000", "65536"]),
+        (["solve", "q", *TOY, "--set", "width=nan"], ["--set width:", "nan"]),
+        (["solve", "q", *TOY, "--set", "temperature=nan"], ["--set temperature:", "nan"]),
+        (["solve", "q", *TOY, "--set", "width=8x"], ["--set width:", "8x"]),
+        (["solve", "q", *TOY, "--set", "wdth=8"], ["--set:", "wdth", "width", "tokens_max"]),
         (["solve", "q", *TOY, "--set", "width"], ["--set", "width", "key=value"]),
         (["solve", "q", *TOY, "--seed", "abc"], ["--seed", "abc", "2^63"]),
         (["solve", "q", *TOY, "--seed", str(2**64)], ["--seed", str(2**64), "2^63"]),
@@ -39,32 +39,34 @@ TOY = ("--policy", "toy", "--reward", "arithmetic")
         (["solve", "q", *TOY, "--deadline", "0"], ["--deadline", "0"]),
         (["solve", "q", *TOY, "--answer-rule", "loudest"], ["--answer-rule", "loudest", "majority"]),
         (["solve", "q", *TOY, "--aggregate", "max"], ["--aggregate", "max", "prod"]),
-        (["solve", "q", *TOY, "--task", "gsm9k"], ["task", "gsm9k", "gsm8k"]),
-        (["solve", "q", "--policy", "toy", "--reward", "judje"], ["reward", "judje", "judge"]),
-        (["solve", "q", "--policy", "tooy"], ["tooy", "toy"]),
+        (["solve", "q", *TOY, "--task", "gsm9k"], ["--task:", "gsm9k", "gsm8k"]),
+        (["solve", "q", "--policy", "toy", "--reward", "judje"], ["--reward:", "judje", "judge"]),
+        (["solve", "q", "--policy", "tooy"], ["--policy:", "tooy", "toy"]),
         (["solve", "", *TOY], ["problem", "blank"]),
         (["solve", " \n", *TOY], ["problem", "blank"]),
         (["solve", "lone \ud800", *TOY], ["problem", "surrogates"]),
-        (["solve", *TOY], ["PROBLEM", "--file"]),
+        (["solve", *TOY], ["problem: give a question", "--file FILE"]),
+        (["solve", "q", "--answer", "", *TOY], ["--answer: ''", "blank"]),
+        (["solve", "q", "--model", "no.gguf", "--policy", "llamacpp"], ["--model: 'no.gguf'", "no such file"]),
         (["solve", "q", "--file", "p.jsonl", *TOY], ["--file", "p.jsonl", "PROBLEM"]),
-        (["solve", "--file", "missing.jsonl", *TOY], ["file", "missing.jsonl", "No such file"]),
-        (["solve", "--file", ".", *TOY], ["file", ".", "directory"]),
-        (["solve", "--file", "pipe", *TOY], ["file", "pipe"]),
-        (["solve", "--file", "broken.jsonl", *TOY], ["file", "broken.jsonl", "line 2"]),
-        (["solve", "--file", "utf16.jsonl", *TOY], ["file", "utf16.jsonl", "UTF-16"]),
+        (["solve", "--file", "missing.jsonl", *TOY], ["--file:", "missing.jsonl", "No such file"]),
+        (["solve", "--file", ".", *TOY], ["--file:", ".", "directory"]),
+        (["solve", "--file", "pipe", *TOY], ["--file:", "pipe"]),
+        (["solve", "--file", "broken.jsonl", *TOY], ["--file:", "broken.jsonl", "line 2"]),
+        (["solve", "--file", "utf16.jsonl", *TOY], ["--file:", "utf16.jsonl", "UTF-16"]),
         (["solve", "--file", "good.jsonl", "--answer", "4", *TOY], ["--answer", "4"]),
-        (["solve", "q", "--config", "missing.toml", *TOY], ["config", "missing.toml"]),
+        (["solve", "q", "--config", "missing.toml", *TOY], ["--config:", "missing.toml"]),
         (["solve", "q", "--config", "unknown.toml", *TOY], ["unknown.toml: sed", "seed"]),
         (["solve", "q", "--config", "type.toml", *TOY], ["type.toml: seed", "abc"]),
-        (["solve", "q", "--trace", "good.jsonl", *TOY], ["trace", "good.jsonl", "exists"]),
-        (["solve", "q", "--trace", "link.jsonl", *TOY], ["trace", "link.jsonl", "exists"]),
-        (["solve", "q", "--trace", "none/t.jsonl", *TOY], ["trace", "none/t.jsonl", "No such file"]),
-        (["solve", "q", "--log", ".", *TOY], ["log", "."]),
-        (["solve", "q", "--log", "none/l.jsonl", *TOY], ["log", "none/l.jsonl", "No such file"]),
-        (["simulate", "--workload", "refrence"], ["workload", "refrence", "reference"]),
+        (["solve", "q", "--trace", "good.jsonl", *TOY], ["--trace:", "good.jsonl", "exists"]),
+        (["solve", "q", "--trace", "link.jsonl", *TOY], ["--trace:", "link.jsonl", "exists"]),
+        (["solve", "q", "--trace", "none/t.jsonl", *TOY], ["--trace:", "none/t.jsonl", "No such file"]),
+        (["solve", "q", "--log", ".", *TOY], ["--log:", "."]),
+        (["solve", "q", "--log", "none/l.jsonl", *TOY], ["--log:", "none/l.jsonl", "No such file"]),
+        (["simulate", "--workload", "refrence"], ["--workload:", "refrence", "did you mean reference?"]),
         (["simulate", "--queries", "0"], ["--queries", "0"]),
         (["simulate", "--queries", "many"], ["--queries", "many"]),
-        (["demo", "--limit", "0"], ["limit", "0"]),
+        (["demo", "--limit", "0"], ["--limit:", "0"]),
     ],
 )
 def test_one_line_names_field_and_value_and_nothing_starts(
@@ -81,6 +83,7 @@ def test_one_line_names_field_and_value_and_nothing_starts(
     assert ended.code == 2
     assert ended.out == ""
     assert ended.line.startswith("spex: ")
+    assert "None" not in ended.line
     for word in words:
         assert word in ended.line
     assert not mark.exists()
@@ -111,7 +114,7 @@ def test_an_output_that_exists_is_never_overwritten(spex: Command, folder: Path)
     kept = folder / "kept.jsonl"
     kept.write_text("mine\n")
     assert spex("solve", "q", *TOY, "--trace", "kept.jsonl").code == 2
-    assert spex("solve", "q", *TOY, "--log", "kept.jsonl").code == 3
+    assert spex("solve", "q", *TOY, "--log", "kept.jsonl").code == 2
     assert kept.read_text() == "mine\n"
 
 

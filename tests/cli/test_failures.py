@@ -29,7 +29,7 @@ from spex.errors import (
         (Overloaded("engine", "full"), 3),
         (TimedOut("engine", "connect", 3.0), 3),
         (Misbehaving("engine", "a text", 3), 3),
-        (LogMismatch("another"), 3),
+        (LogMismatch("another"), 2),
         (LogUnwritable("full"), 3),
         (NotLossless("expand:root>step.0"), 3),
         (SearchError("impure"), 1),
@@ -47,6 +47,16 @@ def test_every_error_has_its_exit_code_and_at_most_one_line(error: BaseException
     failure = failure_of(error)
     assert failure.exit_code == code
     assert failure.line is None or failure.line.isprintable()
+
+
+def test_a_setting_is_named_by_its_flag_and_what_is_no_setting_by_its_own_name() -> None:
+    refusals = [InputError(field, "x", "it must be less") for field in ("seed", "answer_rule", "step_tokens_max")]
+    lines = [str(failure_of(refusal).line).partition(":")[0] for refusal in (*refusals, InputError("problem", "", ""))]
+    assert lines == ["--seed", "--answer-rule", "--step-tokens", "problem"]
+
+
+def test_what_is_missing_is_not_called_none() -> None:
+    assert failure_of(InputError("problem", None, "give a question")).line == "problem: give a question"
 
 
 def test_a_message_of_several_lines_becomes_one() -> None:

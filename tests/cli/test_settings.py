@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from spex.cli.settings import SimulateSettings, SolveSettings, assignments, keys_of, load, unknown_variables
+from spex.cli.choice import chosen
+from spex.cli.settings import (
+    SimulateSettings,
+    SolveSettings,
+    assignments,
+    keys_of,
+    load,
+    told_as_typed,
+    unknown_variables,
+)
 from spex.errors import InputError
 
 SPELLINGS = {
@@ -96,6 +105,8 @@ def test_the_config_file_may_be_named_by_a_variable(elsewhere: Path, monkeypatch
         ("step_tokens", "0"),
         ("limit", "0"),
         ("limit", "-3"),
+        ("answer", ""),
+        ("answer", " \n"),
         ("deadline", "0"),
         ("deadline", "nan"),
         ("deadline", "inf"),
@@ -119,6 +130,39 @@ def test_a_bad_variable_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(InputError) as caught:
         load(SolveSettings, {})
     assert caught.value.field == "SPEX_SEED"
+
+
+def test_what_the_library_refuses_is_named_as_it_was_typed(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "spex.toml").write_text('task = "x"\n')
+    monkeypatch.setenv("SPEX_REWARD", "y")
+    settings = load(SolveSettings, {"step_tokens": "3"})
+    named = {}
+    for field in ("task", "reward", "step_tokens_max", "search", "problem"):
+        with pytest.raises(InputError) as caught, told_as_typed(settings):
+            raise InputError(field, "x", "it must be another")
+        named[field] = caught.value.field
+    assert named == {
+        "task": "spex.toml: task",
+        "reward": "SPEX_REWARD",
+        "step_tokens_max": "--step-tokens",
+        "search": "--search",
+        "problem": "problem",
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "field"),
+    [
+        ("search = 'rebse'", "spex.toml: search"),
+        ("set = {wdth = 3}", "spex.toml: set"),
+        ("set = {temperature = 'warm'}", "spex.toml: set temperature"),
+    ],
+)
+def test_a_search_and_its_parameters_are_named_as_they_were_typed(elsewhere: Path, table: str, field: str) -> None:
+    (elsewhere / "spex.toml").write_text(table + "\n")
+    with pytest.raises(InputError) as caught:
+        chosen(load(SolveSettings, {}))
+    assert caught.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -155,13 +199,19 @@ def test_a_file_serves_both_commands(elsewhere: Path) -> None:
 @pytest.mark.parametrize("content", [b"seed = ", b"seed = 1\nseed = 2\n", b"\xff\xfe"])
 def test_a_file_that_is_no_toml_is_refused_by_name(elsewhere: Path, content: bytes) -> None:
     (elsewhere / "spex.toml").write_bytes(content)
-    with pytest.raises(InputError, match=r"config: 'spex.toml'"):
+    with pytest.raises(InputError, match=r"^configuration: 'spex.toml'"):
         load(SolveSettings, {})
 
 
 def test_a_config_file_that_is_not_there_is_refused(elsewhere: Path) -> None:
-    with pytest.raises(InputError, match=r"config: .*none.toml"):
+    with pytest.raises(InputError, match=r"^--config: .*none.toml"):
         load(SolveSettings, {}, elsewhere / "none.toml")
+
+
+def test_a_config_file_that_a_variable_names_is_refused_by_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEX_CONFIG", "none.toml")
+    with pytest.raises(InputError, match=r"^SPEX_CONFIG: 'none.toml'"):
+        load(SolveSettings, {})
 
 
 def test_an_empty_variable_is_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:

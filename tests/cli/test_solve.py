@@ -208,7 +208,7 @@ def test_a_call_log_of_another_configuration_is_refused_with_the_difference(spex
     spex("solve", "2 + 40?", *TOY, "--log", "run.log")
     mark.unlink()
     ended = spex("solve", "2 + 40?", *TOY, "--log", "run.log", "--seed", "5")
-    assert ended.code == 3
+    assert ended.code == 2
     assert "seed was '0' and is now '5'" in ended.line
     assert not mark.exists()
 

@@ -146,7 +146,7 @@ def test_one_parameter_under_two_names_is_refused() -> None:
         ("plugged", "parts", "1,2", "parts: '1,2' is not valid; .* cannot be set by text"),
         ("plugged", "either", "1", "either: '1' is not valid; it may be of several types"),
         ("lenient", "size", "tall", "size: 'tall' is not valid; it must be a whole number"),
-        ("plugged", "loud", "true", "size: None is not valid; plugged needs it"),
+        ("plugged", "loud", "true", "^size: it must be set: plugged needs it$"),
         ("plain", "size", "1", "set: 'size' is not valid; this search has no parameters"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from spex.answer import AnswerRule, answer_rule
 from spex.cli.settings import SharedSettings
+from spex.errors import InputError
 from spex.search.base import AnySearch
 from spex.search.catalog import answer_rule_of, build_search
 
@@ -19,5 +20,20 @@ class Choice(NamedTuple):
 
 def chosen(settings: SharedSettings) -> Choice:
     """The search by its name and parameters; the rule that was named, else the search's own. Raises `InputError`."""
-    search = build_search(settings.search, settings.set_)
-    return Choice(search, answer_rule(settings.answer_rule or answer_rule_of(search), settings.aggregate))
+    try:
+        search = build_search(settings.search, settings.set_)
+    except InputError as error:
+        raise InputError(_typed(error.field, settings), error.value, error.allowed) from None
+    return Choice(search, answer_rule(rule_name(settings, search), settings.aggregate))
+
+
+def rule_name(settings: SharedSettings, search: AnySearch) -> str:
+    """The name of the answer rule."""
+    return settings.answer_rule or answer_rule_of(search)
+
+
+def _typed(field: str, settings: SharedSettings) -> str:
+    """The search and its parameters as they were typed: a parameter may be called as a setting is (`temperature`)."""
+    if field in {"search", "set"} - settings.set_.keys():
+        return settings.typed(field)
+    return f"{settings.typed('set')} {field}"

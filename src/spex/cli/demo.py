@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spex.cli import options as flag
 from spex.cli.failures import interruptible
-from spex.cli.settings import SolveSettings, load, unknown_variables
+from spex.cli.settings import SolveSettings, load, told_as_typed, unknown_variables
 from spex.cli.streams import say
 
 
@@ -29,5 +29,5 @@ def demo(
     settings = load(SolveSettings, flags, None if config is None else Path(config))
     from spex.cli.demonstrating import show  # noqa: PLC0415  # the engine: when the input is right
 
-    with interruptible():
+    with interruptible(), told_as_typed(settings):
         return show(settings)

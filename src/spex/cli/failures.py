@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import typer
 
-from spex.errors import InvariantError, SpexError
+from spex.cli.settings import flag_of
+from spex.errors import InputError, InvariantError, SpexError
 from spex.visible import visible
 
 DONE = 0
@@ -37,6 +38,8 @@ def failure_of(error: BaseException) -> Failure:
     match leaf:
         case InvariantError():
             failure = Failure(INTERNAL, _internal(leaf, f"{leaf}"))
+        case InputError():
+            failure = Failure(BAD_INPUT, visible(f"{_with_flag(leaf)}"))
         case SpexError():
             failure = Failure(leaf.exit_code, visible(f"{leaf}"))
         case typer.TyperException():
@@ -75,6 +78,11 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(part)
     else:
         yield error
+
+
+def _with_flag(error: InputError) -> InputError:
+    """The same refusal, of a setting by its flag."""
+    return InputError(flag_of(error.field), error.value, error.allowed)
 
 
 def _internal(error: BaseException, what: str) -> str:

@@ -113,5 +113,5 @@ def _engine_spec(settings: SolveSettings) -> str:
     if settings.model is None:
         return settings.policy
     if ":" in settings.policy:
-        raise InputError("--model", settings.model, f"--policy {settings.policy} names a model already")
+        raise InputError("model", settings.model, f"--policy {settings.policy} names a model already")
     return f"{settings.policy}:{settings.model}"

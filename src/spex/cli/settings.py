@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, NamedTuple, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -28,11 +29,18 @@ from spex.errors import InputError
 
 _PREFIX = "SPEX_"
 _DEFAULT_FILE = Path("spex.toml")
+_LIBRARY_NAMES = {"step_tokens_max": "step_tokens"}
 
 
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a truth value is no number")  # noqa: TRY004  # pydantic reports ValueErrors
+    return value
+
+
+def _no_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("a blank text says nothing")
     return value
 
 
@@ -59,6 +67,7 @@ def _spelled(value: object) -> str:
 
 Whole = Annotated[int, BeforeValidator(_no_bool)]
 Real = Annotated[float, BeforeValidator(_no_bool)]
+Words = Annotated[str, AfterValidator(_no_blank)]
 Table = Annotated[dict[str, str], NoDecode, BeforeValidator(assignments)]
 
 
@@ -81,13 +90,20 @@ class SharedSettings(BaseSettings):
     concurrency: Whole = Field(4, ge=1, le=4096, title="queries at once", description="a whole number from 1 to 4096")
     trace: Path | None = Field(None, title="where to write the trace", description="a new file")
     json_: bool = Field(False, alias="json", title="one JSON object on standard output", description="true or false")
+    _typed: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def typed(self, field: str) -> str:
+        """A key as the user typed it, or would type it as a flag; what is no key of any command stays as it is."""
+        return self._typed.get(_LIBRARY_NAMES.get(field, field), flag_of(field))
 
 
 class SolveSettings(SharedSettings):
     """What `spex solve` can be told."""
 
     file: Path | None = Field(None, title="problems", description="a JSON Lines file")
-    answer: str | None = Field(None, title="the reference answer of a single problem", description="a text")
+    answer: Words | None = Field(
+        None, title="the reference answer of a single problem", description="a text that is not blank"
+    )
     task: str = Field("text", title="the kind of problem", description="the name of a task")
     policy: str = Field("llamacpp", title="the policy's engine", description="NAME or NAME:PATH, as llamacpp:m.gguf")
     model: str | None = Field(None, title="the policy's model", description="the path of a GGUF file")
@@ -96,7 +112,9 @@ class SolveSettings(SharedSettings):
     step_tokens: Whole | None = Field(
         None, ge=1, le=1 << 20, title="most tokens of a step", description="a whole number from 1 to 1048576"
     )
-    limit: Whole | None = Field(None, ge=1, title="problems to take of the file", description="a whole number from 1")
+    limit: Whole | None = Field(
+        None, ge=1, title="how many problems to take, the first ones", description="a whole number from 1"
+    )
     speculation: bool = Field(True, title="speculation", description="true or false")
     deadline: Real | None = Field(
         None, gt=0, allow_inf_nan=False, title="most seconds for a query", description="a number above 0"
@@ -135,11 +153,28 @@ def load(model: type[M], flags: Mapping[str, object], config: Path | None = None
         values |= {key: value for key, value in layer.values.items() if key in keys_of(model)}
         typed |= {key: layer.typed(key) for key in layer.values}
     try:
-        return model.model_validate(values)
+        settings = model.model_validate(values)
     except ValidationError as error:
         raise _refusal(model, error, typed) from None
     except InputError as error:
         raise InputError(typed.get(error.field, error.field), error.value, error.allowed) from None
+    settings._typed.update(typed)  # noqa: SLF001  # its own kind
+    return settings
+
+
+@contextmanager
+def told_as_typed(settings: SharedSettings) -> Iterator[None]:
+    """An `InputError` inside, which names a key, names the flag, variable or file where the user set it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(settings.typed(error.field), error.value, error.allowed) from error
+
+
+def flag_of(field: str) -> str:
+    """The flag of a key, or of the library's name for it; what is neither stays as it is."""
+    key = _LIBRARY_NAMES.get(field, field)
+    return "--" + key.replace("_", "-") if key in (*_known_keys(), "config") else field
 
 
 def keys_of(model: type[SharedSettings]) -> dict[str, str]:
@@ -168,22 +203,24 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 def _layers(model: type[SharedSettings], flags: Mapping[str, object], config: Path | None) -> Iterator[_Layer]:
     """From the weakest to the strongest."""
     variables = EnvSettingsSource(model)()
-    config = config or (Path(name) if (name := os.environ.get("SPEX_CONFIG")) else None)
     if _DEFAULT_FILE.is_file():
-        yield _file_layer(model, _DEFAULT_FILE)
+        yield _file_layer(model, _DEFAULT_FILE, "configuration")
     if config is not None:
-        yield _file_layer(model, config)
+        yield _file_layer(model, config, flag_of("config"))
+    elif named := os.environ.get("SPEX_CONFIG"):
+        yield _file_layer(model, Path(named), "SPEX_CONFIG")
     yield _Layer(variables, lambda key: _PREFIX + key.upper())
-    yield _Layer(flags, lambda key: "--" + key.replace("_", "-"))
+    yield _Layer(flags, flag_of)
 
 
-def _file_layer(model: type[SharedSettings], path: Path) -> _Layer:
+def _file_layer(model: type[SharedSettings], path: Path, field: str) -> _Layer:
+    """The values of a TOML file that was named by `field`."""
     if not path.is_file():
-        raise InputError("config", str(path), "it must be a TOML file")
+        raise InputError(field, str(path), "it must be a TOML file")
     try:
         values = TomlConfigSettingsSource(model, path)()
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError("config", str(path), f"it is no TOML file that can be read: {error}") from None
+        raise InputError(field, str(path), f"it is no TOML file that can be read: {error}") from None
     known = _known_keys()
     for key, value in values.items():
         if key not in known:

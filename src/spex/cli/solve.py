@@ -11,7 +11,7 @@ import typer
 
 from spex.cli import options as flag
 from spex.cli.problems import problem_of_stream, problems_of_file
-from spex.cli.settings import SolveSettings, load, unknown_variables
+from spex.cli.settings import SolveSettings, load, told_as_typed, unknown_variables
 from spex.cli.streams import say
 from spex.errors import InputError
 from spex.problem import Problem
@@ -60,20 +60,21 @@ def solve(
     settings = load(SolveSettings, flags, None if config is None else Path(config))
     if problem is not None:
         settings = settings.model_copy(update={"file": None})
-    problems = problems_of(problem, settings)
-    from spex.cli.searching import search_all  # noqa: PLC0415  # engines and searches: when the input is right
+    with told_as_typed(settings):
+        problems = problems_of(problem, settings)
+        from spex.cli.searching import search_all  # noqa: PLC0415  # engines and searches: when the input is right
 
-    return search_all(problems, settings)
+        return search_all(problems, settings)
 
 
 def problems_of(problem: str | None, settings: SolveSettings) -> tuple[Problem, ...]:
     """The problems that were asked for. Raises `InputError`."""
     if settings.file is not None:
         if settings.answer is not None:
-            raise InputError("--answer", settings.answer, "it is for a single problem; a file has its own answers")
+            raise InputError("answer", settings.answer, "it is for a single problem; a file has its own answers")
         return problems_of_file(settings.file, settings.limit)
     if problem is None:
-        raise InputError("PROBLEM", problem, "give a question, - for standard input, or --file FILE")
+        raise InputError("problem", None, "give a question, - for standard input, or --file FILE")
     if problem == "-":
         return (problem_of_stream(sys.stdin.buffer, settings.answer),)
     return (Problem(problem, answer=settings.answer),)

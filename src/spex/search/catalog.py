@@ -52,7 +52,7 @@ def build_search(name: str, settings: Mapping[str, str]) -> AnySearch:
     arguments = {key: _value(factory, key, spelled, settings[spelled], types[key]) for key, spelled in typed.items()}
     for key in _required(factory):
         if key not in arguments:
-            raise InputError(key, None, f"{name} needs it: it must be set")
+            raise InputError(key, None, f"it must be set: {name} needs it")
     try:
         search = factory(**arguments)
     except InputError as error:
