@@ -54,12 +54,12 @@ def test_harmless_spellings_of_a_file_are_accepted(file: Path, data: bytes) -> N
     assert problems_of_file(file) == plain
 
 
-def test_a_limit_takes_the_first_problems_and_still_checks_the_rest(file: Path) -> None:
-    file.write_text(GOOD)
-    assert len(problems_of_file(file, limit=2)) == 2
-    file.write_text(GOOD + "broken\n")
-    with pytest.raises(InputError, match="line 4"):
-        problems_of_file(file, limit=2)
+def test_a_limit_takes_the_first_problems_and_looks_at_nothing_after_them(file: Path) -> None:
+    for rest in (b"broken\n", b"caf\xe9\n", b"nul\0\n", b'{"id": "a", "text": "the id of line 1"}\n'):
+        file.write_bytes(GOOD.encode() + rest)
+        assert [problem.text for problem in problems_of_file(file, limit=3)] == ["1 + 1?", "2 + 2?", "3 + 3?"]
+        with pytest.raises(InputError, match="line 4"):
+            problems_of_file(file, limit=4)
 
 
 def test_a_broken_line_is_named_by_its_number(file: Path) -> None:
@@ -72,7 +72,9 @@ def test_a_broken_line_is_named_by_its_number(file: Path) -> None:
     ("line", "complaint"),
     [
         ("[]", "object"),
-        ("NaN", "malformed"),
+        ("NaN", "it is not JSON: "),
+        ("What is 1 + 1?", "it is not JSON: "),
+        ('{"question": "a"', "it is not JSON: "),
         ('{"question": 3}', "question"),
         ('{"question": "a", "text": "b"}', "exactly one of the keys question, problem, text"),
         ('{"answer": "42"}', "exactly one of the keys question, problem, text"),
@@ -81,8 +83,10 @@ def test_a_broken_line_is_named_by_its_number(file: Path) -> None:
         ('{"question": "a", "id": "x\\u0000y"}', "printable"),
         ('{"question": "a", "id": "' + "x" * 300 + '"}', "200"),
         ('{"question": "a", "answer": ["b"]}', "answer"),
+        ('{"question": "a", "answer": " "}', "answer: ' ' is not valid; it must be a text that is not blank"),
         ('{"question": "\\ud800"}', ""),
-        ("[" * 100_000, ""),
+        ("[" * 100_000, "object"),
+        ('{"mine": ' + "[" * 100_000, "it is nested too deeply"),
     ],
 )
 def test_a_line_that_is_no_problem_is_refused(file: Path, line: str, complaint: str) -> None:
@@ -95,6 +99,13 @@ def test_a_line_that_is_no_problem_is_refused(file: Path, line: str, complaint: 
 def test_a_repeated_id_is_refused_with_both_lines(file: Path) -> None:
     file.write_text('{"id": "a", "text": "x"}\n{"id": "b", "text": "y"}\n{"id": "a", "text": "z"}\n')
     assert refusal(file) == "line 3: id 'a' repeats that of line 1"
+
+
+def test_a_question_that_repeats_without_ids_is_refused_with_both_lines_and_what_helps(file: Path) -> None:
+    file.write_text('{"text": "x"}\n{"text": "y"}\n{"question": "x", "answer": 3}\n')
+    assert refusal(file) == 'line 3: the question repeats that of line 1; give each of them an "id" of its own'
+    file.write_text('{"id": 1, "text": "x"}\n{"text": "x"}\n{"id": 2, "text": "x"}\n')
+    assert len(problems_of_file(file)) == 3
 
 
 def test_a_number_and_its_spelling_are_the_same_id(file: Path) -> None:

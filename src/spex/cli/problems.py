@@ -1,11 +1,12 @@
-"""Problems from a file, from standard input or from the command line, all checked before anything starts."""
+"""Problems from a file, from standard input or from the command line, each checked before anything starts."""
 
 from __future__ import annotations
 
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -25,32 +26,38 @@ class _Record(msgspec.Struct):
     answer: str | int | float | None = None
 
 
+class _Found(NamedTuple):
+    """A problem, the number of its line, and whether its id was given there; else it comes from the question."""
+
+    line: int
+    problem: Problem
+    names_itself: bool
+
+
 def problems_of_file(path: Path, limit: int | None = None) -> tuple[Problem, ...]:
     """The first `limit` problems of a JSON Lines file: `question`, `problem` or `text`; `id` and `answer` if any.
 
-    Blank lines, a byte order mark and CRLF are accepted. Everything else that is not right
-    raises `InputError` with the number of its line, in the part beyond `limit` too.
+    Blank lines, a byte order mark and CRLF are accepted. Everything else that is not right raises
+    `InputError` with the number of its line; lines after the last problem that is taken are not looked at.
     """
-    text = _decoded(_bytes_of(path), "file", str(path))
-    problems: list[Problem] = []
-    lines_of_ids: dict[str, int] = {}
-    for number, line in _lines(text):
-        try:
-            problem = _problem_of_line(line)
-        except (InputError, msgspec.MsgspecError, RecursionError) as error:
-            raise InputError("file", str(path), f"line {number}: {error}") from None
-        first = lines_of_ids.setdefault(problem.id, number)
-        if first != number:
-            raise InputError("file", str(path), f"line {number}: id {problem.id!r} repeats that of line {first}")
-        problems.append(problem)
-    if not problems:
+    found: dict[str, _Found] = {}
+    for number, line in _lines(_bytes_of(path), "file", str(path)):
+        if line.strip():
+            one = _found(number, line, path)
+            first = found.setdefault(one.problem.id, one)
+            if first is not one:
+                raise InputError("file", str(path), f"line {number}: {_repetition(one, first)}")
+        if len(found) == limit:
+            break
+    if not found:
         raise InputError("file", str(path), "it must hold at least one problem")
-    return tuple(problems[:limit])
+    return tuple(one.problem for one in found.values())
 
 
 def problem_of_stream(stream: BinaryIO, answer: str | None = None) -> Problem:
     """All of `stream` as one problem, in UTF-8. Raises `InputError`."""
-    return Problem(_decoded(stream.read(), "stdin", "-").strip(), answer=answer)
+    text = "\n".join(line for _, line in _lines(stream.read(), "stdin", "-"))
+    return Problem(text.strip(), answer=answer)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -65,31 +72,44 @@ def _bytes_of(path: Path) -> bytes:
         raise InputError("file", str(path), f"it cannot be read: {reason}") from None
 
 
-def _decoded(data: bytes, field: str, name: str) -> str:
+def _lines(data: bytes, field: str, name: str) -> Iterator[tuple[int, str]]:
+    """Each line with its number, decoded when its turn comes. Raises `InputError`."""
     if data.startswith(_UTF16):
         raise InputError(field, name, "line 1: it must be UTF-8, and this is UTF-16")
-    if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise InputError(field, name, f"line {line}: it must be UTF-8 text, and this has NUL bytes (UTF-16 has them)")
+    for number, line in enumerate(data.removeprefix(BOM_UTF8).split(b"\n"), start=1):
+        if b"\0" in line:
+            complaint = f"line {number}: it must be UTF-8 text, and this has NUL bytes (UTF-16 has them)"
+            raise InputError(field, name, complaint)
+        try:
+            yield number, line.decode()
+        except UnicodeDecodeError:
+            raise InputError(field, name, f"line {number}: it must be UTF-8, and this is not") from None
+
+
+def _found(number: int, line: str, path: Path) -> _Found:
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(field, name, f"line {line}: it must be UTF-8, and this is not") from None
+        record = msgspec.json.decode(line.encode(), type=_Record)
+        return _Found(number, _problem_of(record), names_itself=_spelled(record.id) not in {None, ""})
+    except (InputError, msgspec.ValidationError) as error:
+        complaint = f"{error}"
+    except msgspec.MsgspecError as error:
+        complaint = f"it is not JSON: {str(error).removeprefix('JSON is malformed: ')}"
+    except RecursionError:
+        complaint = "it is nested too deeply"
+    raise InputError("file", str(path), f"line {number}: {complaint}")
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
-
-
-def _problem_of_line(line: str) -> Problem:
-    record = msgspec.json.decode(line.encode(), type=_Record)
+def _problem_of(record: _Record) -> Problem:
     texts = [text for text in (record.question, record.problem, record.text) if text is not None]
     if len(texts) != 1:
         raise msgspec.ValidationError("it must have exactly one of the keys question, problem, text")
     return Problem(texts[0], id=_spelled(record.id) or "", answer=_spelled(record.answer))
+
+
+def _repetition(one: _Found, first: _Found) -> str:
+    if one.names_itself or first.names_itself:
+        return f"id {one.problem.id!r} repeats that of line {first.line}"
+    return f'the question repeats that of line {first.line}; give each of them an "id" of its own'
 
 
 def _spelled(value: str | float | None) -> str | None:
