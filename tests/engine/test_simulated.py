@@ -173,3 +173,16 @@ def test_the_tokens_of_all_paths_are_counted_for_a_stopped_score_too() -> None:
         assert server.counters() == Counters(0, Tokens(reward=15))
 
     run_virtual(main())
+
+
+def test_a_reward_server_without_a_free_slot_refuses() -> None:
+    async def main() -> None:
+        server = reward(0.040, slots=1)
+        running = asyncio.ensure_future(server.score(scoring(5), Progress()))
+        await asyncio.sleep(0)
+        with pytest.raises(Misbehaving, match="at most 1 scores"):
+            await server.score(scoring(3), Progress())
+        await running
+        assert server.counters() == Counters(0, Tokens(reward=5))
+
+    run_virtual(main())

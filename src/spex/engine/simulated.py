@@ -18,6 +18,7 @@ from spex.engine.base import (
     SeedKind,
 )
 from spex.engine.batch import Batch
+from spex.engine.kv_pool import Boundless, PrefixCache
 from spex.errors import Misbehaving
 from spex.profile import Affine, Curve
 from spex.usage import Tokens
@@ -33,8 +34,9 @@ class SimulatedPolicy:
     """An engine on the loop's clock. By default its seeds are positional: a stopped text goes on from its tokens.
 
     curve: ℓ(b), what the engine really does; `believed` is what it says of itself, if different.
-    prefill_seconds: for each prompt token that is not cached. The prefix cache holds whole
-    prompts that were generated from, so a child pays for nothing but its parent's last token.
+    prefill_seconds: for each prompt token that is not in `cache`. By default that remembers every
+    text, so a child pays for nothing but its parent's last token; what a cache says changes
+    times and counts, never a text.
     cancel_delay_seconds: how long an aborted sequence goes on decoding.
     """
 
@@ -47,12 +49,13 @@ class SimulatedPolicy:
         slots: int = 256,
         prefill_seconds: float = 0.0,
         cancel_delay_seconds: float = 0.0,
+        cache: PrefixCache | None = None,
         seed: SeedKind = "positional",
         name: str = "simulated",
     ) -> None:
         self._script = script
         self._batch = Batch(curve)
-        self._prefill_seconds = prefill_seconds
+        self._cache = Boundless() if cache is None else cache
         self._name = name
         self._running = 0
         self._cost = Tokens()
@@ -87,12 +90,14 @@ class SimulatedPolicy:
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         completion = self._script(request)
-        kept = len(progress.token_ids)
+        kept = tuple(progress.token_ids)
         self._admit()
+        hold = self._cache.hold(request.prompt, kept, len(completion.token_ids))
         try:
-            prefill_seconds = self._prefill(request, progress)
-            await self._decode(completion, kept, prefill_seconds, progress)
+            self._spend(progress, prompt_uncached=hold.uncached, prompt_cached=hold.cached)
+            await self._decode(completion, hold.uncached * self._capabilities.prefill_seconds, progress)
         finally:
+            self._cache.release(hold, tuple(progress.token_ids))
             self._running -= 1
         return completion
 
@@ -104,12 +109,8 @@ class SimulatedPolicy:
             raise Misbehaving(self._name, f"at most {self._capabilities.slots} requests at once", self._running + 1)
         self._running += 1
 
-    def _prefill(self, request: Generation, progress: Progress) -> float:
-        uncached = 1 if len(request.prompt.segments) > 1 else request.prompt.token_count
-        self._spend(progress, prompt_uncached=uncached, prompt_cached=request.prompt.token_count - uncached)
-        return uncached * self._prefill_seconds
-
-    async def _decode(self, completion: Completion, kept: int, prefill_seconds: float, progress: Progress) -> None:
+    async def _decode(self, completion: Completion, prefill_seconds: float, progress: Progress) -> None:
+        kept = len(progress.token_ids)
         missing = len(completion.token_ids) - kept
         if missing <= 0:
             return
@@ -123,6 +124,8 @@ class SimulatedPolicy:
             got = self._batch.leave(sequence)
             self._spend(progress, generated=got)
             progress.token_ids.extend(completion.token_ids[kept : kept + got])
+            if completion.logprobs is not None:
+                progress.logprobs.extend(completion.logprobs[kept : kept + got])
 
     def _spend(self, progress: Progress, **counts: int) -> None:
         progress.spend(**counts)
@@ -130,7 +133,10 @@ class SimulatedPolicy:
 
 
 class SimulatedReward:
-    """A reward server on the loop's clock: a score takes one token of its own curve."""
+    """A reward server on the loop's clock: a score takes one token of its own curve, and one of its `slots`.
+
+    A score that is cancelled leaves at once. One beyond the slots is `Misbehaving`: who asks is to queue.
+    """
 
     def __init__(
         self,
@@ -167,6 +173,8 @@ class SimulatedReward:
     async def close(self) -> None: ...
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
+        if self._running >= self._capabilities.slots:
+            raise Misbehaving(self._name, f"at most {self._capabilities.slots} scores at once", self._running + 1)
         tokens = sum(path.prompt.token_count for path in request.paths)
         self._running += 1
         sequence = self._batch.join(1)
