@@ -76,6 +76,12 @@ def test_the_public_names_are_these() -> None:
     assert spex.run is run
 
 
+def test_a_search_may_be_named_as_policies_and_rewards_are() -> None:
+    assert setup_of(options(search="mcts")).search == spex.Mcts()  # type: ignore[arg-type]
+    with pytest.raises(spex.InputError, match=r"search: 'rebas' is not valid; did you mean rebase\?"):
+        solve_sync("2 + 2?", **options(search="rebas"))
+
+
 def test_the_search_says_how_its_answers_vote_unless_it_is_told() -> None:
     assert setup_of(options(search=SelfConsistency(3))).answer_rule == spex.Majority()  # type: ignore[arg-type]
     told = options(search=SelfConsistency(3), answer_rule=spex.Best())
@@ -172,7 +178,7 @@ WRONG: list[tuple[str, Any]] = [
     *[("concurrency", value) for value in (0, -1, 2.5, "4", True, float("nan"))],
     *[("deadline", value) for value in (0, -1.0, float("inf"), float("nan"), "soon")],
     *[("step_tokens_max", value) for value in (0, -1, 2.5, "many", True)],
-    *[("search", value) for value in ("rebase", Rebase, 3)],
+    *[("search", value) for value in ("rebas", "", Rebase, 3, None)],
     *[("speculation", value) for value in (True, False, "yes")],
     *[("answer_rule", value) for value in ("majority", 3)],
     *[("task", value) for value in ("tekst", 3)],

@@ -29,7 +29,7 @@ from spex.record import CallLog
 from spex.reward.base import Reward
 from spex.reward.catalog import REWARDS
 from spex.search.base import AnySearch, Parallel
-from spex.search.catalog import answer_rule_of
+from spex.search.catalog import answer_rule_of, build_search
 from spex.search.rebase import Rebase
 from spex.solution import Solution
 from spex.tasks.base import Task
@@ -37,7 +37,7 @@ from spex.tasks.catalog import TASKS
 
 T = TypeVar("T")
 
-_SEARCH_ALLOWED = "it must be a search, such as Rebase(width=16)"
+_SEARCH_ALLOWED = "it must be a search, such as Rebase(width=16), or the name of one"
 
 
 class Options(TypedDict, total=False):
@@ -45,7 +45,8 @@ class Options(TypedDict, total=False):
 
     policy: an engine, or a name such as `"llamacpp"` or `"llamacpp:/path/model.gguf"`.
     reward: a reward, a name (`"confidence"`, `"judge"`, ...), or one for each `Score` model.
-    search: what decides (default: `Rebase()`). task: a task or its name (default `"text"`).
+    search: what decides, or its name for its usual parameters (default: `Rebase()`).
+    task: a task or its name (default `"text"`).
     answer_rule: how terminals vote (default: the search's own). seed: 0 to 2^63 − 1.
     temperature: of the policy's sampling, ≥ 0. step_tokens_max: of one step, ≥ 1.
     speculation: None for the plain run. concurrency: queries at once, ≥ 1.
@@ -56,7 +57,7 @@ class Options(TypedDict, total=False):
 
     policy: Engine | str
     reward: Reward | str | Mapping[str, Reward]
-    search: AnySearch
+    search: AnySearch | str
     task: Task | str
     answer_rule: AnswerRule
     seed: int
@@ -183,7 +184,8 @@ def _engine(policy: Engine | str) -> Engine:
 
 
 def _search(options: Options) -> AnySearch:
-    search = options.get("search") or Rebase()
+    given = options.get("search", Rebase())
+    search = build_search(given, {}) if isinstance(given, str) else given
     _check_kind("search", search, "strands" if isinstance(search, Parallel) else "advance", _SEARCH_ALLOWED)
     return search
 

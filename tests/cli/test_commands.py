@@ -19,6 +19,10 @@ def test_the_version_is_printed_by_command_and_by_flag(spex: Command) -> None:
     assert spex("version").out == spex("--version").out == f"spex {package.__version__}\n"
 
 
+def test_the_version_as_json_is_one_object(spex: Command) -> None:
+    assert json.loads(spex("version", "--json").out) == {"spex": 1, "version": package.__version__}
+
+
 def test_without_a_command_there_is_help(spex: Command) -> None:
     ended = spex()
     assert ended.code == 0
@@ -37,6 +41,26 @@ def test_help_tells_what_a_value_may_be_and_what_it_is_by_default(spex: Command)
     told = " ".join(spex("solve", "--help").out.split())
     assert "--seed N the run's seed: a whole number from 0 to 2^63 - 1 (default: 0)." in told
     assert "--concurrency, --max-connections N" in told
+
+
+def test_help_lists_the_names_that_an_option_takes_those_of_plug_ins_too(spex: Command) -> None:
+    shown = [spex(command, "--help").out for command in ("solve", "simulate")]
+    solve, simulate = (" ".join(text.split()).replace("- ", "-") for text in shown)  # lines may break after a hyphen
+    assert "(default: text). Names: game24, gsm8k, text." in solve
+    assert "(default: llamacpp). Names: llamacpp, toy, toy-short, toy-slow." in solve
+    assert "(default: confidence). Names: arithmetic, confidence, judge." in solve
+    assert "(default: rebase). Names: beam, best-of-n, dvts, mcts, rebase, self-consistency." in solve
+    assert "(default: reference). Names: reference, slow-reward" in simulate
+
+
+def test_help_tells_what_the_exit_codes_mean(spex: Command) -> None:
+    told = " ".join(spex("--help").out.split())
+    assert "Exit codes: 0 done; 1 done, but some problems failed; 2 bad input;" in told
+
+
+def test_the_limit_of_the_demo_is_of_no_file(spex: Command) -> None:
+    options = spex("demo", "--help").out.partition("Options:")[2]
+    assert "file" not in options.partition("--limit")[2].partition("--seed")[0]
 
 
 def test_searches_lists_names_classes_parameters_and_what_they_do(spex: Command) -> None:
@@ -59,7 +83,7 @@ def test_searches_as_json_has_defaults_by_name(spex: Command) -> None:
     assert record["spex"] == 1
     rebase = next(search for search in record["searches"] if search["name"] == "rebase")
     assert rebase["class_name"] == "Rebase"
-    assert rebase["parameters"]["width"] == "16"
+    assert rebase["parameters"]["width"] == {"default": 16, "allowed": "a whole number from 1 to 65536"}
     assert rebase["description"].endswith(".")
 
 

@@ -31,6 +31,21 @@ def test_one_problem_prints_its_tree_and_its_answer(spex: Command) -> None:
     assert answer in {"answer: 40", "answer: 41", "answer: 42"}
 
 
+def test_an_answer_in_the_tree_is_marked_by_the_reference_where_there_is_one(spex: Command) -> None:
+    arguments = ("solve", "2 + 40?", *TOY, "--set", "width=16")
+    assert set("✓✗■") & set(spex(*arguments).out) == {"■"}
+    ends = [line for line in spex(*arguments, "--answer", "42").out.splitlines() if "Answer: " in line]
+    assert {line[-4:] for line in ends} == {"✗ 40", "✗ 41", "✓ 42"}
+
+
+def test_a_check_that_raises_leaves_the_tree_to_be_drawn(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise LookupError("no such table")
+
+    monkeypatch.setattr("spex.tasks.text.Text.check", broken)
+    assert "■ 4" in spex("solve", "2 + 40?", *TOY, "--answer", "42").out
+
+
 def test_talk_goes_to_standard_error(spex: Command) -> None:
     ended = spex("solve", "2 + 40?", *TOY)
     assert all(line.startswith("spex: ") for line in ended.err.splitlines())
@@ -48,8 +63,21 @@ def test_quiet_prints_the_answer_alone(spex: Command) -> None:
 def test_json_is_one_object_with_a_version_and_the_configuration(spex: Command) -> None:
     record = json.loads(spex("solve", "2 + 40?", "--answer", "42", *TOY, "--seed", "7", "--json").out)
     assert record["spex"] == 1
-    assert record["run"]["seed"] == "7"
-    assert "width=4" in record["run"]["search"]
+    assert record["run"] == {
+        "policy": "toy",
+        "reward": "arithmetic",
+        "task": "text",
+        "search": "rebase",
+        "set": {"width": 4, "temperature": 0.2, "tokens_max": 2048, "depth_max": 25},
+        "answer_rule": "weighted",
+        "aggregate": "last",
+        "seed": 7,
+        "temperature": 1.0,
+        "step_tokens": None,
+        "concurrency": 4,
+        "deadline": None,
+        "speculation": True,
+    }
     assert record["interrupted"] is False
     [solution] = record["solutions"]
     assert solution["correct"] is (solution["answer"] == "42")

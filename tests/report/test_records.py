@@ -86,7 +86,7 @@ def test_of_nothing_there_are_no_shares() -> None:
 
 
 def test_a_run_record_is_plain_data_of_version_1() -> None:
-    record = run_record([solved()], 1.0, {"seed": "0"}, interrupted=True)
+    record = run_record([solved()], 1.0, {"seed": 0, "step_tokens": None}, interrupted=True)
     assert record.spex == 1
     assert msgspec.json.decode(msgspec.json.encode(record), type=type(record)) == record
 
@@ -112,6 +112,14 @@ def test_the_talk_about_a_run_names_what_there_is_and_nothing_else() -> None:
     plain = "\n".join(summary_lines(summary_record([], 0.0)))
     for words in ("correct", "failed", "call log", "speculation"):
         assert words not in plain
+
+
+def test_an_interrupted_run_says_what_became_of_the_calls_in_flight() -> None:
+    words = "what was in flight when the run was stopped counts as wasted"
+    summary = summary_record([solved()], 3.0)
+    assert words in summary_lines(summary, interrupted=True)[1]
+    assert words not in "\n".join(summary_lines(summary))
+    assert words not in "\n".join(summary_lines(summary_record([], 0.0), interrupted=True))
 
 
 def test_a_comparison_divides_plain_by_speculative() -> None:

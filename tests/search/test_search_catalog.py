@@ -15,7 +15,7 @@ from spex.errors import InputError
 from spex.search.base import Demand, Outlook, Stop
 from spex.search.beam import Beam
 from spex.search.best_of_n import BestOfN
-from spex.search.catalog import answer_rule_of, build_search, find_search, search_names
+from spex.search.catalog import allowed_for, answer_rule_of, build_search, find_search, search_names
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
@@ -176,6 +176,21 @@ def test_a_broken_plugin_is_told_in_one_line() -> None:
         build_search("broken", {})
     with pytest.raises(InputError, match="SimpleNamespace, which is no search"):
         build_search("thing", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "allowed"),
+    [
+        ("rebase", "width", "a whole number from 1 to 65536"),
+        ("mcts", "unvisited", "one of scored, first"),
+        ("plugged", "limit", "a whole number"),
+        ("plugged", "loud", "true or false"),
+        ("plugged", "label", None),
+    ],
+)
+@pytest.mark.usefixtures("plugins")
+def test_a_parameter_says_in_words_what_it_may_be(name: str, key: str, allowed: str | None) -> None:
+    assert allowed_for(name, key) == allowed
 
 
 def test_each_search_says_how_its_answers_are_usually_voted_on() -> None:

@@ -19,12 +19,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_the_first_line_is_version_and_configuration_then_one_line_an_event(path: Path) -> None:
-    with TraceWriter(path, {"seed": "7"}) as trace:
+    with TraceWriter(path, {"seed": 7, "set": {"width": 4}}) as trace:
         trace(Event(0.5, "q", "query_started"))
         trace(Event(1.0, "q", "finished", call="expand:root>step.0", kind="expand", texts=("a\nb",)))
     assert trace.error is None
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
-        {"spex_trace": 1, "run": {"seed": "7"}},
+        {"spex_trace": 1, "run": {"seed": 7, "set": {"width": 4}}},
         {"t": 0.5, "query": "q", "event": "query_started"},
         {
             "t": 1.0,

@@ -1,7 +1,6 @@
 """What ends a command: its exit code, and the one line that says why.
 
-0 done · 1 finished, some problems failed · 2 bad input · 3 engine or environment · 4 internal ·
-130 interrupted · 141 nobody reads standard output any more.
+`EXIT_CODES` says what each code means.
 """
 
 from __future__ import annotations
@@ -23,6 +22,12 @@ ENVIRONMENT = 3
 INTERNAL = 4
 INTERRUPTED = 130
 UNREAD = 141
+
+EXIT_CODES = (
+    f"Exit codes: {DONE} done; {SOME_FAILED} done, but some problems failed; {BAD_INPUT} bad input; "
+    f"{ENVIRONMENT} engine or environment; {INTERNAL} a defect of SPEX; {INTERRUPTED} interrupted (143 by SIGTERM); "
+    f"{UNREAD} nobody reads standard output any more."
+)
 
 
 class Failure(NamedTuple):

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from spex.cli import demo, doctor, searches, simulate, solve, version
-from spex.cli.failures import failure_of
+from spex.cli.failures import EXIT_CODES, failure_of
+from spex.cli.names import NamingCommand
 from spex.cli.streams import finish_stdout, prepare_streams, say
 
 _TRACEBACK = "--traceback"
@@ -19,11 +20,11 @@ _TRACEBACK = "--traceback"
 app: typer.Typer = typer.Typer(
     name="spex",
     help="Tree-of-Thought search that does not wait for its rewards: the same tree, sooner.",
-    epilog="Every option of a command is also a variable SPEX_<NAME> and a key of ./spex.toml.",
+    epilog=f"Every option of a command is also a variable SPEX_<NAME> and a key of ./spex.toml.\n\n{EXIT_CODES}",
     rich_markup_mode=None,
 )
-app.command("solve")(solve.solve)
-app.command("simulate")(simulate.simulate)
+app.command("solve", cls=NamingCommand)(solve.solve)
+app.command("simulate", cls=NamingCommand)(simulate.simulate)
 app.command("searches")(searches.searches)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from spex.report.live import LiveView
 from spex.report.records import run_record
 from spex.report.table import solutions_table, summary_lines
 from spex.solution import Solution
+from spex.tasks.base import Task
 from spex.visible import visible
 
 _FAILURES_SHOWN = 5
@@ -41,8 +43,8 @@ def together(sinks: Sequence[Sink]) -> Sink | None:
     return give
 
 
-def show(run: Run, configuration: Mapping[str, str], settings: SolveSettings) -> None:
-    """Print the results in the form that was asked for."""
+def show(run: Run, configuration: Mapping[str, object], settings: SolveSettings, task: Task) -> None:
+    """Print the results in the form that was asked for; `task` checks the answers in a tree."""
     record = run_record(run.solutions, run.seconds, configuration, interrupted=run.interrupted)
     if settings.json_:
         put_json(msgspec.to_builtins(record))
@@ -51,11 +53,12 @@ def show(run: Run, configuration: Mapping[str, str], settings: SolveSettings) ->
             put(_answer(solution) if settings.file is None else f"{solution.problem.id}\t{_answer(solution)}")
     elif settings.file is None:
         for solution in run.solutions:
-            put(tree_text(solution.tree, _title(solution), width_of_stdout()))
+            judge = partial(task.check, solution.problem)
+            put(tree_text(solution.tree, _title(solution), width_of_stdout(), judge=judge))
             put(f"answer: {_answer(solution) or 'none'}")
     else:
         put_table(solutions_table(record.solutions))
-    _say_how_it_went(run, settings, summary_lines(record.summary))
+    _say_how_it_went(run, settings, summary_lines(record.summary, interrupted=run.interrupted))
 
 
 def exit_code_of(run: Run) -> int:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from spex import api
-from spex.cli.choice import chosen
+from spex.cli.choice import chosen, rule_name
+from spex.cli.parameters import parameters_of
 from spex.cli.settings import SolveSettings
 from spex.cli.streams import end_at_once, say
 from spex.control.run import Run
-from spex.control.setup import Speculation
+from spex.control.setup import Setup, Speculation
 from spex.errors import InputError
 from spex.problem import Problem
 
@@ -55,13 +56,22 @@ def options_of(settings: SolveSettings) -> api.Options:
     return options
 
 
-def configuration_of(options: api.Options) -> dict[str, str]:
-    """A run's configuration as printable values. Raises `InputError` for what is not acceptable; opens nothing."""
-    setup = api.setup_of(options)
-    return api.identity_of(setup) | {
-        "answer_rule": repr(setup.answer_rule),
-        "concurrency": str(options["concurrency"]),
-        "speculation": "false" if setup.speculation is None else "true",
+def configuration_of(setup: Setup, settings: SolveSettings) -> dict[str, object]:
+    """A run's configuration as values that JSON has, by the names of the settings."""
+    return {
+        "policy": setup.policy.engine.name,
+        "reward": settings.reward,
+        "task": settings.task,
+        "search": settings.search,
+        "set": parameters_of(setup.search),
+        "answer_rule": rule_name(settings, setup.search),
+        "aggregate": settings.aggregate,
+        "seed": settings.seed,
+        "temperature": settings.temperature,
+        "step_tokens": settings.step_tokens,
+        "concurrency": settings.concurrency,
+        "deadline": settings.deadline,
+        "speculation": settings.speculation,
     }
 
 

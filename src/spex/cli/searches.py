@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from inspect import getdoc
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
+from spex.cli.parameters import JsonValue, parameters_of
 from spex.cli.streams import put_json, put_table
 from spex.errors import InputError
 from spex.report.table import table
@@ -16,12 +16,19 @@ from spex.report.table import table
 _CELLS_MAX = 400
 
 
+class ParameterRecord(msgspec.Struct, frozen=True):
+    """A parameter: its default, and in words what it may be (None: any text)."""
+
+    default: JsonValue
+    allowed: str | None
+
+
 class SearchRecord(msgspec.Struct, frozen=True):
-    """A search as it may be named: its class, and its parameters with their defaults."""
+    """A search as it may be named: its class, and its parameters."""
 
     name: str
     class_name: str
-    parameters: dict[str, str]
+    parameters: dict[str, ParameterRecord]
     description: str
 
 
@@ -45,14 +52,16 @@ def known_searches() -> list[SearchRecord]:
 
 
 def _record(name: str) -> SearchRecord:
-    from spex.search.catalog import build_search  # noqa: PLC0415
+    from spex.search.catalog import allowed_for, build_search  # noqa: PLC0415
 
     try:
-        search: Any = build_search(name, {})
+        search = build_search(name, {})
     except InputError as error:
         return SearchRecord(name, "", {}, str(error))
     kind = type(search)
-    parameters = {field.name: repr(getattr(search, field.name)) for field in fields(kind)} if is_dataclass(kind) else {}
+    parameters = {
+        key: ParameterRecord(default, allowed_for(name, key)) for key, default in parameters_of(search).items()
+    }
     return SearchRecord(name, kind.__name__, parameters, _first_line(getdoc(kind)))
 
 
@@ -60,5 +69,10 @@ def _first_line(doc: str | None) -> str:
     return (doc or "").partition("\n")[0].strip()
 
 
-def _spelled(parameters: dict[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in parameters.items())
+def _spelled(parameters: dict[str, ParameterRecord]) -> str:
+    return " ".join(f"{key}={_typed(parameter.default)}" for key, parameter in parameters.items())
+
+
+def _typed(value: JsonValue) -> str:
+    """A value as `--set` takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 
+from spex import api
 from spex.cli.failures import ENVIRONMENT, interruptible
 from spex.cli.results import advice, exit_code_of, live_view, show, together
 from spex.cli.running import Interrupt, carry_out, configuration_of, options_of
@@ -28,7 +29,8 @@ def search_all(problems: Sequence[Problem], settings: SolveSettings) -> int:
 
 def _searched(problems: Sequence[Problem], settings: SolveSettings) -> int:
     options = options_of(settings)
-    configuration = configuration_of(options)
+    setup = api.setup_of(options)  # refuses what is not acceptable before anything is opened
+    configuration = configuration_of(setup, settings)
     interrupt = Interrupt()
     with ExitStack() as stack:
         trace = stack.enter_context(TraceWriter(settings.trace, configuration)) if settings.trace else None
@@ -39,7 +41,7 @@ def _searched(problems: Sequence[Problem], settings: SolveSettings) -> int:
                 options["on_event"] = sink
             run = carry_out(problems, options, interrupt)
     _refuse_unfit(run, settings)
-    show(run, configuration, settings)
+    show(run, configuration, settings, setup.policy.task)
     if interrupt.number is not None:
         say(f"interrupted; {advice(settings.log)}")
         return interrupt.exit_code

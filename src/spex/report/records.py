@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -58,16 +59,16 @@ class RunRecord(msgspec.Struct, frozen=True):
     """The one object of `spex solve --json`."""
 
     spex: int
-    run: dict[str, str]
+    run: dict[str, Any]
     interrupted: bool
     summary: SummaryRecord
     solutions: tuple[SolutionRecord, ...]
 
 
 def run_record(
-    solutions: Sequence[Solution], makespan_seconds: float, configuration: Mapping[str, str], *, interrupted: bool
+    solutions: Sequence[Solution], makespan_seconds: float, configuration: Mapping[str, object], *, interrupted: bool
 ) -> RunRecord:
-    """The record of a run; `configuration` as printable values by name."""
+    """The record of a run; `configuration` as values that JSON has, by name."""
     return RunRecord(
         spex=SCHEMA_VERSION,
         run=dict(configuration),

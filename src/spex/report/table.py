@@ -45,8 +45,8 @@ def solutions_table(records: Sequence[SolutionRecord]) -> Table:
     return table(columns, rows, numbers=("seconds", "tokens", "wasted"))
 
 
-def summary_lines(summary: SummaryRecord) -> list[str]:
-    """A few lines of talk about a whole run."""
+def summary_lines(summary: SummaryRecord, *, interrupted: bool = False) -> list[str]:
+    """A few lines of talk about a whole run. `interrupted`: it was stopped with calls in flight."""
     problems = "1 problem" if summary.problems == 1 else f"{summary.problems} problems"
     counts = [f"{problems} in {summary.makespan_seconds:.2f} s"]
     if summary.checked:
@@ -56,6 +56,8 @@ def summary_lines(summary: SummaryRecord) -> list[str]:
     tokens = f"tokens: {summary.tokens_useful:,} useful, {summary.tokens_wasted:,} wasted, {summary.tokens_lost:,} lost"
     if summary.tokens_replayed:
         tokens += f"; {summary.tokens_replayed:,} of them from the call log"
+    if interrupted and summary.tokens_wasted:
+        tokens += "; what was in flight when the run was stopped counts as wasted"
     lines = [", ".join(counts), tokens]
     if summary.calls_speculated:
         lines.append(

@@ -62,6 +62,16 @@ def build_search(name: str, settings: Mapping[str, str]) -> AnySearch:
     return search
 
 
+def allowed_for(name: str, key: str) -> str | None:
+    """What the parameter `key` of a search may be, in words; None where any text may stand. Raises `InputError`."""
+    factory = find_search(name)
+    try:
+        _value(factory, key, key, "?", _parameter_types(factory)[key])
+    except InputError as error:
+        return error.allowed.removeprefix("it must be ")
+    return None
+
+
 def answer_rule_of(search: AnySearch) -> str:
     """The name of the answer rule that `search` is usually voted by."""
     return str(getattr(search, "answer_rule", "weighted"))

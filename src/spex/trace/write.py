@@ -22,7 +22,7 @@ class TraceWriter:
     A disk that cannot be written stops the trace, never the run: `error` then says why.
     """
 
-    def __init__(self, path: Path, configuration: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, configuration: Mapping[str, object]) -> None:
         """Make `path`. Raises `InputError` where it exists (a link counts) or cannot be made."""
         self.error: str | None = None
         self._path = path
