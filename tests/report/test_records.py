@@ -115,7 +115,7 @@ def test_the_talk_about_a_run_names_what_there_is_and_nothing_else() -> None:
 
 
 def test_an_interrupted_run_says_what_became_of_the_calls_in_flight() -> None:
-    words = "what was in flight when the run was stopped counts as wasted"
+    words = "wasted includes what was in flight when the run was stopped"
     summary = summary_record([solved()], 3.0)
     assert words in summary_lines(summary, interrupted=True)[1]
     assert words not in "\n".join(summary_lines(summary))

@@ -59,7 +59,7 @@ def demonstration_table(record: DemonstrationRecord) -> Table:
     rows = [("single sample", "", f"{record.single_sample_rate:.0%}", "", "", "", "", "")]
     for search in record.searches:
         rows.append((search.search, "plain", *_cells(search.plain, record.problems), "", ""))
-        same = "yes (plain run replayed from the record)" if search.same_tree else "NO"
+        same = "yes, replayed" if search.same_tree else "NO"
         cells = _cells(search.speculative, record.problems)
         rows.append(("", "speculative", *cells, f"{search.speedup:.2f}", same))
     numbers = ("solved", "seconds", "tokens useful", "tokens wasted", "speed-up")
@@ -67,12 +67,14 @@ def demonstration_table(record: DemonstrationRecord) -> Table:
 
 
 def closing_lines(record: DemonstrationRecord) -> tuple[str, ...]:
-    """What the table does not say."""
+    """What the table does not say: most of all, which two runs "same tree" compares."""
     gains = ", ".join(f"{search.search} {search.simulated_speedup:.2f}x" for search in record.searches)
     same = all(search.simulated_same_tree for search in record.searches)
     return (
+        "The two rows of a search are two live runs. llama.cpp's texts depend on what runs beside them, so the rows",
+        "may differ in texts, and so in solved and tokens; their speed-up compares useful tokens a second.",
+        '"Same tree" does not compare the rows: it is the plain run, replayed from the record of the speculative run.',
         "llama.cpp on a CPU is compute-bound at once: the gain here is small, and speculation holds back by itself.",
-        "Its texts differ a little with what runs beside them: the speed-up compares useful tokens a second.",
         f"The same searches on a simulated GPU (reference workload): {gains}; same trees: {'yes' if same else 'NO'}.",
     )
 

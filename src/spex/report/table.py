@@ -57,7 +57,7 @@ def summary_lines(summary: SummaryRecord, *, interrupted: bool = False) -> list[
     if summary.tokens_replayed:
         tokens += f"; {summary.tokens_replayed:,} of them from the call log"
     if interrupted and summary.tokens_wasted:
-        tokens += "; what was in flight when the run was stopped counts as wasted"
+        tokens += "; wasted includes what was in flight when the run was stopped"
     lines = [", ".join(counts), tokens]
     if summary.calls_speculated:
         lines.append(
