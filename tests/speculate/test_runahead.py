@@ -15,8 +15,10 @@ from spex.search.beam import Beam
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
+from spex.speculate.course import Strand
+from spex.speculate.imagined import ImaginedTree, Particle
 from spex.speculate.predictor import Predictor, Surroundings
-from spex.speculate.runahead import Effort, ImaginedTree, Particle, RunAhead, Strand
+from spex.speculate.runahead import Effort, RunAhead
 from spex.testing.world import SHAPES, SyntheticWorld
 from spex.tree import Step, Tree, TreeView, Unknown
 from tests.builders import Decision, demand, grow, node, rate, read, rule, stop
@@ -27,7 +29,7 @@ SEARCHES: list[AnySearch] = [Rebase(6), Beam(6, 2), Dvts(6, 2), Mcts(8, 2)]
 
 def strands(search: AnySearch) -> list[Strand]:
     """A search at its beginning."""
-    return [Strand(strand, strand.start(7)) for strand in strands_of(search)]
+    return [Strand(strand, strand.start(7), number) for number, strand in enumerate(strands_of(search))]
 
 
 def foreseen(search: AnySearch, tree: Tree, effort: Effort = EFFORT, seed: int = 1) -> dict[Call, float]:

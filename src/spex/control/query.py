@@ -10,16 +10,17 @@ from spex.control.journal import Journal
 from spex.control.lanes import Lanes
 from spex.control.ledger import Foreseen, usage_of
 from spex.control.outcome import Failed, Ok, Outcome, Result
+from spex.control.reading import Reading
 from spex.control.requests import Requests
 from spex.control.scheduler import Scheduler
 from spex.control.setup import Setup, foresight
 from spex.control.strand import RunningStrand, running_strands
-from spex.control.verdict import verdict
+from spex.control.verdict import found, found_by_chance, verdict
 from spex.errors import InvariantError, NotLossless, RecordError, SpexError
 from spex.ids import Call, Expand, call_key
 from spex.problem import Problem
 from spex.solution import Solution, Timings
-from spex.speculate.runahead import Effort, Strand
+from spex.speculate.runahead import Effort
 from spex.tree import Tree
 
 
@@ -46,6 +47,7 @@ class Query:
         self._foreseen = Foreseen()
         self._strands: list[RunningStrand] = []
         self._ahead = foresight(setup, problem.id, self._tree, scheduler.predictor)
+        self._reading = Reading(setup.stopping, setup, problem, self._tree)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
         self._replays = setup.logged
@@ -65,6 +67,7 @@ class Query:
         try:
             async with asyncio.timeout(deadline_seconds):
                 self._strands = running_strands(self._setup.search, self._setup.seed, self.problem.id)
+                self._reading.follow(self._strands)
                 await self._requests.open()
                 self._turn(self._advance)
                 self._scheduler.pump()
@@ -104,12 +107,9 @@ class Query:
 
     def _finish(self, partial: str | None, error: SpexError | None) -> Solution:
         if partial is None:
-            known = set[Call]().union(*(strand.known() for strand in self._strands))
-            tree = self._tree.only(call for call in self._demanded if call in known)
-            terminals = tuple(node for strand in self._strands if strand.stop for node in strand.stop.terminals)
+            tree, terminals = found(self._tree, self._demanded, self._strands, self._reading)
         else:
-            tree = self._tree.only(call for call in self._demanded if call in self._tree)
-            terminals = tuple(tree.terminals())
+            tree, terminals = found_by_chance(self._tree, self._demanded)
         answer, correct, failure = verdict(self.problem, tree, terminals, self._setup)
         if failure is not None and error is None:
             partial, error = str(failure), failure
@@ -128,6 +128,7 @@ class Query:
             foresight=self._foreseen.summary(),
             partial=partial,
             error=error,
+            stopped_early=self._reading.rule.name if self._reading.rule and self._reading.stopped else None,
         )
 
     # Results come in
@@ -163,7 +164,7 @@ class Query:
         except SpexError as error:
             self._over.set_exception(error)
         else:
-            if all(strand.stop for strand in self._strands):
+            if self._reading.stopped or all(strand.stop for strand in self._strands):
                 self._over.set_result(None)
             self._scheduler.stale(self)
 
@@ -172,17 +173,18 @@ class Query:
         self._requests.record(call, result)
         self._journal.finished(job, self._tree)
         self._wished.pop(call, None)
-        if self._ahead is not None:
-            self._ahead.learn(call)
         self._finished(call)
         self._advance()
 
     def _fail(self, job: Job, error: SpexError) -> None:
-        """A failed speculation is forgotten, and not tried again; a failed demand ends the query."""
+        """A failed speculation is forgotten, and not tried again; a failed demand ends the query, if it counts."""
         self._journal.call("failed", job, reason=str(error))
         log_is_gone = isinstance(error, RecordError) and not isinstance(error, NotLossless)
-        if job.demanded or log_is_gone:
+        if log_is_gone:
             raise error
+        if job.demanded:
+            self._reading.fail(job.call, error)
+            return
         self._spoiled.add(job.call)
         self._wished.pop(job.call, None)
 
@@ -191,6 +193,8 @@ class Query:
         finished = [call]
         while finished:  # a loop: what is void may make void what builds on it, and so on for ever so long
             call = finished.pop()
+            if self._ahead is not None:
+                self._ahead.learn(call)
             for strand in self._strands:
                 if call in strand.demanded:
                     strand.finished(call, self._tree)
@@ -203,7 +207,11 @@ class Query:
     def _advance(self) -> None:
         for strand in self._strands:
             if not strand.blocked:
-                strand.advance(self._demand)
+                strand.advance(self._demand, self._goes_on)
+        self._goes_on()
+
+    def _goes_on(self) -> bool:
+        return not self._reading.stops()
 
     def _demand(self, strand: RunningStrand, calls: tuple[Call, ...]) -> None:
         self._journal.decided(strand.number, calls)
@@ -254,8 +262,7 @@ class Query:
         # What comes from a log comes at once: until it ends, a guess could only be wrong.
         if self._closing or self._replays or self._ahead is None:
             return
-        strands = [Strand(strand.search, strand.state) for strand in self._strands if strand.stop is None]
-        foreseen = self._ahead.foresee(strands, effort)
+        foreseen = self._ahead.foresee([strand.snapshot() for strand in self._strands if not strand.stop], effort)
         for call in self._wished:
             if call not in foreseen and call not in self._demanded:
                 self._jobs[call].probability = 0.0
@@ -277,7 +284,7 @@ class Query:
         """Raise `InvariantError` when the query is in a state that cannot be."""
         if self._is_over:
             return
-        blocked = {call for calls in self._blocked.values() for call in calls}
+        blocked = {call for calls in self._blocked.values() for call in calls} | self._reading.failures.keys()
         for strand in self._strands:
             for call in strand.waiting:
                 if call not in blocked:

@@ -10,6 +10,7 @@ from spex.errors import SearchError
 from spex.ids import ROOT, Call, Expand, NodeId, Score, call_key, maker
 from spex.search.base import AnySearch, Search, Stop, strands_of
 from spex.seeds import strand_seed
+from spex.speculate.course import Strand
 from spex.tree import Tree, Unknown, Visible
 
 _DECISIONS_MAX = 100_000
@@ -27,18 +28,25 @@ class RunningStrand:
     demanded: dict[Call, None] = field(default_factory=dict)
     waiting: dict[Call, None] = field(default_factory=dict)
     stop: Stop | None = None
+    decisions: int = 0
 
     @property
     def blocked(self) -> bool:
         return bool(self.waiting) or self.stop is not None
 
-    def advance(self, demand: Callable[[RunningStrand, tuple[Call, ...]], None]) -> None:
+    def advance(
+        self,
+        demand: Callable[[RunningStrand, tuple[Call, ...]], None],
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Decide until a result is missing or the search stops; new demands go to `demand`.
+
+        Before every decision it asks whether the query `goes_on`.
 
         Raises `SearchError` when the rule raises, never waits, or demands what cannot be.
         """
         decisions = 0
-        while not self.blocked:
+        while not self.blocked and goes_on():
             decisions += 1
             if decisions > _DECISIONS_MAX:
                 raise SearchError(f"{self._name}: {_DECISIONS_MAX} decisions in a row waited for no result")
@@ -55,7 +63,12 @@ class RunningStrand:
                 raise SearchError(f"{self._name}: advance raised {type(error).__name__}: {error}") from error
             else:
                 self.state, self.stop = state, stop
+                self.decisions += 1
                 self._demand(calls, demand)
+
+    def snapshot(self) -> Strand:
+        """How it stands, for speculation."""
+        return Strand(self.search, self.state, self.number, self.decisions)
 
     def finished(self, call: Call, tree: Tree) -> None:
         """A call that this strand has demanded has a result."""
@@ -66,11 +79,7 @@ class RunningStrand:
         """What this strand has read, and what that is built on: the same whatever else has come in the meantime."""
         found = set(self.view.read)
         for call in self.view.read:
-            for node in _needed(call):
-                above = node
-                while above != ROOT and maker(above) not in found:
-                    found.add(maker(above))
-                    above = above[:-1]
+            found.update(built_on(call))
         return found
 
     def _demand(self, calls: Iterable[Call], demand: Callable[[RunningStrand, tuple[Call, ...]], None]) -> None:
@@ -131,6 +140,11 @@ def running_strands(search: AnySearch, run_seed: int, problem_id: str) -> list[R
         ]
     except Exception as error:
         raise SearchError(f"{type(search).__name__}: start raised {type(error).__name__}: {error}") from error
+
+
+def built_on(call: Call) -> list[Expand]:
+    """The calls whose results `call` is built on, those nearer the root first."""
+    return [maker(node[:depth]) for node in _needed(call) for depth in range(1, len(node) + 1)]
 
 
 def _needed(call: Call) -> tuple[NodeId, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spex.ids import Call
+from spex.speculate.course import Strand
 from spex.speculate.predictor import Predictor
-from spex.speculate.runahead import Effort, RunAhead, Strand
+from spex.speculate.runahead import Effort, RunAhead
 from spex.tree import Tree
 
 

@@ -1,0 +1,271 @@
+"""An imagined world: a tree in which everything is there, and which remembers who has read what of it.
+
+Real results stand where they exist, demanded or not; elsewhere stand a particle's imaginations. What
+was read of these is kept with the number of the decision that read it first, so that a result that
+comes in puts back only the decisions that it could change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from itertools import islice
+from random import Random
+from typing import NamedTuple, TypeAlias
+
+from spex.ids import ROOT, Call, Expand, NodeId, Score, child, maker
+from spex.speculate.predictor import Predictor, Surroundings
+from spex.tree import End, Sketch, Tree, Unknown
+
+ROOT_REWARD = 0.5
+_BARREN_MAX = 16
+_SHIFT_MIN = 0.2
+
+Mark: TypeAlias = tuple[int, int, int, int]
+
+
+class Innovation(NamedTuple):
+    """How one node departs from what is expected, in standard normal or uniform numbers."""
+
+    reward: float
+    end: float
+    length: float
+
+
+class Particle:
+    """Draws made once a node, kept for ever, so that probabilities do not jitter."""
+
+    __slots__ = ("_innovations", "_random")
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)  # noqa: S311  # imagination, not secrecy
+        self._innovations: dict[NodeId, Innovation] = {}
+
+    def innovation(self, node: NodeId) -> Innovation:
+        found = self._innovations.get(node)
+        if found is None:
+            random = self._random
+            found = Innovation(random.gauss(0.0, 1.0), random.random(), random.gauss(0.0, 1.0))
+            self._innovations[node] = found
+        return found
+
+
+class ImaginedStep:
+    """A step that does not exist: it has an end and a length; anything else raises `Unknown`."""
+
+    __slots__ = ("_innovation", "_predictor", "terminal")
+
+    def __init__(self, innovation: Innovation, predictor: Predictor, depth: int) -> None:
+        self.terminal: bool = innovation.end < predictor.hazard(depth)
+        self._innovation = innovation
+        self._predictor = predictor
+
+    @property
+    def token_count(self) -> int:
+        return self._predictor.length(self._innovation.length)
+
+    @property
+    def text(self) -> str:
+        raise Unknown
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        raise Unknown
+
+    @property
+    def logprobs(self) -> tuple[float, ...] | None:
+        raise Unknown
+
+    @property
+    def end(self) -> End:
+        raise Unknown
+
+    @property
+    def answer(self) -> str | None:
+        raise Unknown
+
+    @property
+    def state(self) -> Hashable:
+        raise Unknown
+
+
+class ImaginedTree:
+    """One particle's `TreeView` for one strand. `ripe` collects the demanded calls that could be made now."""
+
+    __slots__ = (
+        "_demanded",
+        "_particle",
+        "_predictor",
+        "_reads",
+        "_rewards",
+        "_siblings",
+        "_steps",
+        "_tree",
+        "_unripe",
+        "decision",
+        "ripe",
+    )
+
+    def __init__(
+        self, tree: Tree, particle: Particle, predictor: Predictor, siblings: dict[NodeId, tuple[float, int]]
+    ) -> None:
+        self.ripe: dict[Call, None] = {}
+        self.decision: int = 0
+        self._tree = tree
+        self._particle = particle
+        self._predictor = predictor
+        self._siblings = siblings
+        # Filled in the order of the decisions, so that going back to one means popping from their ends.
+        self._reads: dict[Expand | NodeId, int] = {}  # texts by their calls, rewards by their nodes' parents
+        self._steps: dict[NodeId, ImaginedStep] = {}
+        self._rewards: dict[NodeId, float] = {}
+        self._demanded: dict[Call, None] = {}
+        self._unripe: dict[Call, None] = {}
+
+    # What a search reads
+
+    def children(self, call: Expand) -> tuple[NodeId, ...]:
+        made = self._tree.expansions.get(call)
+        if made is not None:
+            return made
+        self._reads.setdefault(call, self.decision)
+        if call not in self._demanded:
+            self._demand(call)
+        return (child(call),)
+
+    def step(self, node: NodeId) -> Sketch:
+        real = self._tree.steps.get(node)
+        if real is not None:
+            return real
+        imagined = self._steps.get(node)
+        if imagined is None:
+            self._reads.setdefault(maker(node), self.decision)
+            innovation = self._particle.innovation(node)
+            imagined = self._steps[node] = ImaginedStep(innovation, self._predictor, len(node))
+        return imagined
+
+    def score(self, call: Score) -> tuple[float, ...]:
+        real = self._tree.scores.get(call)
+        if real is not None:
+            return real
+        if call not in self._demanded:
+            self._demand(call)
+        nodes = call.nodes
+        return (self._reward(nodes[0]),) if len(nodes) == 1 else tuple(self._reward(node) for node in nodes)
+
+    def need(self, calls: Iterable[Call]) -> None:
+        demanded, tree = self._demanded, self._tree
+        for call in calls:
+            if call not in demanded and call not in tree:
+                self._demand(call)
+
+    # Going back and going on
+
+    @property
+    def is_barren(self) -> bool:
+        """Whether the last demands were of nothing that could be made now: further on there will be less."""
+        if len(self._unripe) <= _BARREN_MAX:
+            return False
+        unmade = (
+            call in self._unripe for call in reversed(self._demanded) if call in self._unripe or call in self.ripe
+        )
+        return all(islice(unmade, _BARREN_MAX + 1))
+
+    def mark(self) -> Mark:
+        """Where a decision begins."""
+        return len(self._reads), len(self._steps), len(self._rewards), len(self._demanded)
+
+    def rewind(self, mark: Mark) -> None:
+        """Forget everything since `mark`."""
+        reads, steps, rewards, demanded = mark
+        _shorten(self._reads, reads)
+        _shorten(self._steps, steps)
+        _shorten(self._rewards, rewards)
+        while len(self._demanded) > demanded:
+            call, _ = self._demanded.popitem()
+            self.ripe.pop(call, None)
+            self._unripe.pop(call, None)
+
+    def put_back(self, news: Iterable[Call]) -> int | None:
+        """The first decision that the finished calls `news` could change, if there is one."""
+        found = [number for call in news if (number := self._changed(call)) is not None]
+        return min(found, default=None)
+
+    def settle(self, news: Iterable[Call]) -> None:
+        """Take note that `news` have results: they need not be made any more, and others can be."""
+        texts = False
+        for call in news:
+            self.ripe.pop(call, None)
+            self._unripe.pop(call, None)
+            texts = texts or isinstance(call, Expand)
+        if texts and self._unripe:
+            for call in [call for call in self._unripe if makeable(call, self._tree)]:
+                del self._unripe[call]
+                self.ripe[call] = None
+
+    def _changed(self, call: Call) -> int | None:
+        reads = self._reads
+        if isinstance(call, Score):
+            return min((reads[node[:-1]] for node in call.nodes if node[:-1] in reads), default=None)
+        number = reads.get(call)
+        if number is None:
+            return None
+        node = child(call)
+        if self._tree.expansions[call] != (node,):
+            return number
+        imagined = self._steps.get(node)
+        if imagined is not None and imagined.terminal != self._tree.steps[node].terminal:
+            return number
+        return reads.get(node[:-1], number) if self._is_shifted(node) else None
+
+    def _is_shifted(self, node: NodeId) -> bool:
+        """Whether the text of `node` tells so much of its reward that what was imagined will not do."""
+        imagined = self._rewards.get(node)
+        if imagined is None or Score((node,)) in self._tree.scores:
+            return False
+        expected, spread = self._expected(node)
+        return abs(expected - imagined) > _SHIFT_MIN * spread
+
+    def _demand(self, call: Call) -> None:
+        self._demanded[call] = None
+        if makeable(call, self._tree):
+            self.ripe[call] = None
+        else:
+            self._unripe[call] = None
+
+    def _reward(self, node: NodeId) -> float:
+        """The node's real reward, or the imagined one: expectation plus this particle's innovation."""
+        known = self._tree.scores.get(Score((node,)))
+        if known:
+            return known[0]
+        if node == ROOT:
+            return ROOT_REWARD
+        found = self._rewards.get(node)
+        if found is None:
+            self._reads.setdefault(node[:-1], self.decision)
+            expected, _ = self._expected(node)
+            found = self._rewards[node] = min(1.0, max(0.0, expected))
+        return found
+
+    def _expected(self, node: NodeId) -> tuple[float, float]:
+        """The reward that this particle expects of `node`, and the spread that its innovation was scaled by."""
+        step = self._tree.steps.get(node)
+        parent = self._reward(node[:-1])
+        if step is None:
+            estimate = self._predictor.of_imagined(parent, len(node))
+        else:
+            around = Surroundings(parent, len(node), *self._siblings.get(node[:-1], (0.0, 0)))
+            estimate = self._predictor.of_text(step, around)
+        return estimate.mean + estimate.spread * self._particle.innovation(node).reward, estimate.spread
+
+
+def makeable(call: Call, tree: Tree) -> bool:
+    """Whether the call's prompt exists: the parent's text, or the texts to be scored."""
+    steps = tree.steps
+    if isinstance(call, Expand):
+        return call.parent in steps or call.parent == ROOT
+    return all(node in steps or node == ROOT for node in call.nodes)
+
+
+def _shorten(entries: dict[NodeId, float] | dict[NodeId, ImaginedStep] | dict[Expand | NodeId, int], size: int) -> None:
+    while len(entries) > size:
+        entries.popitem()
