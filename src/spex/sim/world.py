@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from math import exp, log
 from random import Random
+from typing import NamedTuple
 
 from spex.engine.base import Completion, Generation, Scoring
 from spex.sim.workload import Workload
@@ -20,15 +22,26 @@ _WRONG_WEIGHTS = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16)
 RIGHT = "right"
 
 
+class Part(NamedTuple):
+    """What stands for one step: its tokens, its reward's departure from the parent's, its mean log-probability."""
+
+    tokens: int
+    shift: float
+    logprob: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """One simulated step: how many steps it stands for, its tokens, its reward's departure from the parent's."""
+    """What one request writes: a step, or all the steps of a whole solution."""
 
     name: int
-    tokens: int
-    shifts: tuple[float, ...]
+    parts: tuple[Part, ...]
     ends: bool
     answer_draw: float
+
+    @property
+    def tokens(self) -> int:
+        return sum(part.tokens for part in self.parts)
 
 
 class World:
@@ -50,7 +63,7 @@ class World:
             quality = self._follow(self.quality(segments), thought)
             text += f"\nAnswer: {_answer(quality, thought.answer_draw)}"
         token_ids = (name, *range(1, thought.tokens))
-        return Completion(text, token_ids, None, "eos" if thought.ends else "delimiter")
+        return Completion(text, token_ids, self._logprobs(thought), "eos" if thought.ends else "delimiter")
 
     def judge(self, request: Scoring) -> tuple[float, ...]:
         """What the reward server answers to `request`: a `SimulatedReward`'s judgement."""
@@ -65,9 +78,16 @@ class World:
 
     def _follow(self, quality: float, thought: Thought) -> float:
         low, high = self._workload.reward_range
-        for shift in thought.shifts:
-            quality = min(high, max(low, quality + shift))
+        for part in thought.parts:
+            quality = min(high, max(low, quality + part.shift))
         return quality
+
+    def _logprobs(self, thought: Thought) -> tuple[float, ...] | None:
+        """One a token, where rewards are readable: many near 0, few far below, in the mean what was drawn."""
+        if self._workload.readable is None:
+            return None
+        random = self._random(f"logprobs:{thought.name}")
+        return tuple(chain.from_iterable(_shares(part.tokens, part.logprob or 0.0, random) for part in thought.parts))
 
     def _thought(self, name: int) -> Thought:
         depth, whole = name >> 1 & 31, bool(name & 1)
@@ -79,16 +99,34 @@ class World:
 
     def _draw(self, name: int, depth: int, whole: bool) -> Thought:
         load = self._workload
-        digest = blake2b(f"{load.seed}:{name}".encode(), digest_size=8).digest()
-        random = Random(int.from_bytes(digest))  # noqa: S311  # a simulated model, not a secret
-        tokens, ends = 0, False
-        shifts: list[float] = []
-        while not ends and (whole or not shifts):
-            tokens += max(1, round(exp(random.gauss(log(load.step_tokens) - load.spread**2 / 2, load.spread))))
-            shifts.append(random.gauss(0.0, load.reward_noise))
+        random = self._random(str(name))
+        parts: list[Part] = []
+        ends = False
+        while not ends and (whole or not parts):
+            parts.append(self._part(random))
             ends = depth >= load.depth_max or (depth >= load.depth_min and random.random() < load.end_probability)
             depth += 1
-        return Thought(name, tokens, tuple(shifts), ends, random.random())
+        return Thought(name, tuple(parts), ends, random.random())
+
+    def _part(self, random: Random) -> Part:
+        load = self._workload
+        tokens = max(1, round(exp(random.gauss(load.log_tokens_mean, load.spread))))
+        noise = random.gauss(0.0, load.reward_noise)
+        if load.readable is None:
+            return Part(tokens, noise, None)
+        logprob = load.readable.logprob(random.gauss(0.0, 1.0))
+        return Part(tokens, noise + load.readable.shift(logprob, log(tokens) - load.log_tokens_mean), logprob)
+
+    def _random(self, purpose: str) -> Random:
+        digest = blake2b(f"{self._workload.seed}:{purpose}".encode(), digest_size=8).digest()
+        return Random(int.from_bytes(digest))  # noqa: S311  # a simulated model, not a secret
+
+
+def _shares(tokens: int, mean: float, random: Random) -> list[float]:
+    """`tokens` numbers of one sign and the given mean, spread as waiting times are."""
+    weights = [random.expovariate(1.0) + 1e-9 for _ in range(tokens)]
+    scale = mean * tokens / sum(weights)
+    return [scale * weight for weight in weights]
 
 
 def _answer(quality: float, draw: float) -> str:
