@@ -9,11 +9,9 @@ from spex.answer import AnswerRule, Weighted
 from spex.control.clock import run_virtual
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Setup, Speculation
-from spex.engine.simulated import SimulatedPolicy, SimulatedReward
 from spex.events import Sink
 from spex.policy import Policy
 from spex.problem import Problem
-from spex.profile import Affine
 from spex.search.base import AnySearch
 from spex.sim.task import SimulatedTask
 from spex.sim.workload import Workload
@@ -38,12 +36,10 @@ class Simulation:
     async def carry_out(self, speculation: Speculation | None, on_event: Sink | None = None) -> Run:
         """Carry it out on the running loop's clock, which may be a real one."""
         world = World(self.workload)
-        policy = SimulatedPolicy(world.write, self.workload.curve, slots=self.workload.slots)
-        reward = SimulatedReward(world.judge, Affine(self.workload.reward_seconds, 0.0))
         setup = Setup(
             search=self.search,
-            policy=Policy(policy, SimulatedTask()),
-            rewards={"reward": reward},
+            policy=Policy(self.workload.policy(world.write), SimulatedTask()),
+            rewards={"reward": self.workload.reward(world.judge)},
             answer_rule=self.answer_rule,
             seed=self.seed,
             speculation=speculation,
