@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, prod
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 from spex.errors import InputError
 from spex.ids import NodeId
@@ -38,7 +38,10 @@ class Vote(NamedTuple):
 
 
 class AnswerRule(Protocol):
-    """How ballots for one answer add up."""
+    """How ballots for one answer add up.
+
+    A class whose `monotone` is true says that one more ballot, or a higher score, never lowers a weight.
+    """
 
     @property
     def aggregate(self) -> Aggregate:
@@ -56,6 +59,8 @@ class Weighted:
 
     aggregate: Aggregate = "last"
 
+    monotone: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         _check_aggregate(self.aggregate)
 
@@ -70,6 +75,8 @@ class Majority:
 
     aggregate: Aggregate = "last"
 
+    monotone: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         _check_aggregate(self.aggregate)
 
@@ -82,6 +89,8 @@ class Best:
     """The highest score; the smallest node that has it stands for it."""
 
     aggregate: Aggregate = "last"
+
+    monotone: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check_aggregate(self.aggregate)

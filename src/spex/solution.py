@@ -41,6 +41,7 @@ class Solution:
     `tree` holds the demanded calls alone, `terminals` the nodes whose answers counted. `correct`
     is None where nobody can tell. `partial` says why the query did not end by itself
     (a deadline, a cancellation, a failed call), else None; `error` is the failure, if any.
+    `stopped_early` is the name of the stopping rule that ended the search, if one did.
     `repr` is one line, `str` the tree.
     """
 
@@ -54,6 +55,7 @@ class Solution:
     foresight: Foresight = Foresight()
     partial: str | None = None
     error: SpexError | None = None
+    stopped_early: str | None = None
 
     def __repr__(self) -> str:
         tokens = self.usage.useful.generated

@@ -146,7 +146,7 @@ def test_the_outlook_is_the_width_that_remains() -> None:
     answers = [search.outlook(decided.state, course.view).answers for decided in course.decisions]  # type: ignore[arg-type]
     assert answers[0] == 5
     assert answers == sorted(answers, reverse=True)
-    assert search.outlook(search.start(0), course.view) == Outlook(5, 1.0)
+    assert search.outlook(search.start(0), course.view) == Outlook(5, 1.0, keeps=True)
 
 
 def test_siblings_stay_in_node_order_through_all_levels() -> None:

@@ -123,7 +123,7 @@ CHEATS: list[tuple[Callable[[], Any], str]] = [
     (CountingStrangers, "never demanded"),
     (Unseeded, "two states from one seed"),
     (PromisingTooLittle, "Outlook"),
-    (PromisingOneTooFew, r"Outlook\(answers=0, best=1.0\), and 1 came"),
+    (PromisingOneTooFew, r"Outlook\(answers=0, best=1.0, keeps=False\), and 1 came"),
     (PromisingTooLow, "Outlook"),
     (PromisingNonsense, "outlook gave"),
     (Speechless, "outlook raised LookupError"),

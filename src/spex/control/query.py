@@ -128,7 +128,7 @@ class Query:
             foresight=self._foreseen.summary(),
             partial=partial,
             error=error,
-            stopped_early=self._reading.rule.name if self._reading.rule and self._reading.stopped else None,
+            stopped_early=self._reading.stopped_by,
         )
 
     # Results come in
@@ -207,11 +207,8 @@ class Query:
     def _advance(self) -> None:
         for strand in self._strands:
             if not strand.blocked:
-                strand.advance(self._demand, self._goes_on)
-        self._goes_on()
-
-    def _goes_on(self) -> bool:
-        return not self._reading.stops()
+                strand.advance(self._demand, self._reading.goes_on)
+        self._reading.goes_on()
 
     def _demand(self, strand: RunningStrand, calls: tuple[Call, ...]) -> None:
         self._journal.decided(strand.number, calls)

@@ -17,6 +17,7 @@ from spex.speculate.market import Market, RateMarket
 from spex.speculate.predictor import Predictor
 from spex.speculate.rule import Foresight, Imagination, Rule
 from spex.speculate.runahead import Effort
+from spex.speculate.stopping import StoppingRule
 from spex.tree import Tree
 
 
@@ -38,6 +39,8 @@ class Speculation:
 class Setup:
     """One configuration. `rewards` maps the model names of `Score` calls; `speculation` None is the plain run.
 
+    `stopping` may end a search before its end; None lets it come to its own.
+
     `logged`: results may come from a log, so that nothing is worth a guess before an engine has answered.
     """
 
@@ -48,6 +51,7 @@ class Setup:
     seed: int = 0
     speculation: Speculation | None = field(default_factory=Speculation)
     logged: bool = False
+    stopping: StoppingRule | None = None
 
 
 def foresight(setup: Setup, problem_id: str, tree: Tree, predictor: Predictor) -> Foresight | None:

@@ -1,16 +1,40 @@
-"""What a query's terminals say: the answer that they vote for, and whether it is right."""
+"""What a query has found: its tree, the answer that its terminals vote for, and whether that is right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from spex.answer import answer_of
+from spex.control.reading import Reading
 from spex.control.setup import Setup
+from spex.control.strand import RunningStrand
 from spex.errors import SearchError
-from spex.ids import NodeId
+from spex.ids import Call, NodeId
 from spex.problem import Problem
 from spex.tree import Tree
+
+
+class Found(NamedTuple):
+    """A query's demanded tree, and the terminals in it that vote."""
+
+    tree: Tree
+    terminals: tuple[NodeId, ...]
+
+
+def found(tree: Tree, demanded: Iterable[Call], strands: Sequence[RunningStrand], reading: Reading) -> Found:
+    """What a query that has ended by itself has found: what its strands have read, up to where they were stopped."""
+    if reading.stopped:
+        return Found(tree.only(call for call in demanded if call in reading.known), reading.terminals())
+    known = set[Call]().union(*(strand.known() for strand in strands))
+    terminals = tuple(node for strand in strands if strand.stop for node in strand.stop.terminals)
+    return Found(tree.only(call for call in demanded if call in known), terminals)
+
+
+def found_by_chance(tree: Tree, demanded: Iterable[Call]) -> Found:
+    """What had come when a query was cut short."""
+    part = tree.only(call for call in demanded if call in tree)
+    return Found(part, tuple(part.terminals()))
 
 
 class Verdict(NamedTuple):

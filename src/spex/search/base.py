@@ -23,10 +23,15 @@ class Stop(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """What may still come: at most `answers` more, none scored above `best` (in [0, 1])."""
+    """What may still come: at most `answers` more terminals, none scored above `best` (in [0, 1]).
+
+    A bound takes for granted that a call makes one child at most. `keeps`: every terminal that has been read will
+    be in `Stop`, so that each one read takes one off `answers`; without it no search can be stopped for certain.
+    """
 
     answers: int
     best: float = 1.0
+    keeps: bool = False
 
 
 @runtime_checkable

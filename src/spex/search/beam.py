@@ -58,4 +58,4 @@ class Beam:
     def outlook(self, state: Level, tree: TreeView) -> Outlook:
         samples = len(state.samples.expands) if state.depth else self.width
         levels = self.depth_max - max(1, state.depth)
-        return Outlook(answers_at_most(samples, levels, self.keep, self.children))
+        return Outlook(answers_at_most(samples, levels, self.keep, self.children), keeps=True)

@@ -47,4 +47,4 @@ class BestOfN:
         return state, Stop(tuple(solution.node for solution in solutions if solution.step.terminal))
 
     def outlook(self, state: State, tree: TreeView) -> Outlook:
-        return Outlook(self.width)
+        return Outlook(self.width, keeps=True)

@@ -66,4 +66,4 @@ class Subtree:
 
     def outlook(self, state: Level, tree: TreeView) -> Outlook:
         levels = self.depth_max - max(1, state.depth)
-        return Outlook(answers_at_most(self.children, levels, 1, self.children))
+        return Outlook(answers_at_most(self.children, levels, 1, self.children), keeps=True)

@@ -108,7 +108,7 @@ class Mcts:
     def outlook(self, state: State, tree: TreeView) -> Outlook:
         """Every iteration makes at most `children` nodes, and the last one begins below `nodes_max`."""
         room = self.nodes_max - len(state.places) + self.children
-        return Outlook(min((self.iterations - state.iterations) * self.children, room))
+        return Outlook(min((self.iterations - state.iterations) * self.children, room), keeps=True)
 
     def _selected(self, places: Map[int, Place]) -> tuple[int, ...]:
         """The path of argmax Q/N + c·√(ln N_parent / N) from the root to a leaf; of equals the earlier child."""

@@ -80,7 +80,7 @@ class Rebase:
 
     def outlook(self, state: State, tree: TreeView) -> Outlook:
         """Every answer takes one off the remaining width, as long as a call makes at most one child."""
-        return Outlook(max(0, state.remaining))
+        return Outlook(max(0, state.remaining), keeps=True)
 
     def _open(self, frontier: Sequence[Scored], tokens: Sequence[int]) -> list[Open]:
         """The nodes that may get children; `tokens` has the length of each sample's parent."""

@@ -47,4 +47,4 @@ class SelfConsistency:
         return state, Stop(tuple(node for node in solutions if tree.step(node).terminal))
 
     def outlook(self, state: State, tree: TreeView) -> Outlook:
-        return Outlook(self.width)
+        return Outlook(self.width, keeps=True)

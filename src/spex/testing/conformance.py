@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import zip_longest
 
+from spex.control.strand import built_on
 from spex.errors import SearchError
-from spex.ids import Call, call_key, maker
+from spex.ids import Call, Expand, call_key, maker, node_key
 from spex.search.base import AnySearch, Outlook, Search, Stop, strands_of
 from spex.seeds import strand_seed
 from spex.testing.trial import DECISIONS_MAX, FIRST_COME, LAST_COME, Blocked, Course, Decided, Run, run_alone, shuffled
@@ -21,7 +22,8 @@ def check_search(search: AnySearch, *, seeds: Iterable[int] = range(2), decision
     Raises `SearchError`, naming the class and the rule that is broken, unless in every run: `advance` and
     `start` are pure, read neither clock nor chance, and let `Unknown` pass; states are frozen and new; every
     strand ends within `decisions_max` decisions; its demands, their order and its `Stop` do not depend on the
-    order of arrival; `Stop` names terminals that were demanded, each once; and the outlook is an upper bound.
+    order of arrival; `Stop` names terminals that were demanded, each once; and the outlook is an upper bound,
+    and with `keeps` all terminals that were read are in `Stop`.
     """
     for strand in strands_of(search):
         if not isinstance(strand, Search):
@@ -42,7 +44,9 @@ def _check_world(search: AnySearch, world: SyntheticWorld, decisions_max: int) -
                 search, world, seed=world.seed, order=order, decisions_max=decisions_max, advance=suspect.advance
             )
             for course in run.courses:
-                _check_outlooks(course, suspect.outlooks.get(id(course.view), []), run)
+                outlooks = suspect.outlooks.get(id(course.view), [])
+                _check_outlooks(course, outlooks, run)
+                _check_kept(course, outlooks, run)
             reference = reference or run
             for first, other in zip(reference.courses, run.courses, strict=True):
                 _check_same(first, other)
@@ -74,6 +78,18 @@ def _check_outlooks(course: Course, outlooks: list[Outlook], run: Run) -> None:
         if len(later) > outlook.answers or best > outlook.best:
             came = f"{len(later)} came, the best of reward {best:g}"
             raise SearchError(f"{course.name}: at decision {number} it gave {outlook}, and {came}")
+
+
+def _check_kept(course: Course, outlooks: list[Outlook], run: Run) -> None:
+    """Where an outlook said that what is read is kept, all of it was."""
+    if any(outlook.keeps for outlook in outlooks):
+        read = {call for known in course.view.read for call in (known, *built_on(known)) if isinstance(call, Expand)}
+        ends = {node for call in read for node in run.tree.expansions[call] if run.tree.steps[node].terminal}
+        lost = ends.difference(course.stop.terminals if course.stop else ())
+        if lost:
+            raise SearchError(
+                f"{course.name}: its outlook keeps terminals, and {node_key(min(lost))} is not in its Stop"
+            )
 
 
 def _check_same(first: Course, other: Course) -> None:

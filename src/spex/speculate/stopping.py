@@ -1,0 +1,109 @@
+"""When a search may stop: technique 3, early termination, exchangeable.
+
+`Exact` stops once nothing that may still come can change the answer: for the leader, every other answer and an
+answer not seen yet, the rule's weight of the leader must be above that of the other with all `left` answers of
+the best score possible. It loses nothing, as long as an outlook is a bound. `spex.speculate.confident` and
+`spex.speculate.early_alternatives` have the rules that may be wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from spex.answer import Ballot
+from spex.errors import InputError
+from spex.ids import ROOT
+from spex.speculate.confident import Confident
+from spex.speculate.early_alternatives import AdaptiveConsistency, Paper
+from spex.speculate.standing import Standing
+
+
+@runtime_checkable
+class StoppingRule(Protocol):
+    """Pure: the same standing gets the same decision, in plain, speculative and replayed runs."""
+
+    @property
+    def name(self) -> str:
+        """What the option calls it, its parameter included: `confident:0.05`."""
+        ...
+
+    def stops(self, standing: Standing) -> bool:
+        """Whether the search is to end here, with the answer that leads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Stops when no outlook can change the answer.
+
+    It needs an answer rule that is `monotone` and outlooks that keep what was read; without them it stops nothing.
+    """
+
+    @property
+    def name(self) -> str:
+        return "exact"
+
+    def stops(self, standing: Standing) -> bool:
+        candidates = standing.candidates
+        if not standing.sure:
+            return False
+        if not standing.left and all(candidate.least == candidate.most for candidate in candidates):
+            return True
+        if not candidates or not getattr(standing.rule, "monotone", False):
+            return False
+        floor, _ = standing.rule.weigh(candidates[0].least)
+        others = [candidate.most for candidate in candidates[1:]]
+        # A tie is no lead: what comes may stand before the leader in NodeId order.
+        return not any(_reaches(floor, ballots, standing) for ballots in [*others, ()])
+
+
+def _reaches(floor: float, ballots: tuple[Ballot, ...], standing: Standing) -> bool:
+    """Whether these ballots, with all that may come, can weigh `floor` or more."""
+    more = 0
+    while True:
+        together = [*ballots, *[Ballot(ROOT, standing.best)] * more]
+        if together and standing.rule.weigh(together)[0] >= floor:
+            return True
+        if more == standing.left:
+            return False
+        # Few suffice in most cases, and a bound may be of millions.
+        more = min(standing.left, 2 * more + 1)
+
+
+def _exact(value: str | None) -> StoppingRule:
+    if value is not None:
+        raise InputError("stop", f"exact:{value}", "exact has no parameter")
+    return Exact()
+
+
+def _with_number(make: Callable[..., StoppingRule]) -> Callable[[str | None], StoppingRule]:
+    def build(value: str | None) -> StoppingRule:
+        if value is None:
+            return make()
+        try:
+            number = float(value)
+        except ValueError:
+            raise InputError("stop", value, "what follows the colon must be a number") from None
+        return make(number)
+
+    return build
+
+
+STOPPING_RULES: Mapping[str, Callable[[str | None], StoppingRule]] = {
+    "exact": _exact,
+    "confident": _with_number(Confident),
+    "paper": _with_number(Paper),
+    "adaptive-consistency": _with_number(AdaptiveConsistency),
+}
+
+
+def stopping_rule(spelled: str) -> StoppingRule | None:
+    """The rule that `NAME` or `NAME:NUMBER` stands for; None for `off`. Raises `InputError`."""
+    name, colon, value = spelled.partition(":")
+    if spelled == "off":
+        return None
+    if name not in STOPPING_RULES:
+        raise InputError("stop", spelled, f"it must be one of off, {', '.join(STOPPING_RULES)}")
+    return STOPPING_RULES[name](value if colon else None)
