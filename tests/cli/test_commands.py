@@ -1,18 +1,15 @@
-"""The commands beside `solve`: version, searches, doctor, simulate, demo, help."""
+"""The commands beside `solve`: version, searches, doctor, demo, help."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 import spex as package
 from spex.search.catalog import SEARCHES
 from tests.cli.terminal import Command
-
-SMALL = ("--queries", "2", "--concurrency", "2", "--set", "width=3", "--set", "depth_max=4")
 
 
 def test_the_version_is_printed_by_command_and_by_flag(spex: Command) -> None:
@@ -108,46 +105,6 @@ def test_doctor_says_how_to_get_a_model_where_there_is_none(spex: Command, monke
 def test_doctor_as_json_lists_findings(spex: Command) -> None:
     record = json.loads(spex("doctor", "--json").out)
     assert {"subject", "found", "advice"} == record["findings"][0].keys()
-
-
-def test_simulate_compares_both_runs_and_asserts_equal_trees(spex: Command) -> None:
-    ended = spex("simulate", *SMALL)
-    assert ended.code == 0
-    assert "speed-up" in ended.out
-    assert ended.out.splitlines()[-1] == "the trees are the same, node for node"
-    assert ended.err == ""
-
-
-def test_simulate_as_json_is_one_object(spex: Command) -> None:
-    record = json.loads(spex("simulate", *SMALL, "--json").out)
-    assert record["same_trees"] is True
-    assert record["plain"]["tokens_useful"] == record["speculative"]["tokens_useful"]
-    assert record["plain"]["tokens_wasted"] == 0
-    assert record["latency_speed_up"] > 1.0
-    assert record["run"]["workload"] == "reference"
-
-
-def test_the_same_simulation_gives_the_same_figures(spex: Command) -> None:
-    assert spex("simulate", *SMALL, "--json").out == spex("simulate", *SMALL, "--json").out
-    assert spex("simulate", *SMALL, "--json").out != spex("simulate", *SMALL, "--json", "--seed", "1").out
-
-
-def test_a_simulation_writes_a_trace_of_each_run(spex: Command, folder: Path) -> None:
-    spex("simulate", *SMALL, "--trace", "sim")
-    for kind in ("plain", "speculative"):
-        lines = (folder / f"sim.{kind}.jsonl").read_text().splitlines()
-        assert json.loads(lines[0])["spex_trace"] == 1
-        speculative = [json.loads(line).get("speculative", False) for line in lines[1:]]
-        assert any(speculative) is (kind == "speculative")
-
-
-def test_different_trees_are_a_defect_that_is_told_with_the_seed(
-    spex: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("spex.cli.comparing.same_trees", lambda _one, _other, differs: differs("q1"))
-    ended = spex("simulate", *SMALL, "--seed", "3")
-    assert ended.code == 4
-    assert "seed 3: the trees of q1 differ" in ended.line
 
 
 @pytest.mark.engine

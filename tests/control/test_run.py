@@ -73,6 +73,30 @@ def test_the_next_query_starts_when_one_ends() -> None:
     assert result.seconds == pytest.approx(0.42)
 
 
+def test_no_problem_begins_before_it_arrives_or_before_there_is_a_place() -> None:
+    made = setup(breadth(1))
+    alone = ran(made, 1).seconds
+    result = ran(made, 4, concurrency=1, arrivals_seconds=(1.0, 1.0, 1.0 + alone / 2, 100.0))
+    began = [solution.timings.started_at_seconds for solution in result.solutions]
+    lasted = [solution.timings.latency_seconds for solution in result.solutions]
+    assert began == pytest.approx([1.0, 1.0 + lasted[0], 1.0 + lasted[0] + lasted[1], 100.0])
+
+
+def test_a_stop_while_nothing_has_arrived_is_a_run_of_nothing() -> None:
+    async def stopped() -> Run:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(1.0, stop.set)
+        return await run(problems(2), setup(breadth(1)), Conduct(stop=stop, arrivals_seconds=(5.0, 6.0)))
+
+    result = run_virtual(stopped())
+    assert (result.solutions, result.interrupted, result.seconds) == ((), True, 1.0)
+
+
+def test_arrivals_for_other_problems_are_refused() -> None:
+    with pytest.raises(InputError, match="one time for each of 2"):
+        ran(setup(breadth(1)), 2, arrivals_seconds=(1.0,))
+
+
 def test_a_run_of_no_problems_is_over_at_once() -> None:
     assert ran(setup(breadth(1)), 0) == Run((), 0.0)
 

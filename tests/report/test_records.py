@@ -12,7 +12,6 @@ from rich.table import Table
 from spex.errors import Misbehaving
 from spex.ids import ROOT, Expand, child
 from spex.problem import Problem
-from spex.report.comparison import comparison_record, comparison_table
 from spex.report.records import run_record, solution_record, summary_record
 from spex.report.table import solutions_table, summary_lines, table
 from spex.solution import Foresight, Solution, Timings
@@ -120,17 +119,3 @@ def test_an_interrupted_run_says_what_became_of_the_calls_in_flight() -> None:
     assert words in summary_lines(summary, interrupted=True)[1]
     assert words not in "\n".join(summary_lines(summary))
     assert words not in "\n".join(summary_lines(summary_record([], 0.0), interrupted=True))
-
-
-def test_a_comparison_divides_plain_by_speculative() -> None:
-    plain, speculative = summary_record([solved(seconds=6.0)], 9.0), summary_record([solved(seconds=3.0)], 3.0)
-    record = comparison_record(plain, speculative, {"seed": "0"}, same_trees=True)
-    assert (record.latency_speed_up, record.makespan_speed_up) == (2.0, 3.0)
-    shown = drawn(comparison_table(record))
-    assert "2.000" in shown
-    assert "3.000" in shown
-
-
-def test_a_comparison_of_nothing_is_no_speed_up() -> None:
-    nothing = summary_record([], 0.0)
-    assert comparison_record(nothing, nothing, {}, same_trees=True).latency_speed_up == 1.0

@@ -1,77 +1,163 @@
-"""Plain and speculative runs of the simulator, compared in virtual time."""
+"""Plain, speculative and clairvoyant runs of the simulator, compared in virtual time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
-from spex.cli.choice import chosen
+from spex.cli.choice import chosen, rule_name
+from spex.cli.parameters import parameters_of
 from spex.cli.results import together
 from spex.cli.settings import SimulateSettings
-from spex.cli.streams import put, put_json, put_table, talk_console
-from spex.control.run import Run
+from spex.cli.streams import put, put_json, put_table, say, talk_console
 from spex.control.setup import Speculation
 from spex.errors import InvariantError
-from spex.events import Event
-from spex.report.comparison import ComparisonRecord, comparison_record, comparison_table
-from spex.report.records import summary_record
+from spex.events import Event, Sink
+from spex.report.comparison import Comparison, ComparisonRecord, Point, Trial, comparison_record, point
+from spex.report.comparison_tables import comparison_table, points_table, ratios_table
+from spex.sim.arrivals import find_arrivals
 from spex.sim.simulate import Simulation, same_trees
 from spex.sim.workload import find_workload
 from spex.trace.write import TraceWriter
 
+_QUERIES_MIN = 64
+_QUERIES_A_PLACE = 8
+_PLOTTED = (1, 2, 4, 8, 16, 32, 64)
+
 
 def compare(settings: SimulateSettings) -> None:
-    """Run both in virtual time and print the figures. Raises `InvariantError` when they differ in a tree."""
-    record = _compared(settings)
+    """Run them in virtual time and print the figures. Raises `InvariantError` when they differ in a tree."""
+    if settings.plot is not None:
+        from spex.report.plot import check_plot  # noqa: PLC0415  # for those who plot
+
+        check_plot(settings.plot)
+    simulation = _simulation(settings)
+    record = _compared(simulation, _configuration(settings, simulation), settings.trace)
+    if settings.plot is not None:
+        record = msgspec.structs.replace(record, points=_plotted(simulation, settings.queries, settings.plot))
     if settings.json_:
         put_json(msgspec.to_builtins(record))
-    else:
-        put_table(comparison_table(record))
-        put("the trees are the same, node for node")
+        return
+    put_table(comparison_table(record))
+    put("")
+    put_table(ratios_table(record))
+    if record.points:
+        put("")
+        put_table(points_table(record.points))
+    put("the trees are the same, node for node")
 
 
-def _compared(settings: SimulateSettings) -> ComparisonRecord:
-    """Both runs. Raises `InvariantError` when they differ in a tree."""
+def queries_for(concurrency: int) -> int:
+    """How many queries make figures worth printing at so many at once."""
+    return max(_QUERIES_MIN, _QUERIES_A_PLACE * concurrency)
+
+
+def _simulation(settings: SimulateSettings) -> Simulation:
     search, rule = chosen(settings)
-    workload = find_workload(settings.workload)
-    simulation = Simulation(search, workload, settings.queries, settings.concurrency, settings.seed, rule)
-    configuration = {
-        "search": repr(search),
-        "workload": settings.workload,
-        "queries": str(settings.queries),
-        "concurrency": str(settings.concurrency),
-        "answer_rule": repr(rule),
-        "seed": str(settings.seed),
-    }
-    with ExitStack() as stack:
-        traces = [stack.enter_context(trace) for trace in _traces(settings.trace, configuration)]
-        plain = _simulated(simulation, "plain", None, traces[:1])
-        speculative = _simulated(simulation, "speculative", Speculation(), traces[1:])
-    differing: list[str] = []
-    if not same_trees(plain, speculative, differing.append):
-        raise InvariantError(f"seed {settings.seed}: the trees of {', '.join(differing[:5])} differ")
-    return comparison_record(
-        summary_record(plain.solutions, plain.seconds),
-        summary_record(speculative.solutions, speculative.seconds),
-        configuration,
-        same_trees=True,
+    return Simulation(
+        search=search,
+        workload=find_workload(settings.workload),
+        queries=settings.queries or queries_for(settings.concurrency),
+        concurrency=settings.concurrency,
+        seed=settings.seed,
+        answer_rule=rule,
+        arrivals=None if settings.arrivals is None else find_arrivals(settings.arrivals),
     )
 
 
-def _traces(path: Path | None, configuration: Mapping[str, str]) -> Iterator[TraceWriter]:
+def _configuration(settings: SimulateSettings, simulation: Simulation) -> dict[str, object]:
+    """What was run, in the types of JSON, by the names of the settings."""
+    return {
+        "search": settings.search,
+        "set": parameters_of(simulation.search),
+        "answer_rule": rule_name(settings, simulation.search),
+        "aggregate": settings.aggregate,
+        "workload": settings.workload,
+        "queries": simulation.queries,
+        "concurrency": settings.concurrency if settings.arrivals is None else None,
+        "arrivals": settings.arrivals,
+        "seed": settings.seed,
+    }
+
+
+def _compared(simulation: Simulation, configuration: Mapping[str, object], trace: Path | None) -> ComparisonRecord:
+    """All runs. Raises `InvariantError` when they differ in a tree."""
+    runs = Runs(simulation)
+    with ExitStack() as stack:
+        traces = [stack.enter_context(writer) for writer in _traces(trace, configuration)]
+        plain = runs.plain(traces[:1])
+        speculative = runs.speculative(traces[1:])
+    for writer in traces:
+        if writer.error is not None:
+            say(writer.error)
+    clairvoyant = runs.carry_out("clairvoyant", simulation.clairvoyant(plain.run))
+    for other in (speculative, clairvoyant):
+        _refuse_difference(simulation, plain, other)
+    floor = simulation.floor(plain.run)
+    compared = Comparison(
+        plain=plain,
+        speculative=speculative,
+        clairvoyant=clairvoyant,
+        floor_latencies_seconds=floor.latencies_seconds,
+        floor_makespan_seconds=floor.makespan_seconds,
+        concurrency=simulation.queries_at_once,
+        arrivals_seconds=simulation.arrivals_seconds(),
+        seed=simulation.seed,
+    )
+    return comparison_record(compared, configuration, same_tree=True)
+
+
+def _plotted(simulation: Simulation, queries: int | None, path: Path) -> tuple[Point, ...]:
+    """Plain and speculative runs at 1 to 64 queries at once, drawn to `path`."""
+    from spex.report.plot import draw_plot  # noqa: PLC0415  # for those who plot
+
+    points = []
+    for concurrency in _PLOTTED:
+        loop = replace(simulation, concurrency=concurrency, queries=queries or queries_for(concurrency), arrivals=None)
+        runs = Runs(loop, f"{concurrency} at once, ")
+        plain, speculative = runs.plain(), runs.speculative()
+        _refuse_difference(loop, plain, speculative)
+        points.append(point(concurrency, plain, speculative))
+    draw_plot(path, points, f"{type(simulation.search).__name__}, workload {simulation.workload.name}")
+    return tuple(points)
+
+
+def _refuse_difference(simulation: Simulation, plain: Trial, other: Trial) -> None:
+    differing: list[str] = []
+    if not same_trees(plain.run, other.run, differing.append):
+        raise InvariantError(f"seed {simulation.seed}: the trees of {', '.join(differing[:5])} differ")
+
+
+def _traces(path: Path | None, configuration: Mapping[str, object]) -> Iterator[TraceWriter]:
     for kind in ("plain", "speculative") if path else ():
         yield TraceWriter(Path(f"{path}.{kind}.jsonl"), configuration)
 
 
-def _simulated(
-    simulation: Simulation, kind: str, speculation: Speculation | None, traces: Sequence[TraceWriter]
-) -> Run:
-    with _Progress(kind, simulation.queries) as progress:
-        return simulation.run(speculation, together([progress, *traces]))
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The runs of one simulation, with their progress on a terminal."""
+
+    simulation: Simulation
+    where: str = ""
+
+    def plain(self, sinks: Sequence[Sink] = ()) -> Trial:
+        return self.carry_out("plain", None, sinks)
+
+    def speculative(self, sinks: Sequence[Sink] = ()) -> Trial:
+        return self.carry_out("speculative", Speculation(), sinks)
+
+    def carry_out(self, kind: str, speculation: Speculation | None, sinks: Sequence[Sink] = ()) -> Trial:
+        """One run, and the CPU time of this process in it."""
+        with _Progress(f"{self.where}{kind}", self.simulation.queries) as progress:
+            began = time.process_time()
+            run = self.simulation.run(speculation, together([progress, *sinks]))
+            return Trial(run, time.process_time() - began)
 
 
 class _Progress:

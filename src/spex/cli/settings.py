@@ -129,7 +129,23 @@ class SimulateSettings(SharedSettings):
     """What `spex simulate` can be told."""
 
     workload: str = Field("reference", title="the workload", description="the name of a workload")
-    queries: Whole = Field(64, ge=1, le=100_000, title="queries", description="a whole number from 1 to 100000")
+    queries: Whole | None = Field(
+        None,
+        ge=1,
+        le=65_536,
+        title="queries, if not 64 or 8 times the concurrency, whichever is more",
+        description="a whole number from 1 to 65536",
+    )
+    arrivals: str | None = Field(
+        None,
+        title="when queries come, if not as others end; then concurrency bounds nothing",
+        description="poisson:RATE, in queries a second",
+    )
+    plot: Path | None = Field(
+        None,
+        title="where to draw latency against throughput, at 1 to 64 queries at once",
+        description="a file that ends in .svg or .png",
+    )
 
 
 class _Layer(NamedTuple):
@@ -193,11 +209,12 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 
     Kubernetes sets SPEX_PORT and its like for a service that is called spex.
     """
-    known = [_PREFIX + key.upper() for key in (*_known_keys(), "config")]
+    known = [key.upper() for key in (*_known_keys(), "config")]
     for name in sorted(environ):
-        if name.upper().startswith(_PREFIX) and name.upper() not in known:
-            near = get_close_matches(name.upper(), known, n=1, cutoff=0.75)
-            yield f"{name} is no setting and is ignored" + (f"; did you mean {near[0]}?" if near else "")
+        key = name.upper().removeprefix(_PREFIX)
+        if name.upper().startswith(_PREFIX) and key not in known:
+            near = get_close_matches(key, known, n=1, cutoff=0.8)
+            yield f"{name} is no setting and is ignored" + (f"; did you mean {_PREFIX}{near[0]}?" if near else "")
 
 
 def _layers(model: type[SharedSettings], flags: Mapping[str, object], config: Path | None) -> Iterator[_Layer]:

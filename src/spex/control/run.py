@@ -43,6 +43,7 @@ class Conduct:
 
     concurrency: queries at once (≥ 1). deadline_seconds: for each query. on_event, on_solution:
     called in the run's own thread. stop: set it to end the run with partial solutions.
+    arrivals_seconds: when each problem may begin at the earliest, since the run's start, rising; None: at once.
     """
 
     concurrency: int = 4
@@ -50,6 +51,7 @@ class Conduct:
     on_event: Sink | None = None
     on_solution: Callable[[Solution], None] | None = None
     stop: asyncio.Event | None = None
+    arrivals_seconds: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         if type(self.concurrency) is not int or not 1 <= self.concurrency <= 65536:
@@ -68,6 +70,8 @@ async def run(problems: Sequence[Problem], setup: Setup, conduct: Conduct | None
     """Search every problem. Engines must be open. Raises `InputError` for repeated problem ids."""
     conduct = conduct or Conduct()
     refuse_repeated(problems)
+    if conduct.arrivals_seconds is not None and len(conduct.arrivals_seconds) != len(problems):
+        raise InputError("arrivals", len(conduct.arrivals_seconds), f"it must be one time for each of {len(problems)}")
     began = asyncio.get_running_loop().time()
     work = _Work(problems, setup, conduct, began)
     async with task_group() as group:
@@ -118,12 +122,18 @@ class _Work:
 
     async def _worker(self, scheduler: Scheduler) -> None:
         for number, problem in self._todo:
+            await self._arrival(number)
             query = Query(problem, self._setup, scheduler, self._journal(problem))
             try:
                 self._keep(number, await query.solve(self._conduct.deadline_seconds))
             except asyncio.CancelledError:
                 self._keep(number, query.interrupted())
                 raise
+
+    async def _arrival(self, number: int) -> None:
+        if self._conduct.arrivals_seconds is not None:
+            elapsed = asyncio.get_running_loop().time() - self._began_at_seconds
+            await asyncio.sleep(self._conduct.arrivals_seconds[number] - elapsed)
 
     def _journal(self, problem: Problem) -> Journal:
         return Journal(problem.id, self._conduct.on_event, self._began_at_seconds)

@@ -13,6 +13,9 @@ from spex.events import Sink
 from spex.policy import Policy
 from spex.problem import Problem
 from spex.search.base import AnySearch
+from spex.sim.arrivals import Arrivals
+from spex.sim.bounds import Floor, Pace, floor_of
+from spex.sim.clairvoyant import Clairvoyant
 from spex.sim.task import SimulatedTask
 from spex.sim.workload import Workload
 from spex.sim.world import World
@@ -20,7 +23,11 @@ from spex.sim.world import World
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """One configuration to simulate: `queries` problems, `concurrency` at once (both ≥ 1)."""
+    """One configuration to simulate: `queries` problems, `concurrency` at once (both from 1 to 65536).
+
+    arrivals: None is a closed loop, in which a query begins as another ends. In an open loop queries
+    begin as they arrive, however many run, and `concurrency` bounds nothing.
+    """
 
     search: AnySearch
     workload: Workload
@@ -28,6 +35,7 @@ class Simulation:
     concurrency: int = 4
     seed: int = 0
     answer_rule: AnswerRule = Weighted()
+    arrivals: Arrivals | None = None
 
     def run(self, speculation: Speculation | None, on_event: Sink | None = None) -> Run:
         """Carry it out in virtual time; the same arguments give the same run."""
@@ -45,7 +53,30 @@ class Simulation:
             speculation=speculation,
         )
         problems = [Problem(f"simulated problem {number}", f"q{number}") for number in range(self.queries)]
-        return await run(problems, setup, Conduct(concurrency=self.concurrency, on_event=on_event))
+        conduct = Conduct(concurrency=self.queries_at_once, on_event=on_event, arrivals_seconds=self.arrivals_seconds())
+        return await run(problems, setup, conduct)
+
+    @property
+    def queries_at_once(self) -> int:
+        """The most that may run together."""
+        return self.concurrency if self.arrivals is None else self.queries
+
+    def arrivals_seconds(self) -> tuple[float, ...] | None:
+        """When each query arrives; None in a closed loop."""
+        return None if self.arrivals is None else self.arrivals.seconds(self.queries, self.seed)
+
+    def clairvoyant(self, plain: Run) -> Speculation:
+        """Speculation that knows what `plain`, a run of this simulation, has demanded."""
+        return Speculation(rule=Clairvoyant.of(plain.solutions))
+
+    def floor(self, plain: Run) -> Floor:
+        """What no schedule of the calls that `plain`, a run of this simulation, has demanded can beat."""
+        return floor_of(plain.solutions, pace_of(self.workload), self.queries_at_once, self.arrivals_seconds())
+
+
+def pace_of(workload: Workload) -> Pace:
+    """The best that a workload's engines can do."""
+    return Pace(workload.curve, workload.slots, workload.prefill_seconds, workload.reward_curve.itl_seconds(1))
 
 
 def same_trees(plain: Run, speculative: Run, differs: Callable[[str], None] | None = None) -> bool:

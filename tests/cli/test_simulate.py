@@ -1,0 +1,132 @@
+"""`spex simulate`: plain, speculative and clairvoyant runs in virtual time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.terminal import Command
+
+SMALL = ("--queries", "2", "--concurrency", "2", "--set", "width=3", "--set", "depth_max=4")
+
+
+def without_cpu(record: dict[str, Any]) -> dict[str, Any]:
+    """All but what depends on the machine."""
+    return {
+        key: without_cpu(value) if isinstance(value, dict) else value
+        for key, value in record.items()
+        if key != "controller_cpu_seconds"
+    }
+
+
+def test_simulate_compares_the_runs_and_asserts_equal_trees(spex: Command) -> None:
+    ended = spex("simulate", *SMALL)
+    assert ended.code == 0
+    for word in ("clairvoyant", "floor", "speed-up", "share"):
+        assert word in ended.out
+    assert ended.out.splitlines()[-1] == "the trees are the same, node for node"
+    assert ended.err == ""
+
+
+def test_simulate_as_json_is_one_object(spex: Command) -> None:
+    record = json.loads(spex("simulate", *SMALL, "--json").out)
+    assert record["same_tree"] is True
+    assert record["plain"]["tokens_useful"] == record["speculative"]["tokens_useful"]
+    assert record["plain"]["tokens_wasted"] == record["clairvoyant"]["tokens_wasted"] == 0
+    assert record["speedup_clairvoyant"] > record["speedup_low"] > 0.5
+    assert record["floor"]["latency_seconds_mean"] < record["clairvoyant"]["latency_seconds_mean"]
+    assert record["controller_cpu_seconds"] > 0.0
+    assert record["points"] == []
+
+
+def test_the_configuration_has_the_types_of_json(spex: Command) -> None:
+    run = json.loads(spex("simulate", *SMALL, "--json").out)["run"]
+    assert run["set"] == {"width": 3, "temperature": 0.2, "tokens_max": 2048, "depth_max": 4}
+    del run["set"]
+    assert run == {
+        "search": "rebase",
+        "answer_rule": "weighted",
+        "aggregate": "last",
+        "workload": "reference",
+        "queries": 2,
+        "concurrency": 2,
+        "arrivals": None,
+        "seed": 0,
+    }
+
+
+def test_the_same_simulation_gives_the_same_figures(spex: Command) -> None:
+    first, again, other = (
+        without_cpu(json.loads(spex("simulate", *SMALL, "--json", *more).out)) for more in ((), (), ("--seed", "1"))
+    )
+    assert first == again
+    assert first["plain"] != other["plain"]
+
+
+def test_64_queries_run_or_8_for_each_place(spex: Command) -> None:
+    quick = ("--set", "width=1", "--set", "depth_max=1", "--json")
+    for concurrency, queries in ((1, 64), (10, 80)):
+        record = json.loads(spex("simulate", *quick, "--concurrency", str(concurrency)).out)
+        assert record["run"]["queries"] == record["plain"]["queries"] == queries
+
+
+def test_a_simulation_writes_a_trace_of_each_run(spex: Command, folder: Path) -> None:
+    spex("simulate", *SMALL, "--trace", "sim")
+    for kind in ("plain", "speculative"):
+        lines = (folder / f"sim.{kind}.jsonl").read_text().splitlines()
+        first = json.loads(lines[0])
+        assert first["spex_trace"] == 1
+        assert first["run"]["queries"] == 2
+        speculative = [json.loads(line).get("speculative", False) for line in lines[1:]]
+        assert any(speculative) is (kind == "speculative")
+
+
+def test_a_trace_that_cannot_be_written_is_told_and_stops_nothing(spex: Command, folder: Path) -> None:
+    ended = spex("simulate", *SMALL, "--trace", "sim", "--set", "depth_max=2")
+    assert (ended.code, ended.err) == (0, "")
+    assert spex("simulate", *SMALL, "--trace", "sim").line.startswith("spex: --trace: 'sim.plain.jsonl'")
+
+
+def test_different_trees_are_a_defect_that_is_told_with_the_seed(
+    spex: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spex.cli.comparing.same_trees", lambda _one, _other, differs: differs("q1"))
+    ended = spex("simulate", *SMALL, "--seed", "3")
+    assert ended.code == 4
+    assert "seed 3: the trees of q1 differ" in ended.line
+
+
+def test_in_an_open_loop_queries_come_at_their_own_rate(spex: Command) -> None:
+    slow, fast = (
+        json.loads(spex("simulate", *SMALL, "--json", "--arrivals", f"poisson:{rate}").out) for rate in ("0.01", "100")
+    )
+    assert slow["run"]["arrivals"] == "poisson:0.01"
+    assert slow["run"]["concurrency"] is None
+    assert slow["plain"]["makespan_seconds"] > 2 * fast["plain"]["makespan_seconds"]
+    assert slow["floor"]["makespan_seconds"] > 0.5 * slow["plain"]["makespan_seconds"]
+
+
+def test_arrivals_that_are_none_are_refused_as_they_were_typed(spex: Command) -> None:
+    ended = spex("simulate", "--arrivals", "poisson:no")
+    assert ended.code == 2
+    assert ended.line == (
+        "spex: --arrivals: 'poisson:no' is not valid; it must read poisson:RATE, in queries a second, above 0"
+    )
+
+
+def test_a_plot_shows_1_to_64_queries_at_once(spex: Command, folder: Path) -> None:
+    quick = ("--queries", "2", "--set", "width=1", "--set", "depth_max=2")
+    record = json.loads(spex("simulate", *quick, "--plot", "p.svg", "--json").out)
+    assert [point["concurrency"] for point in record["points"]] == [1, 2, 4, 8, 16, 32, 64]
+    assert {point["queries"] for point in record["points"]} == {2}
+    assert "speculative" in (folder / "p.svg").read_text()
+    assert "speculative, queries/s" in spex("simulate", *quick, "--plot", "p.png").out
+
+
+def test_a_plot_that_cannot_be_is_refused_before_anything_runs(spex: Command) -> None:
+    ended = spex("simulate", "--queries", "1000", "--plot", "p.pdf")
+    assert ended.code == 2
+    assert ended.line == "spex: --plot: 'p.pdf' is not valid; it must be a file that ends in .svg or .png"
