@@ -18,6 +18,8 @@ from spex.seeds import seed_of
 from spex.sim.simulate import Simulation, same_trees
 from spex.sim.workload import WORKLOADS, Readable, Workload
 from spex.sim.world import World
+from spex.speculate.predictor import Predictor, Surroundings
+from spex.tree import Step
 
 READABLE = WORKLOADS["readable"]
 ROOT = Prompt([range(20)])
@@ -97,3 +99,14 @@ def test_likelier_steps_are_better_on_average() -> None:
     texts = sorted(written(READABLE, 2000), key=lambda item: fmean(item[0].logprobs or (0.0,)))
     quarters = [fmean(shift for _, shift in texts[start : start + 500]) for start in range(0, 2000, 500)]
     assert all(worse < better for worse, better in pairwise(quarters))
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("readable", 0.4, 0.6), ("reference", 0.95, 1.05)])
+def test_who_reads_the_text_foresees_a_readable_reward_better_than_who_knows_the_parents(
+    name: str, least: float, most: float
+) -> None:
+    load, predictor = WORKLOADS[name], Predictor()
+    for text, shift in written(load, 2000):
+        step = Step(text.text, text.token_ids, text.logprobs)
+        predictor.observe_reward(step, Surroundings(load.root_reward, 1), load.root_reward + shift)
+    assert least < predictor.errors.learned / predictor.errors.parent < most
