@@ -70,6 +70,16 @@ def test_the_text_that_was_used_least_recently_goes_first() -> None:
     assert pool.tokens == 40
 
 
+def test_a_running_sequence_uses_its_path_until_it_leaves() -> None:
+    pool = KvPool(40)
+    long = pool.hold(Prompt([A]), (), 10)
+    write(pool, Prompt([C]), ())
+    write(pool, Prompt([D]), ())
+    pool.release(long, B)
+    write(pool, Prompt([run_of(5, 10)]), ())
+    assert [pool.holds(prompt) for prompt in (Prompt([A, B]), Prompt([C]), Prompt([D]))] == [20, 0, 10]
+
+
 def test_a_text_goes_before_what_it_stands_on() -> None:
     pool = KvPool(35)
     write(pool, Prompt([A]), B)
@@ -127,6 +137,14 @@ def test_a_text_that_others_stand_on_is_not_taken_from_them() -> None:
     assert same.uncached == 10
     pool.release(same, B)
     pool.release(child, C)
+    assert (pool.holds(Prompt([A, B, C])), pool.tokens) == (30, 30)
+
+
+def test_a_text_that_finished_ones_stand_on_stays_where_it_is() -> None:
+    pool = KvPool(100)
+    write(pool, Prompt([A]), B)
+    write(pool, Prompt([A, B]), C)
+    write(pool, Prompt([A]), B, kept=B)
     assert (pool.holds(Prompt([A, B, C])), pool.tokens) == (30, 30)
 
 
