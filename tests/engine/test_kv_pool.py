@@ -144,8 +144,10 @@ def test_a_text_that_finished_ones_stand_on_stays_where_it_is() -> None:
     pool = KvPool(100)
     write(pool, Prompt([A]), B)
     write(pool, Prompt([A, B]), C)
-    write(pool, Prompt([A]), B, kept=B)
-    assert (pool.holds(Prompt([A, B, C])), pool.tokens) == (30, 30)
+    longer = pool.hold(Prompt([A]), B, 15)
+    assert (pool.holds(Prompt([A, B, C])), longer.uncached) == (30, 10)
+    pool.release(longer, (*B, *run_of(5, 5)))
+    assert (pool.holds(Prompt([A, B, C])), pool.holds(Prompt([A, (*B, *run_of(5, 5)), C]))) == (30, 25)
 
 
 def test_an_empty_prompt_costs_nothing() -> None:
