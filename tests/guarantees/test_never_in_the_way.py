@@ -18,8 +18,9 @@ FEW = st.integers(1, 4)
 
 def delayed(scenario: Scenario, trial: Trial) -> list[str]:
     """The demanded calls that waited for speculation for too long, on either engine."""
-    of_policy = late_admissions(trial.events, "expand", scenario.slots, scenario.cancel_delay_seconds)
-    return of_policy + late_admissions(trial.events, "score", scenario.reward_slots, 0.0)
+    delay = scenario.cancel_delay_seconds
+    of_policy = late_admissions(trial.events, "expand", scenario.slots, delay, delay)
+    return of_policy + late_admissions(trial.events, "score", scenario.reward_slots, 0.0, delay)
 
 
 @tried(45)

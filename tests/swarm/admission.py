@@ -17,20 +17,26 @@ Event = Mapping[str, Any]
 _MOMENT = 1e-6
 
 
-def late_admissions(events: Sequence[Event], kind: str, slots: int, cancel_delay_seconds: float) -> list[str]:
-    """The demanded calls of that kind (`expand`, `score`) that speculation has kept waiting for too long."""
-    queue = _Queue(kind, slots, cancel_delay_seconds + _MOMENT)
+def late_admissions(
+    events: Sequence[Event], kind: str, slots: int, cancel_delay_seconds: float, end_delay_seconds: float
+) -> list[str]:
+    """The demanded calls of that kind (`expand`, `score`) that speculation has kept waiting for too long.
+
+    A query that is over waits until its calls have been cancelled, on any engine: that takes `end_delay_seconds`.
+    """
+    queue = _Queue(kind, slots, cancel_delay_seconds + _MOMENT, cancel_delay_seconds + end_delay_seconds + _MOMENT)
     for event in events:
         queue.take(event)
     return queue.late
 
 
 class _Queue:
-    def __init__(self, kind: str, slots: int, patience_seconds: float) -> None:
+    def __init__(self, kind: str, slots: int, patience_seconds: float, end_patience_seconds: float) -> None:
         self.late: list[str] = []
         self._kind = kind
         self._slots = slots
         self._patience_seconds = patience_seconds
+        self._end_patience_seconds = end_patience_seconds
         self._made = _Made()
         self._demanded: dict[Key, None] = {}
         self._blocked: defaultdict[str, dict[Key, None]] = defaultdict(dict)
@@ -81,7 +87,7 @@ class _Queue:
     def _leave(self, event: Event) -> None:
         """The query is over; that has cancelled whatever ran, so a call may have been given up one delay ago."""
         for key in [key for key in self._waiting if key[0] == event["query"]]:
-            self._admit(key, event["t"], 2 * self._patience_seconds)
+            self._admit(key, event["t"], self._end_patience_seconds)
         self._blocked.pop(event["query"], None)
 
     def _look(self, t: float) -> None:

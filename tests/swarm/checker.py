@@ -128,8 +128,9 @@ def _never_in_the_way(events: Events, limits: Limits) -> list[str]:
     """G2: a demanded call that could run waits for other demanded calls, or for one cancellation delay."""
     if not limits.aborts_work:
         return []
-    late = late_admissions(events, "expand", limits.slots, limits.cancel_delay_seconds)
-    return (late + late_admissions(events, "score", limits.reward_slots, 0.0))[:3]
+    delay = limits.cancel_delay_seconds
+    late = late_admissions(events, "expand", limits.slots, delay, delay)
+    return (late + late_admissions(events, "score", limits.reward_slots, 0.0, delay))[:3]
 
 
 def _decisions(events: Events) -> dict[tuple[str, int], list[tuple[str, ...]]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from spex.record import MemoryLog
+from spex.solution import Solution
 from tests.swarm.checker import Limits, check_run, compare
 from tests.swarm.scenario import Faults, Scenario
 from tests.swarm.trial import Cut, How, Trial, carry_out, replay
@@ -17,12 +18,31 @@ def judge(scenario: Scenario) -> list[str]:
     plain = plain_trial(scenario)
     log = MemoryLog()
     speculative = carry_out(scenario, speculate=True, log=log, doomed=in_vain(scenario, plain))
-    wrong = compare(plain.events, speculative.events) + check_trial(scenario, speculative, speculate=True)
+    wrong = differences(scenario, plain, speculative) + check_trial(scenario, speculative, speculate=True)
     wrong += check_trial(plain_of(scenario), plain, speculate=False)
-    wrong += [f"replay: {fault}" for fault in compare(plain.events, replay(scenario, log).events)]
+    wrong += [f"replay: {fault}" for fault in differences(scenario, plain, replay(scenario, log))]
     if scenario.killed_at_share is not None:
         wrong += _killed(scenario, plain, speculative.seconds * scenario.killed_at_share)
     return wrong
+
+
+def differences(scenario: Scenario, plain: Trial, other: Trial) -> list[str]:
+    """G1: how another run departs from the plain one.
+
+    A search that was stopped is cut where it is the same. What some of its strands had asked for beyond that, and
+    what of it had come, is as time had it.
+    """
+    if scenario.stopping is None:
+        return compare(plain.events, other.events)
+    return [
+        f"G1: {one.problem.id} gave {two.answer} ({two.stopped_early}) instead of {one.answer} ({one.stopped_early})"
+        for one, two in zip(plain.solutions, other.solutions, strict=True)
+        if _found(one) != _found(two)
+    ]
+
+
+def _found(solution: Solution) -> tuple[object, ...]:
+    return solution.tree, solution.terminals, solution.answer, solution.stopped_early, solution.partial
 
 
 def plain_of(scenario: Scenario) -> Scenario:
@@ -72,4 +92,4 @@ def _killed(scenario: Scenario, plain: Trial, seconds: float) -> list[str]:
     finished = set(log.entries)
     second = carry_out(scenario, speculate=True, log=log, doomed=doomed)
     wrong = [f"G5: finished call {key} was made again" for key in sorted(finished & set(second.register.asked))]
-    return wrong + [f"after a kill: {fault}" for fault in compare(plain.events, second.events)]
+    return wrong + [f"after a kill: {fault}" for fault in differences(scenario, plain, second)]

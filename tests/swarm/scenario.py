@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -15,10 +16,15 @@ from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
 from spex.sim.workload import Workload
+from spex.speculate.confident import Confident
+from spex.speculate.early_alternatives import AdaptiveConsistency, Paper
 from spex.speculate.market import Market, RateMarket
 from spex.speculate.runahead import Effort
+from spex.speculate.stopping import Exact, StoppingRule
 from tests.swarm.markets import Greedy, Whim
 from tests.swarm.senseless import Senseless, SenselessStrands
+
+STOPPING: Sequence[StoppingRule] = (Exact(), Confident(0.2, 50), Paper(), AdaptiveConsistency(0.8))
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class Scenario:
     faults: Faults = field(default_factory=Faults)
     faults_seed: int = 0
     killed_at_share: float | None = None
+    stopping: StoppingRule | None = None
 
     @property
     def in_flight_max(self) -> int:
@@ -95,6 +102,7 @@ def draw(seed: int) -> Scenario:
         faults=_faults(random),
         faults_seed=seed,
         killed_at_share=random.random() if random.random() < 0.25 else None,
+        stopping=random.choice(STOPPING) if random.random() < 1 / 3 else None,
     )
 
 

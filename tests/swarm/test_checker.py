@@ -189,7 +189,7 @@ UNDER_A, SCORE_OF_A = "expand:step.0>step.0", "score:reward.0:step.0"
 
 
 def late(*events: Event, kind: str = "expand", slots: int = 1) -> list[str]:
-    return late_admissions(events, kind, slots, 0.1)
+    return late_admissions(events, kind, slots, 0.1, 0.1)
 
 
 def test_a_call_that_speculation_holds_up_is_late_after_one_cancellation_delay() -> None:

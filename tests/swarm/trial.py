@@ -138,6 +138,7 @@ class _Stage:
             rewards={"reward": reward},
             seed=scenario.seed,
             speculation=scenario.speculation if speculate else None,
+            stopping=scenario.stopping,
         )
 
     async def play(self, setup: Setup, cut: Cut | None) -> float:

@@ -1,9 +1,9 @@
 """When a search may stop: technique 3, early termination, exchangeable.
 
 `Exact` stops once nothing that may still come can change the answer: for the leader, every other answer and an
-answer not seen yet, the rule's weight of the leader must be above that of the other with all `left` answers of
-the best score possible. It loses nothing, as long as an outlook is a bound. `spex.speculate.confident` and
-`spex.speculate.early_alternatives` have the rules that may be wrong.
+answer not seen yet, the leader's weight must be above what the other weighs with all `left` answers of the best
+score possible (or equal, where the tie is the leader's for good). It loses nothing, as long as an outlook is a
+bound. `spex.speculate.confident` and `spex.speculate.early_alternatives` have the rules that may be wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from spex.answer import Ballot
 from spex.errors import InputError
-from spex.ids import ROOT
+from spex.ids import ROOT, NodeId
 from spex.speculate.confident import Confident
 from spex.speculate.early_alternatives import AdaptiveConsistency, Paper
 from spex.speculate.standing import Standing
@@ -53,19 +53,21 @@ class Exact:
             return True
         if not candidates or not getattr(standing.rule, "monotone", False):
             return False
-        floor, _ = standing.rule.weigh(candidates[0].least)
+        weight, node = standing.rule.weigh(candidates[0].least)
         others = [candidate.most for candidate in candidates[1:]]
-        # A tie is no lead: what comes may stand before the leader in NodeId order.
-        return not any(_reaches(floor, ballots, standing) for ballots in [*others, ()])
+        return not any(_overtakes((-weight, node), ballots, standing) for ballots in [*others, ()])
 
 
-def _reaches(floor: float, ballots: tuple[Ballot, ...], standing: Standing) -> bool:
-    """Whether these ballots, with all that may come, can weigh `floor` or more."""
+def _overtakes(leader: tuple[float, NodeId], ballots: tuple[Ballot, ...], standing: Standing) -> bool:
+    """Whether these ballots, with all that may come, can stand before the leader, who gets nothing more."""
     more = 0
     while True:
+        # What comes may be anywhere in the tree: no node stands before the root in a tie.
         together = [*ballots, *[Ballot(ROOT, standing.best)] * more]
-        if together and standing.rule.weigh(together)[0] >= floor:
-            return True
+        if together:
+            weight, node = standing.rule.weigh(together)
+            if (-weight, node) < leader:
+                return True
         if more == standing.left:
             return False
         # Few suffice in most cases, and a bound may be of millions.
