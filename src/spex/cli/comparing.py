@@ -124,7 +124,7 @@ def _plotted(simulation: Simulation, queries: int | None, path: Path) -> tuple[P
         plain, speculative = runs.plain(), runs.speculative()
         _refuse_difference(loop, plain, speculative)
         points.append(point(concurrency, plain, speculative))
-    draw_plot(path, points, f"{type(simulation.search).__name__}, workload {simulation.workload.name}")
+    draw_plot(path, points, f"{simulation.search!r}, workload {simulation.workload.name}")
     return tuple(points)
 
 

@@ -37,7 +37,7 @@ def draw_plot(path: Path, points: Sequence[Point], title: str) -> None:
         figure = Figure(figsize=_INCHES, layout="constrained")
         axes = figure.add_subplot()
         _draw(axes, points)
-        axes.set_title(title)
+        axes.set_title(title, fontsize=9)
         metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
         try:
             figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=metadata)
@@ -53,6 +53,10 @@ def _draw(axes: Axes, points: Sequence[Point]) -> None:
         axes.plot(throughputs, latencies, marker=marker, label=name)
         for point, at in zip(points, line, strict=True):
             axes.annotate(str(point.concurrency), at, textcoords="offset points", xytext=(4, 4), fontsize=7)
-    axes.set(xlabel="throughput, queries a second", ylabel="mean latency, s", xscale="log", ylim=(0, None))
+    axes.set(xlabel="throughput, queries a second", ylabel="mean latency, s", xscale="log")
+    axes.margins(y=0.15)
+    axes.set_ylim(bottom=0.0)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
     axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend()
+    axes.legend(loc="lower right", title="queries at once are at the marks", title_fontsize=8)
