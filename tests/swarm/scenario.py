@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from spex.answer import AnswerRule, Best, Majority, Weighted
 from spex.control.setup import Speculation
 from spex.profile import Affine, Curve, Roofline, Scaled
 from spex.search.base import AnySearch
@@ -24,6 +25,7 @@ from spex.speculate.stopping import Exact, StoppingRule
 from tests.swarm.markets import Greedy, Whim
 from tests.swarm.senseless import Senseless, SenselessStrands
 
+ANSWER_RULES: Sequence[AnswerRule] = (Weighted(), Weighted("min"), Weighted("prod"), Majority(), Best(), Best("prod"))
 STOPPING: Sequence[StoppingRule] = (Exact(), Confident(0.2, 50), Paper(), AdaptiveConsistency(0.8))
 
 
@@ -69,6 +71,7 @@ class Scenario:
     faults_seed: int = 0
     killed_at_share: float | None = None
     stopping: StoppingRule | None = None
+    answer_rule: AnswerRule = Weighted()
 
     @property
     def in_flight_max(self) -> int:
@@ -103,6 +106,7 @@ def draw(seed: int) -> Scenario:
         faults_seed=seed,
         killed_at_share=random.random() if random.random() < 0.25 else None,
         stopping=random.choice(STOPPING) if random.random() < 1 / 3 else None,
+        answer_rule=random.choice(ANSWER_RULES),
     )
 
 

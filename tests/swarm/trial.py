@@ -136,6 +136,7 @@ class _Stage:
             search=scenario.search,
             policy=Policy(Retrying(engine, _ATTEMPTS, wait_jitter_seconds=0.0), ProposingTask()),
             rewards={"reward": reward},
+            answer_rule=scenario.answer_rule,
             seed=scenario.seed,
             speculation=scenario.speculation if speculate else None,
             stopping=scenario.stopping,
