@@ -180,6 +180,7 @@ WRONG: list[tuple[str, Any]] = [
     *[("step_tokens_max", value) for value in (0, -1, 2.5, "many", True)],
     *[("search", value) for value in ("rebas", "", Rebase, 3, None)],
     *[("speculation", value) for value in (True, False, "yes")],
+    *[("stop_early", value) for value in ("soon", "confident:2", "exact:1", 3, None)],
     *[("answer_rule", value) for value in ("majority", 3)],
     *[("task", value) for value in ("tekst", 3)],
     *[("policy", value) for value in ("llamacp", 3, None)],

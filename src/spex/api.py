@@ -32,6 +32,7 @@ from spex.search.base import AnySearch, Parallel
 from spex.search.catalog import answer_rule_of, build_search
 from spex.search.rebase import Rebase
 from spex.solution import Solution
+from spex.speculate.stopping import StoppingRule, stopping_rule
 from spex.tasks.base import Task
 from spex.tasks.catalog import TASKS
 
@@ -52,7 +53,8 @@ class Options(TypedDict, total=False):
     speculation: None for the plain run. concurrency: queries at once, ≥ 1.
     log: a call log, or the path of one: finished calls are read from it, and kept in it.
     deadline_seconds: for each problem. on_event, on_solution: called as things happen.
-    stop: set it to end the run with what there is.
+    stop: set it to end the run with what there is. stop_early: when a search may end before its end: `"off"`
+    (default), `"exact"`, `"confident:0.05"`, `"paper"`, `"adaptive-consistency"`, or a stopping rule.
     """
 
     policy: Engine | str
@@ -70,6 +72,7 @@ class Options(TypedDict, total=False):
     on_event: Sink
     on_solution: Callable[[Solution], None]
     stop: asyncio.Event
+    stop_early: StoppingRule | str
 
 
 async def solve(problem: Problem | str, **options: Unpack[Options]) -> Solution:
@@ -141,6 +144,7 @@ def setup_of(options: Options) -> Setup:
         answer_rule=_answer_rule(options, search),
         seed=seed,
         speculation=speculation,
+        stopping=_stopping(options.get("stop_early", "off")),
     )
 
 
@@ -194,6 +198,13 @@ def _answer_rule(options: Options, search: AnySearch) -> AnswerRule:
     rule = options.get("answer_rule") or answer_rule(answer_rule_of(search))
     _check_kind("answer_rule", rule, "weigh", "it must be a rule, such as Majority()")
     return rule
+
+
+def _stopping(given: StoppingRule | str) -> StoppingRule | None:
+    if isinstance(given, str):
+        return stopping_rule(given)
+    _check_kind("stop_early", given, "stops", "it must be a stopping rule or the name of one")
+    return given
 
 
 def _task(task: Task | str) -> Task:

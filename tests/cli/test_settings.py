@@ -35,6 +35,7 @@ SPELLINGS = {
     "step_tokens": ("64", "64", 64),
     "limit": ("3", "3", 3),
     "speculation": ("false", "false", False),
+    "stop": ("confident:0.1", '"confident:0.1"', "confident:0.1"),
     "deadline": ("1.5", "1.5", 1.5),
     "trace": ("t.jsonl", '"t.jsonl"', Path("t.jsonl")),
     "log": ("l.jsonl", '"l.jsonl"', Path("l.jsonl")),

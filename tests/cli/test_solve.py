@@ -77,6 +77,7 @@ def test_json_is_one_object_with_a_version_and_the_configuration(spex: Command) 
         "concurrency": 4,
         "deadline": None,
         "speculation": True,
+        "stop": "off",
     }
     assert record["interrupted"] is False
     [solution] = record["solutions"]
@@ -86,6 +87,20 @@ def test_json_is_one_object_with_a_version_and_the_configuration(spex: Command) 
 
 def test_the_same_command_gives_the_same_answer_and_tree(spex: Command) -> None:
     assert spex("solve", "2 + 40?", *TOY).out == spex("solve", "2 + 40?", *TOY).out
+
+
+def test_a_search_that_is_stopped_early_says_so_and_is_not_partial(spex: Command) -> None:
+    ended = spex("solve", "2 + 40?", *TOY, "--stop", "paper:0", "--json")
+    [solution] = json.loads(ended.out)["solutions"]
+    assert (solution["stopped_early"], solution["partial"]) == ("paper:0", None)
+    assert ended.code == 0
+    assert "1 stopped early" in spex("solve", "2 + 40?", *TOY, "--stop", "paper:0").err
+
+
+def test_a_stopping_rule_that_does_not_exist_is_refused(spex: Command) -> None:
+    ended = spex("solve", "2 + 40?", *TOY, "--stop", "soon")
+    assert ended.code == 2
+    assert ended.err.startswith("spex: --stop: 'soon'")
 
 
 def test_speculation_changes_nothing_on_standard_output(spex: Command) -> None:

@@ -46,6 +46,7 @@ def options_of(settings: SolveSettings) -> api.Options:
         temperature=settings.temperature,
         speculation=Speculation() if settings.speculation else None,
         concurrency=settings.concurrency,
+        stop_early=settings.stop,
     )
     if settings.step_tokens is not None:
         options["step_tokens_max"] = settings.step_tokens
@@ -72,6 +73,7 @@ def configuration_of(setup: Setup, settings: SolveSettings) -> dict[str, object]
         "concurrency": settings.concurrency,
         "deadline": settings.deadline,
         "speculation": settings.speculation,
+        "stop": settings.stop,
     }
 
 

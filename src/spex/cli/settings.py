@@ -29,7 +29,7 @@ from spex.errors import InputError
 
 _PREFIX = "SPEX_"
 _DEFAULT_FILE = Path("spex.toml")
-_LIBRARY_NAMES = {"step_tokens_max": "step_tokens"}
+_LIBRARY_NAMES = {"step_tokens_max": "step_tokens", "stop_early": "stop"}
 
 
 def _no_bool(value: object) -> object:
@@ -116,6 +116,11 @@ class SolveSettings(SharedSettings):
         None, ge=1, title="how many problems to take, the first ones", description="a whole number from 1"
     )
     speculation: bool = Field(True, title="speculation", description="true or false")
+    stop: str = Field(
+        "off",
+        title="when a search may end early",
+        description="off, exact, confident:EPSILON, paper:ALPHA or adaptive-consistency:THRESHOLD",
+    )
     deadline: Real | None = Field(
         None, gt=0, allow_inf_nan=False, title="most seconds for a query", description="a number above 0"
     )

@@ -39,6 +39,7 @@ def solve(
     step_tokens: flag.StepTokens = None,
     limit: flag.Limit = None,
     speculation: flag.Speculation = None,
+    stop: flag.Stop = None,
     deadline: flag.Deadline = None,
     trace: flag.Trace = None,
     log: flag.Log = None,

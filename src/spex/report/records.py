@@ -14,13 +14,14 @@ SCHEMA_VERSION = 1
 
 
 class SolutionRecord(msgspec.Struct, frozen=True):
-    """One problem's result. `partial` and `error` say why it did not end by itself."""
+    """One problem's result. `partial` and `error` say why it did not end by itself, `stopped_early` which rule did."""
 
     problem: str
     answer: str | None
     correct: bool | None
     partial: str | None
     error: str | None
+    stopped_early: str | None
     terminals: int
     nodes: int
     latency_seconds: float
@@ -35,6 +36,7 @@ class SummaryRecord(msgspec.Struct, frozen=True):
     problems: int
     failed: int
     partial: int
+    stopped_early: int
     answered: int
     checked: int
     correct: int
@@ -87,6 +89,7 @@ def solution_record(solution: Solution) -> SolutionRecord:
         correct=solution.correct,
         partial=solution.partial,
         error=None if solution.error is None else f"{type(solution.error).__name__}: {solution.error}",
+        stopped_early=solution.stopped_early,
         terminals=len(solution.terminals),
         nodes=len(solution.tree.steps),
         latency_seconds=solution.timings.latency_seconds,
@@ -108,6 +111,7 @@ def summary_record(solutions: Sequence[Solution], makespan_seconds: float) -> Su
         problems=len(solutions),
         failed=sum(solution.error is not None for solution in solutions),
         partial=sum(solution.partial is not None for solution in solutions),
+        stopped_early=sum(solution.stopped_early is not None for solution in solutions),
         answered=sum(solution.answer is not None for solution in solutions),
         checked=sum(solution.correct is not None for solution in solutions),
         correct=sum(solution.correct is True for solution in solutions),

@@ -51,6 +51,8 @@ def summary_lines(summary: SummaryRecord, *, interrupted: bool = False) -> list[
     counts = [f"{problems} in {summary.makespan_seconds:.2f} s"]
     if summary.checked:
         counts.append(f"{summary.correct} of {summary.checked} correct")
+    if summary.stopped_early:
+        counts.append(f"{summary.stopped_early} stopped early")
     if summary.failed:
         counts.append(f"{summary.failed} failed")
     tokens = f"tokens: {summary.tokens_useful:,} useful, {summary.tokens_wasted:,} wasted, {summary.tokens_lost:,} lost"

@@ -41,9 +41,11 @@ class Confident:
 
     def __post_init__(self) -> None:
         if type(self.epsilon) is not float or not 0.0 < self.epsilon < 0.5:
-            raise InputError("stop", self.epsilon, "the epsilon of confident must be a number between 0 and 0.5")
+            raise InputError("stop_early", self.epsilon, "the epsilon of confident must be a number between 0 and 0.5")
         if type(self.draws) is not int or not _BATCH <= self.draws <= 100_000:
-            raise InputError("stop", self.draws, f"the draws of confident must be a whole number, {_BATCH} to 100000")
+            raise InputError(
+                "stop_early", self.draws, f"the draws of confident must be a whole number, {_BATCH} to 100000"
+            )
 
     @property
     def name(self) -> str:

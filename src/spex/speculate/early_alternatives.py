@@ -24,9 +24,9 @@ class Paper:
 
     def __post_init__(self) -> None:
         if type(self.alpha) not in (int, float) or not 0 <= self.alpha <= 100:
-            raise InputError("stop", self.alpha, "the alpha of paper must be a number from 0 to 100")
+            raise InputError("stop_early", self.alpha, "the alpha of paper must be a number from 0 to 100")
         if type(self.answers_min) is not int or self.answers_min < 1:
-            raise InputError("stop", self.answers_min, "the answers_min of paper must be a whole number from 1")
+            raise InputError("stop_early", self.answers_min, "the answers_min of paper must be a whole number from 1")
 
     @property
     def name(self) -> str:
@@ -50,7 +50,9 @@ class AdaptiveConsistency:
     def __post_init__(self) -> None:
         if type(self.threshold) not in (int, float) or not 0.5 <= self.threshold < 1.0:
             raise InputError(
-                "stop", self.threshold, "the threshold of adaptive-consistency must be a number from 0.5 to below 1"
+                "stop_early",
+                self.threshold,
+                "the threshold of adaptive-consistency must be a number from 0.5 to below 1",
             )
 
     @property

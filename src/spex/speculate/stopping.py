@@ -76,7 +76,7 @@ def _overtakes(leader: tuple[float, NodeId], ballots: tuple[Ballot, ...], standi
 
 def _exact(value: str | None) -> StoppingRule:
     if value is not None:
-        raise InputError("stop", f"exact:{value}", "exact has no parameter")
+        raise InputError("stop_early", f"exact:{value}", "exact has no parameter")
     return Exact()
 
 
@@ -87,7 +87,7 @@ def _with_number(make: Callable[..., StoppingRule]) -> Callable[[str | None], St
         try:
             number = float(value)
         except ValueError:
-            raise InputError("stop", value, "what follows the colon must be a number") from None
+            raise InputError("stop_early", value, "what follows the colon must be a number") from None
         return make(number)
 
     return build
@@ -107,5 +107,5 @@ def stopping_rule(spelled: str) -> StoppingRule | None:
     if spelled == "off":
         return None
     if name not in STOPPING_RULES:
-        raise InputError("stop", spelled, f"it must be one of off, {', '.join(STOPPING_RULES)}")
+        raise InputError("stop_early", spelled, f"it must be one of off, {', '.join(STOPPING_RULES)}")
     return STOPPING_RULES[name](value if colon else None)
