@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,26 @@ def test_a_simulation_writes_a_trace_of_each_run(spex: Command, folder: Path) ->
         assert any(speculative) is (kind == "speculative")
 
 
-def test_a_trace_that_cannot_be_written_is_told_and_stops_nothing(spex: Command, folder: Path) -> None:
-    ended = spex("simulate", *SMALL, "--trace", "sim", "--set", "depth_max=2")
-    assert (ended.code, ended.err) == (0, "")
-    assert spex("simulate", *SMALL, "--trace", "sim").line.startswith("spex: --trace: 'sim.plain.jsonl'")
+def test_a_trace_is_never_written_over_another(spex: Command, folder: Path) -> None:
+    (folder / "sim.speculative.jsonl").touch()
+    ended = spex("simulate", *SMALL, "--trace", "sim")
+    assert ended.code == 2
+    assert ended.line.startswith("spex: --trace: 'sim.speculative.jsonl' is not valid; it must be a new file")
+
+
+def test_a_trace_that_cannot_be_written_is_told_and_stops_nothing(
+    spex: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object, __: object) -> bytes:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("spex.trace.write.TraceWriter._line", full)
+    ended = spex("simulate", *SMALL, "--trace", "sim", "--json")
+    assert ended.code == 0
+    assert json.loads(ended.out)["same_tree"] is True
+    assert ended.err.splitlines() == [
+        f"spex: trace sim.{kind}.jsonl: No space left on device" for kind in ("plain", "speculative")
+    ]
 
 
 def test_different_trees_are_a_defect_that_is_told_with_the_seed(
