@@ -1,0 +1,185 @@
+"""What early termination changes and what it saves: stopping rules against the search to its end.
+
+Simulated queries of one search on one workload, plain, in virtual time; with --speculation also speculative, whose
+answers must be those of the plain run with the same rule. Printed for each rule: the share of the answers that it
+changed, with the upper 95 % limit of that share (Clopper and Pearson 1934, one-sided), accuracy without and with
+it, and the ratios of mean latency, makespan and useful tokens of the run to its end over the stopped one.
+
+    python -m benchmarks.early_termination [--search rebase] [--set width=16] [--queries 1000] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, lgamma, log
+from statistics import fmean
+from typing import NamedTuple
+
+from spex.answer import answer_rule
+from spex.control.clock import run_virtual
+from spex.control.run import Conduct, Run, run
+from spex.control.setup import Setup, Speculation
+from spex.policy import Policy
+from spex.problem import Problem
+from spex.search.catalog import answer_rule_of, build_search
+from spex.sim.task import SimulatedTask
+from spex.sim.workload import find_workload
+from spex.sim.world import World
+from spex.speculate.stopping import stopping_rule
+
+SCHEMA_VERSION = 1
+RULES = ("exact", "confident:0.05", "paper:0.5", "adaptive-consistency:0.95")
+_DOUBT = 0.05
+
+
+class Effect(NamedTuple):
+    """One rule on one search. Ratios are off / stopped, more than 1 where stopping wins; None: not measured."""
+
+    rule: str
+    queries: int
+    stopped: int
+    changed: int
+    changed_share: float
+    changed_share_upper: float
+    accuracy_off: float
+    accuracy: float
+    latency_ratio: float
+    makespan_ratio: float
+    tokens_ratio: float
+    latency_ratio_speculative: float | None
+    same_speculative: bool | None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The queries, on fresh engines for every run."""
+
+    search: str
+    settings: dict[str, str]
+    workload: str
+    queries: int
+    concurrency: int
+    speculation: bool
+
+    def run(self, stop: str, speculation: Speculation | None) -> Run:
+        search = build_search(self.search, self.settings)
+        load = find_workload(self.workload)
+        world = World(load)
+        setup = Setup(
+            search=search,
+            policy=Policy(load.policy(world.write), SimulatedTask()),
+            rewards={"reward": load.reward(world.judge)},
+            answer_rule=answer_rule(answer_rule_of(search)),
+            speculation=speculation,
+            stopping=stopping_rule(stop),
+        )
+        problems = [Problem(f"simulated problem {number}", f"q{number}") for number in range(self.queries)]
+        return run_virtual(run(problems, setup, Conduct(concurrency=self.concurrency)))
+
+    def effect(self, rule: str, off: Run, off_speculative: Run | None) -> Effect:
+        stopped = self.run(rule, None)
+        pairs = list(zip(off.solutions, stopped.solutions, strict=True))
+        changed = sum(one.answer != other.answer for one, other in pairs)
+        effect = Effect(
+            rule=rule,
+            queries=self.queries,
+            stopped=sum(other.stopped_early is not None for _, other in pairs),
+            changed=changed,
+            changed_share=changed / self.queries,
+            changed_share_upper=upper_limit(changed, self.queries),
+            accuracy_off=fmean(one.correct is True for one, _ in pairs),
+            accuracy=fmean(other.correct is True for _, other in pairs),
+            latency_ratio=latency(off) / latency(stopped),
+            makespan_ratio=off.seconds / stopped.seconds,
+            tokens_ratio=off.usage.useful.generated / max(1, stopped.usage.useful.generated),
+            latency_ratio_speculative=None,
+            same_speculative=None,
+        )
+        if off_speculative is None:
+            return effect
+        speculative = self.run(rule, Speculation())
+        same = all(
+            (one.answer, one.terminals, one.tree) == (other.answer, other.terminals, other.tree)
+            for one, other in zip(stopped.solutions, speculative.solutions, strict=True)
+        )
+        ratio = latency(off) / latency(speculative)
+        return effect._replace(latency_ratio_speculative=ratio, same_speculative=same)
+
+
+def latency(done: Run) -> float:
+    """Mean latency in seconds."""
+    return fmean(solution.timings.latency_seconds for solution in done.solutions)
+
+
+def upper_limit(count: int, trials: int, doubt: float = _DOUBT) -> float:
+    """The share at which `count` successes or fewer in `trials` have the probability `doubt`."""
+    if count == trials:
+        return 1.0
+    low, high = count / trials, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if binomial_tail(count, trials, middle) > doubt:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def binomial_tail(count: int, trials: int, share: float) -> float:
+    """P(at most `count` successes in `trials`), for a share strictly between 0 and 1."""
+
+    def term(successes: int) -> float:
+        ways = lgamma(trials + 1) - lgamma(successes + 1) - lgamma(trials - successes + 1)
+        return exp(ways + successes * log(share) + (trials - successes) * log(1.0 - share))
+
+    return sum(map(term, range(count + 1)))
+
+
+def line(effect: Effect) -> str:
+    """One rule for people."""
+    text = (
+        f"{effect.rule:<26} stopped {effect.stopped:>5}   changed {effect.changed:>3} "
+        f"({effect.changed_share:.1%}, below {effect.changed_share_upper:.1%})   "
+        f"accuracy {effect.accuracy_off:.1%} -> {effect.accuracy:.1%}   latency {effect.latency_ratio:.2f}x   "
+        f"makespan {effect.makespan_ratio:.2f}x   tokens {effect.tokens_ratio:.2f}x"
+    )
+    if effect.latency_ratio_speculative is not None:
+        same = "the same trees" if effect.same_speculative else "OTHER TREES"
+        text += f"   with speculation {effect.latency_ratio_speculative:.2f}x, {same}"
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.early_termination")
+    parser.add_argument("--search", default="rebase")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--workload", default="reference")
+    parser.add_argument("--rule", action="append", metavar="RULE", help="repeatable; default: all")
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--speculation", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    settings = dict(part.split("=", 1) for part in given.set)
+    bench = Bench(given.search, settings, given.workload, given.queries, given.concurrency, given.speculation)
+    off, off_speculative = bench.run("off", None), bench.run("off", Speculation()) if bench.speculation else None
+    effects = [bench.effect(rule, off, off_speculative) for rule in given.rule or RULES]
+    if given.json:
+        print(json.dumps({"early_termination": SCHEMA_VERSION, "effects": [effect._asdict() for effect in effects]}))
+        return 0
+    print(
+        f"{given.search} {' '.join(given.set)}, {given.workload}, {given.queries} queries, {given.concurrency} at once"
+    )
+    if off_speculative is not None:
+        print(f"speculation alone: latency {latency(off) / latency(off_speculative):.2f}x")
+    for effect in effects:
+        print(line(effect))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
