@@ -5,7 +5,7 @@ answers must be those of the plain run with the same rule. Printed for each rule
 changed, with the upper 95 % limit of that share (Clopper and Pearson 1934, one-sided), accuracy without and with
 it, and the ratios of mean latency, makespan and useful tokens of the run to its end over the stopped one.
 
-    python -m benchmarks.early_termination [--search rebase] [--set width=16] [--queries 1000] [--json]
+    python -m benchmarks.early_termination [--search rebase] [--set width=16] [--queries 200] [--json]
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--workload", default="reference")
     parser.add_argument("--rule", action="append", metavar="RULE", help="repeatable; default: all")
-    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--speculation", action="store_true")
     parser.add_argument("--json", action="store_true")

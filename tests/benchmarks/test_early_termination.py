@@ -1,0 +1,49 @@
+"""The benchmark of early termination: its limit is Clopper and Pearson's, and what it prints adds up."""
+
+from __future__ import annotations
+
+import json
+from math import comb
+
+import pytest
+
+from benchmarks.early_termination import binomial_tail, main, upper_limit
+
+
+@pytest.mark.parametrize("trials", [1, 20, 1000])
+def test_where_nothing_changed_the_limit_is_known_in_closed_form(trials: int) -> None:
+    assert upper_limit(0, trials) == pytest.approx(1 - 0.05 ** (1 / trials))
+
+
+def test_at_the_limit_so_few_changes_have_the_probability_of_the_doubt() -> None:
+    for count in (1, 7, 19):
+        assert binomial_tail(count, 20, upper_limit(count, 20)) == pytest.approx(0.05)
+    assert upper_limit(20, 20) == 1.0
+
+
+def test_the_tail_is_the_sum_of_its_terms() -> None:
+    exact = sum(comb(30, count) * 0.3**count * 0.7 ** (30 - count) for count in range(8))
+    assert binomial_tail(7, 30, 0.3) == pytest.approx(exact)
+
+
+def test_each_rule_is_measured_against_the_search_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--search", "self-consistency", "--set", "width=8", "--queries", "12", "--speculation"]
+    assert main([*arguments, "--rule", "off", "--rule", "exact", "--json"]) == 0
+    off, exact = json.loads(capsys.readouterr().out)["effects"]
+    assert (off["stopped"], off["changed"], off["latency_ratio"], off["tokens_ratio"]) == (0, 0, 1.0, 1.0)
+    assert exact["changed"] == 0 < exact["stopped"]
+    assert exact["latency_ratio"] > 1.0
+    assert exact["accuracy"] == exact["accuracy_off"]
+    assert off["same_speculative"] is exact["same_speculative"] is True
+
+
+def test_people_get_a_line_for_each_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--search", "self-consistency", "--set", "width=4", "--queries", "2"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert "2 queries" in head
+    assert [line.split()[0].partition(":")[0] for line in lines] == [
+        "exact",
+        "confident",
+        "paper",
+        "adaptive-consistency",
+    ]
