@@ -75,7 +75,7 @@ class Reading:
 
     def __init__(self, rule: StoppingRule | None, setup: Setup, problem: Problem, tree: Tree) -> None:
         self.rule = rule
-        self.stopped = False
+        self.stopped: bool = False
         self.known: dict[Call, None] = {}
         self.failures: dict[Call, SpexError] = {}
         self._setup = setup
