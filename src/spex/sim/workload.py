@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from math import log
 
 from spex.engine.kv_pool import Boundless, KvPool
@@ -127,5 +128,7 @@ WORKLOADS = {
 def find_workload(name: str) -> Workload:
     """The workload of that name. Raises `InputError` with the list."""
     if name not in WORKLOADS:
-        raise InputError("workload", name, f"it must be one of {', '.join(WORKLOADS)}")
+        nearest = get_close_matches(name.casefold(), WORKLOADS, n=1)
+        meant = f"did you mean {nearest[0]}? " if nearest else ""
+        raise InputError("workload", name, f"{meant}it must be one of {', '.join(WORKLOADS)}")
     return WORKLOADS[name]
