@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from spex.control.clock import run_virtual
 from spex.control.job import Job
 from spex.control.lane import Lane
+from spex.control.ledger import Foreseen
 from spex.control.outcome import Cancelled, Failed, Made, Ok, Outcome
 from spex.engine.base import Engine, Generation, Progress
 from spex.ids import ROOT, Expand
@@ -47,6 +48,7 @@ class Bench:
         speculations_max: int | None = None,
     ) -> None:
         self.engine = engine
+        self.foreseen = Foreseen()
         self.moments: list[Moment] = []
         self.defects: list[BaseException] = []
         self._left: set[Job] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +13,22 @@ from spex.speculate.price import holding_price, price
 
 
 @dataclass(frozen=True)
+class Query:
+    """Who asks; `foreseen` is its own record."""
+
+    hit_rate: float = 0.5
+
+    @property
+    def foreseen(self) -> Query:
+        return self
+
+
+@dataclass(frozen=True)
 class Guess:
     name: str
     probability: float
+    owner: Query = Query()
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,7 @@ class Engine:
     running: int
     useful: float
     prefill_seconds: float = 0.0
+    speculating: list[Guess] = field(default_factory=list)
 
 
 IDLE = Engine(Affine(0.010, 0.001), 0, 0.0)

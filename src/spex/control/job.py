@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 from spex.control.outcome import Outcome, Result
 from spex.engine.base import Progress
 from spex.ids import Call, Expand
+from spex.speculate.market import Asker
 from spex.usage import Tokens
 
 
@@ -27,7 +28,7 @@ class Phase(Enum):
 Work: TypeAlias = Callable[[Progress], Awaitable[Result]]
 
 
-class Owner(Protocol):
+class Owner(Asker, Protocol):
     """Whoever a job belongs to: a query."""
 
     def settle(self, job: Job, outcome: Outcome) -> None:
@@ -66,6 +67,11 @@ class Job:
     @property
     def expands(self) -> bool:
         return isinstance(self.call, Expand)
+
+    @property
+    def depth(self) -> int:
+        """Steps in its prompt."""
+        return len(self.call.parent if isinstance(self.call, Expand) else self.call.nodes[0])
 
     @property
     def occupies(self) -> bool:

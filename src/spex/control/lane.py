@@ -105,6 +105,11 @@ class Lane:
         return sum(1 for job in self._running if not job.demanded)
 
     @property
+    def speculating(self) -> list[Job]:
+        """Those of them that have not been told to stop."""
+        return [job for job in self._running if job.speculates]
+
+    @property
     def prefill_seconds(self) -> float:
         """What the prompt of one more call costs the batch, in seconds for each token expected of it."""
         return self._uncached.mean * self.server.capabilities.prefill_seconds / max(1.0, self.lengths.mean)
@@ -126,19 +131,16 @@ class Lane:
         if self._waiting:
             self._make_room()
             return
-        for job in self._market.to_stop(self, self._speculating(), self.remaining_share):
+        for job in self._market.to_stop(self, self.speculating, self.remaining_share):
             self._stop(job)
         self._speculate()
 
     def _make_room(self) -> None:
         """Demanded calls wait: stop as many of the cheapest speculations as they need slots."""
         leaving = sum(1 for job in self._running if job.phase is Phase.CANCELLING)
-        cheapest = sorted(self._speculating(), key=_probability)
+        cheapest = sorted(self.speculating, key=_probability)
         for job in cheapest[: max(0, len(self._waiting) - leaving)]:
             self._stop(job)
-
-    def _speculating(self) -> list[Job]:
-        return [job for job in self._running if job.speculates]
 
     def _speculate(self) -> None:
         room = min(self.slots - self.running, self.speculations_max - self.speculations)

@@ -46,6 +46,11 @@ class Foreseen:
             self._committed += 1
             self._head_start_seconds += now_seconds - job.first_started_at_seconds
 
+    @property
+    def hit_rate(self) -> float:
+        """(committed + 1) / (speculated + 2): what still may be demanded counts as a miss."""
+        return (self._committed + 1) / (self._speculated + 2)
+
     def summary(self) -> Foresight:
         return Foresight(
             speculated=self._speculated,

@@ -44,7 +44,7 @@ class Query:
         self._blocked: dict[Expand, list[Call]] = {}
         self._spoiled: set[Call] = set()
         self._wished: dict[Call, None] = {}
-        self._foreseen = Foreseen()
+        self.foreseen = Foreseen()
         self._strands: list[RunningStrand] = []
         self._ahead = foresight(setup, problem.id, self._tree, scheduler.predictor)
         self._reading = Reading(setup.stopping, setup, problem, self._tree)
@@ -125,7 +125,7 @@ class Query:
             terminals=terminals,
             usage=usage_of(self._jobs.values()),
             timings=Timings(self._started_at_seconds, asyncio.get_running_loop().time() - self._started_at_seconds),
-            foresight=self._foreseen.summary(),
+            foresight=self.foreseen.summary(),
             partial=partial,
             error=error,
             stopped_early=self._reading.stopped_by,
@@ -135,7 +135,7 @@ class Query:
 
     def started(self, job: Job) -> None:
         if not job.demanded:
-            self._foreseen.speculated(job)
+            self.foreseen.speculated(job)
         self._journal.call("started", job, probability=None if job.demanded else job.probability)
 
     def settle(self, job: Job, outcome: Outcome) -> None:
@@ -222,7 +222,7 @@ class Query:
         """The call is demanded for the first time: promote what exists of it, or set it going."""
         self._demanded[call] = None
         job = self._jobs.get(call)
-        self._foreseen.demanded(job, asyncio.get_running_loop().time())
+        self.foreseen.demanded(job, asyncio.get_running_loop().time())
         self._journal.demanded(call)
         if job is None:
             if not self._is_set_going(call):

@@ -9,12 +9,36 @@ from spex.profile import Curve
 from spex.speculate.price import holding_price, price
 
 
+class Hits(Protocol):
+    """How good a query's speculations have been."""
+
+    @property
+    def hit_rate(self) -> float:
+        """The share of those started that were demanded, in (0, 1); ½ before the first."""
+        ...
+
+
+class Asker(Protocol):
+    """Whose candidates these are: a query, told from others by its identity."""
+
+    @property
+    def foreseen(self) -> Hits: ...
+
+
 class Candidate(Protocol):
     """Something that may be bought."""
 
     @property
     def probability(self) -> float:
         """That the search will demand it, in [0, 1]."""
+        ...
+
+    @property
+    def owner(self) -> Asker: ...
+
+    @property
+    def depth(self) -> int:
+        """Steps in its prompt (≥ 0)."""
         ...
 
 
@@ -33,6 +57,11 @@ class Load(Protocol):
     @property
     def prefill_seconds(self) -> float:
         """What the prompt of one more costs the batch, in seconds for each token expected of it."""
+        ...
+
+    @property
+    def speculating(self) -> Sequence[Candidate]:
+        """The speculations that run and have not been told to stop."""
         ...
 
 
@@ -80,6 +109,16 @@ class RateMarket:
             useful += candidate.probability
             count += 1
         return started
+
+
+class FirstCome:
+    """Buys whatever there is room for, the likeliest first, and sells nothing: what a market is to be compared with."""
+
+    def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:  # noqa: ARG002
+        return []
+
+    def to_start(self, load: Load, wishes: Sequence[C], room: int) -> list[C]:  # noqa: ARG002
+        return sorted(wishes, key=_probability, reverse=True)[:room]
 
 
 def _probability(candidate: Candidate) -> float:
