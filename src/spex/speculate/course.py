@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from spex.ids import Call
 from spex.search.base import Search, Stop
-from spex.speculate.imagined import ImaginedTree
+from spex.speculate.imagined import START, ImaginedTree
 
 
 class Strand(NamedTuple):
@@ -76,7 +76,7 @@ class Course:
             self._states[0] = strand.state
             self._base = strand.decisions
         else:
-            self._view.rewind((0, 0, 0, 0))
+            self._view.rewind(START)
             self._begin(strand)
 
     def _decide(self) -> None:

@@ -8,19 +8,23 @@ comes in puts back only the decisions that it could change.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from itertools import islice
 from random import Random
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from spex.ids import ROOT, Call, Expand, NodeId, Score, child, maker
 from spex.speculate.predictor import Predictor, Surroundings
 from spex.tree import End, Sketch, Tree, Unknown
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 ROOT_REWARD = 0.5
 _BARREN_MAX = 16
 _SHIFT_MIN = 0.2
 
-Mark: TypeAlias = tuple[int, int, int, int]
+Mark: TypeAlias = tuple[int, int, int, int, int]
+START: Mark = (0, 0, 0, 0, 0)
+_UNRIPE, _RIPE, _DONE = range(3)
 
 
 class Innovation(NamedTuple):
@@ -89,10 +93,11 @@ class ImaginedStep:
 
 
 class ImaginedTree:
-    """One particle's `TreeView` for one strand. `ripe` collects the demanded calls that could be made now."""
+    """One particle's `TreeView` for one strand, which keeps the calls that were demanded in it."""
 
     __slots__ = (
         "_demanded",
+        "_kids",
         "_particle",
         "_predictor",
         "_reads",
@@ -100,90 +105,99 @@ class ImaginedTree:
         "_siblings",
         "_steps",
         "_tree",
-        "_unripe",
         "decision",
-        "ripe",
     )
 
     def __init__(
         self, tree: Tree, particle: Particle, predictor: Predictor, siblings: dict[NodeId, tuple[float, int]]
     ) -> None:
-        self.ripe: dict[Call, None] = {}
         self.decision: int = 0
         self._tree = tree
         self._particle = particle
         self._predictor = predictor
         self._siblings = siblings
         # Filled in the order of the decisions, so that going back to one means popping from their ends.
+        # Real results are kept beside imagined ones: one look for what is read again and again.
         self._reads: dict[Expand | NodeId, int] = {}  # texts by their calls, rewards by their nodes' parents
-        self._steps: dict[NodeId, ImaginedStep] = {}
+        self._kids: dict[Expand, tuple[NodeId, ...]] = {}
+        self._steps: dict[NodeId, Sketch] = {}
         self._rewards: dict[NodeId, float] = {}
-        self._demanded: dict[Call, None] = {}
-        self._unripe: dict[Call, None] = {}
+        self._demanded: dict[Call, int] = {}
 
     # What a search reads
 
     def children(self, call: Expand) -> tuple[NodeId, ...]:
-        made = self._tree.expansions.get(call)
-        if made is not None:
-            return made
-        self._reads.setdefault(call, self.decision)
-        if call not in self._demanded:
-            self._demand(call)
-        return (child(call),)
+        found = self._kids.get(call)
+        if found is None:
+            found = self._tree.expansions.get(call)
+            if found is None:
+                self._reads.setdefault(call, self.decision)
+                self.need((call,))
+                found = (child(call),)
+            self._kids[call] = found
+        return found
 
     def step(self, node: NodeId) -> Sketch:
-        real = self._tree.steps.get(node)
-        if real is not None:
-            return real
-        imagined = self._steps.get(node)
-        if imagined is None:
-            self._reads.setdefault(maker(node), self.decision)
-            innovation = self._particle.innovation(node)
-            imagined = self._steps[node] = ImaginedStep(innovation, self._predictor, len(node))
-        return imagined
+        found = self._steps.get(node)
+        if found is None:
+            found = self._tree.steps.get(node)
+            if found is None:
+                self._reads.setdefault(maker(node), self.decision)
+                found = ImaginedStep(self._particle.innovation(node), self._predictor, len(node))
+            self._steps[node] = found
+        return found
 
     def score(self, call: Score) -> tuple[float, ...]:
-        real = self._tree.scores.get(call)
-        if real is not None:
-            return real
-        if call not in self._demanded:
-            self._demand(call)
+        if self._demanded.get(call) is None:
+            real = self._tree.scores.get(call)
+            if real is not None:
+                return real
+            self.need((call,))
+        elif self._demanded[call] == _DONE:
+            return self._tree.scores[call]
         nodes = call.nodes
         return (self._reward(nodes[0]),) if len(nodes) == 1 else tuple(self._reward(node) for node in nodes)
 
     def need(self, calls: Iterable[Call]) -> None:
         demanded, tree = self._demanded, self._tree
         for call in calls:
-            if call not in demanded and call not in tree:
-                self._demand(call)
+            if call not in demanded:
+                ripe = makeable(call, tree)
+                # A text whose prompt does not exist has none; a score may be void without its node.
+                if not ((ripe or isinstance(call, Score)) and call in tree):
+                    demanded[call] = _RIPE if ripe else _UNRIPE
 
     # Going back and going on
 
     @property
+    def ripe(self) -> list[Call]:
+        """The demanded calls that could be made now."""
+        return [call for call, stage in self._demanded.items() if stage == _RIPE]
+
+    @property
     def is_barren(self) -> bool:
         """Whether the last demands were of nothing that could be made now: further on there will be less."""
-        if len(self._unripe) <= _BARREN_MAX:
-            return False
-        unmade = (
-            call in self._unripe for call in reversed(self._demanded) if call in self._unripe or call in self.ripe
-        )
-        return all(islice(unmade, _BARREN_MAX + 1))
+        barren = 0
+        for stage in reversed(self._demanded.values()):
+            if stage == _RIPE:
+                return False
+            barren += stage == _UNRIPE
+            if barren > _BARREN_MAX:
+                return True
+        return False
 
     def mark(self) -> Mark:
         """Where a decision begins."""
-        return len(self._reads), len(self._steps), len(self._rewards), len(self._demanded)
+        return len(self._reads), len(self._kids), len(self._steps), len(self._rewards), len(self._demanded)
 
     def rewind(self, mark: Mark) -> None:
         """Forget everything since `mark`."""
-        reads, steps, rewards, demanded = mark
+        reads, kids, steps, rewards, demanded = mark
         _shorten(self._reads, reads)
+        _shorten(self._kids, kids)
         _shorten(self._steps, steps)
         _shorten(self._rewards, rewards)
-        while len(self._demanded) > demanded:
-            call, _ = self._demanded.popitem()
-            self.ripe.pop(call, None)
-            self._unripe.pop(call, None)
+        _shorten(self._demanded, demanded)
 
     def put_back(self, news: Iterable[Call]) -> int | None:
         """The first decision that the finished calls `news` could change, if there is one."""
@@ -194,13 +208,25 @@ class ImaginedTree:
         """Take note that `news` have results: they need not be made any more, and others can be."""
         texts = False
         for call in news:
-            self.ripe.pop(call, None)
-            self._unripe.pop(call, None)
-            texts = texts or isinstance(call, Expand)
-        if texts and self._unripe:
-            for call in [call for call in self._unripe if makeable(call, self._tree)]:
-                del self._unripe[call]
-                self.ripe[call] = None
+            if call in self._demanded:
+                self._demanded[call] = _DONE
+            if isinstance(call, Expand):
+                texts = True
+                self._settle_text(call)
+            elif len(call.nodes) == 1 and call.nodes[0] in self._rewards and (values := self._tree.scores[call]):
+                self._rewards[call.nodes[0]] = values[0]
+        if texts:
+            for call, stage in self._demanded.items():
+                if stage == _UNRIPE and makeable(call, self._tree):
+                    self._demanded[call] = _RIPE
+
+    def _settle_text(self, call: Expand) -> None:
+        nodes = self._tree.expansions[call]
+        if call in self._kids:
+            self._kids[call] = nodes
+        for node in nodes:
+            if node in self._steps:
+                self._steps[node] = self._tree.steps[node]
 
     def _changed(self, call: Call) -> int | None:
         reads = self._reads
@@ -225,25 +251,19 @@ class ImaginedTree:
         expected, spread = self._expected(node)
         return abs(expected - imagined) > _SHIFT_MIN * spread
 
-    def _demand(self, call: Call) -> None:
-        self._demanded[call] = None
-        if makeable(call, self._tree):
-            self.ripe[call] = None
-        else:
-            self._unripe[call] = None
-
     def _reward(self, node: NodeId) -> float:
         """The node's real reward, or the imagined one: expectation plus this particle's innovation."""
-        known = self._tree.scores.get(Score((node,)))
-        if known:
-            return known[0]
-        if node == ROOT:
-            return ROOT_REWARD
         found = self._rewards.get(node)
         if found is None:
-            self._reads.setdefault(node[:-1], self.decision)
-            expected, _ = self._expected(node)
-            found = self._rewards[node] = min(1.0, max(0.0, expected))
+            known = self._tree.scores.get(Score((node,))) if node in self._tree.steps or node == ROOT else None
+            if known:
+                found = known[0]
+            elif node == ROOT:
+                found = ROOT_REWARD
+            else:
+                self._reads.setdefault(node[:-1], self.decision)
+                found = min(1.0, max(0.0, self._expected(node)[0]))
+            self._rewards[node] = found
         return found
 
     def _expected(self, node: NodeId) -> tuple[float, float]:
@@ -263,9 +283,10 @@ def makeable(call: Call, tree: Tree) -> bool:
     steps = tree.steps
     if isinstance(call, Expand):
         return call.parent in steps or call.parent == ROOT
-    return all(node in steps or node == ROOT for node in call.nodes)
+    nodes = call.nodes
+    return nodes[0] in steps or nodes[0] == ROOT if len(nodes) == 1 else all(n in steps or n == ROOT for n in nodes)
 
 
-def _shorten(entries: dict[NodeId, float] | dict[NodeId, ImaginedStep] | dict[Expand | NodeId, int], size: int) -> None:
-    while len(entries) > size:
+def _shorten(entries: dict[K, V], size: int) -> None:
+    for _ in range(len(entries) - size):
         entries.popitem()

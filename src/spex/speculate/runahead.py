@@ -10,7 +10,8 @@ that comes in makes a particle go back only as far as something that it could ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from spex.ids import ROOT, Call, Expand, NodeId
@@ -46,12 +47,13 @@ class RunAhead:
             self._courses.append({})
         counts: dict[Call, int] = {}
         for number in range(effort.particles):
-            wanted: dict[Call, None] = {}
-            for strand in strands:
-                wanted.update(dict.fromkeys(self._course(number, strand).follow(strand, self._finished, effort.depth)))
-            for call in wanted:
+            for call in self._wanted(number, strands, effort.depth):
                 counts[call] = counts.get(call, 0) + 1
         return {call: count / effort.particles for call, count in counts.items()}
+
+    def _wanted(self, particle: int, strands: Sequence[Strand], depth: int) -> Iterable[Call]:
+        asked = [self._course(particle, strand).follow(strand, self._finished, depth) for strand in strands]
+        return asked[0] if len(asked) == 1 else dict.fromkeys(chain.from_iterable(asked))
 
     def learn(self, call: Call) -> None:
         """Take in that a call of the query has finished, and tell the predictor what it has brought."""
