@@ -22,10 +22,10 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage swarm bench check lint types imports clean
+.PHONY: help demo test coverage swarm bench table-goals bench-predictor table-ablation check lint types imports clean
 
 help: ## List the verbs
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(RUN) ## Real problems, a small real model, two searches, plain and speculative (ARGS="--limit 4")
 	@$(BIN)/python -m spex demo $(ARGS)
@@ -51,6 +51,15 @@ bench: $(RUN) ## Simulated searches: plain and speculative, plain and hand-writt
 	done
 	@echo "rebase of width 16, plain, and a loop of asyncio.gather"
 	@$(BIN)/python -m benchmarks.plain_against_gather
+
+table-ablation: $(RUN) ## What each technique wins, ours and the paper's, into tables/; hours (ARGS="--queries 16 --minutes 12")
+	@$(BIN)/python -m benchmarks.table_ablation $(ARGS)
+
+table-goals: $(DEV) ## The share of the clairvoyant gain beside its goals, an hour (ARGS="--only 'MCTS c=1'")
+	$(BIN)/python benchmarks/table_goals.py $(ARGS)
+
+bench-predictor: $(DEV) ## What predicting rewards wins, and whether probabilities are what happens
+	$(BIN)/python benchmarks/predictor.py $(ARGS)
 
 check: lint types imports ## Everything that needs no run: lint, types, imports
 
