@@ -275,6 +275,13 @@ class PromisingTooLittle(Walker):
         return Outlook(0)
 
 
+class PromisingToKeep(Walker):
+    """Says that all it reads counts, and counts one."""
+
+    def outlook(self, state: Walk, tree: TreeView) -> Outlook:
+        return Outlook(1, keeps=True)
+
+
 class PromisingOneTooFew:
     """Samples one solution, and says that no answer can come."""
 
