@@ -41,13 +41,15 @@ class Workload:
 
     Steps are log-normal in tokens, of mean `step_tokens` and log-spread `spread`. A reward is the
     parent's plus normal noise, clipped; the root's is `root_reward`; where it is `readable`, a
-    part of it shows in the text. A path ends with `end_probability` from `depth_min` on, surely
-    at `depth_max`. `seed` names the world; the run's seed is another.
+    part of it shows in the text. With a `reward_memory` below 1 that share alone of how the parent's
+    departs from the root's comes through: at 0 every reward is drawn afresh, and nothing foretells it.
+    A path ends with `end_probability` from `depth_min` on, surely at `depth_max`. `seed` names the
+    world; the run's seed is another.
 
-    The policy's engine runs `slots` sequences at most at ℓ(b) = `curve`, computes a prompt token
-    that is not cached in `prefill_seconds`, caches `pool_tokens` tokens (None: all) and aborts
-    after `cancel_delay_seconds`. With n scores in its `reward_slots`, the reward's server takes
-    `reward_seconds` + `reward_slope_seconds`·n for one.
+    The policy's engine runs `slots` sequences at most at ℓ(b) = `curve` (and says that ℓ is `believed`,
+    where that is given), computes a prompt token that is not cached in `prefill_seconds`, caches
+    `pool_tokens` tokens (None: all) and aborts after `cancel_delay_seconds`. With n scores in its
+    `reward_slots`, the reward's server takes `reward_seconds` + `reward_slope_seconds`·n for one.
     """
 
     name: str
@@ -64,11 +66,13 @@ class Workload:
     slots: int = 4096
     seed: int = 0
     readable: Readable | None = None
+    reward_memory: float = 1.0
     prefill_seconds: float = 0.0
     pool_tokens: int | None = None
     cancel_delay_seconds: float = 0.0
     reward_slope_seconds: float = 0.0
     reward_slots: int = 4096
+    believed: Curve | None = None
 
     @property
     def log_tokens_mean(self) -> float:
@@ -88,6 +92,7 @@ class Workload:
             slots=self.slots,
             prefill_seconds=self.prefill_seconds,
             cancel_delay_seconds=self.cancel_delay_seconds,
+            believed=self.believed,
             cache=Boundless() if self.pool_tokens is None else KvPool(self.pool_tokens),
         )
 

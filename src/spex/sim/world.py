@@ -77,9 +77,11 @@ class World:
         return quality
 
     def _follow(self, quality: float, thought: Thought) -> float:
-        low, high = self._workload.reward_range
+        load = self._workload
+        low, high = load.reward_range
+        forgotten = 1.0 - load.reward_memory
         for part in thought.parts:
-            quality = min(high, max(low, quality + part.shift))
+            quality = min(high, max(low, quality - forgotten * (quality - load.root_reward) + part.shift))
         return quality
 
     def _logprobs(self, thought: Thought) -> tuple[float, ...] | None:
