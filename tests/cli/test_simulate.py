@@ -43,6 +43,18 @@ def test_simulate_as_json_is_one_object(spex: Command) -> None:
     assert record["points"] == []
 
 
+def test_a_search_may_end_early_on_another_gpu_and_has_the_same_trees_all_the_same(spex: Command) -> None:
+    many = ("simulate", "--search", "self-consistency", "--set", "width=24", "--queries", "4", "--json")
+    whole = json.loads(spex(*many).out)
+    early = json.loads(spex(*many, "--stop", "exact").out)
+    elsewhere = json.loads(spex(*many, "--stop", "exact", "--curve", "8b-4090").out)
+    assert early["run"]["stop"] == "exact"
+    assert early["same_tree"] is elsewhere["same_tree"] is True
+    assert early["plain"]["correct"] == whole["plain"]["correct"]
+    assert early["plain"]["latency_seconds_mean"] < whole["plain"]["latency_seconds_mean"]
+    assert elsewhere["plain"]["latency_seconds_mean"] > early["plain"]["latency_seconds_mean"]
+
+
 def test_the_configuration_has_the_types_of_json(spex: Command) -> None:
     run = json.loads(spex("simulate", *SMALL, "--json").out)["run"]
     assert run["set"] == {"width": 3, "temperature": 0.2, "tokens_max": 2048, "depth_max": 4}
@@ -51,7 +63,9 @@ def test_the_configuration_has_the_types_of_json(spex: Command) -> None:
         "search": "rebase",
         "answer_rule": "weighted",
         "aggregate": "last",
+        "stop": "off",
         "workload": "reference",
+        "curve": None,
         "queries": 2,
         "concurrency": 2,
         "arrivals": None,

@@ -17,13 +17,15 @@ from spex.cli.results import together
 from spex.cli.settings import SimulateSettings
 from spex.cli.streams import put, put_json, put_table, say, talk_console
 from spex.control.setup import Speculation
-from spex.errors import InvariantError
+from spex.errors import InputError, InvariantError
 from spex.events import Event, Sink
 from spex.report.comparison import Comparison, ComparisonRecord, Point, Trial, comparison_record, point
 from spex.report.comparison_tables import comparison_table, points_table, ratios_table
 from spex.sim.arrivals import find_arrivals
+from spex.sim.presets import find_preset
 from spex.sim.simulate import Simulation, same_trees
-from spex.sim.workload import find_workload
+from spex.sim.workload import Workload, find_workload
+from spex.speculate.stopping import StoppingRule, stopping_rule
 from spex.trace.write import TraceWriter
 
 _QUERIES_MIN = 64
@@ -62,13 +64,26 @@ def _simulation(settings: SimulateSettings) -> Simulation:
     search, rule = chosen(settings)
     return Simulation(
         search=search,
-        workload=find_workload(settings.workload),
+        workload=_workload(settings),
         queries=settings.queries or queries_for(settings.concurrency),
         concurrency=settings.concurrency,
         seed=settings.seed,
         answer_rule=rule,
         arrivals=None if settings.arrivals is None else find_arrivals(settings.arrivals),
+        stopping=_stopping(settings),
     )
+
+
+def _workload(settings: SimulateSettings) -> Workload:
+    workload = find_workload(settings.workload)
+    return workload if settings.curve is None else workload.on(find_preset(settings.curve))
+
+
+def _stopping(settings: SimulateSettings) -> StoppingRule | None:
+    try:
+        return stopping_rule(settings.stop)
+    except InputError as error:
+        raise InputError(settings.typed("stop"), error.value, error.allowed) from None
 
 
 def _configuration(settings: SimulateSettings, simulation: Simulation) -> dict[str, object]:
@@ -78,7 +93,9 @@ def _configuration(settings: SimulateSettings, simulation: Simulation) -> dict[s
         "set": parameters_of(simulation.search),
         "answer_rule": rule_name(settings, simulation.search),
         "aggregate": settings.aggregate,
+        "stop": settings.stop,
         "workload": settings.workload,
+        "curve": settings.curve,
         "queries": simulation.queries,
         "concurrency": settings.concurrency if settings.arrivals is None else None,
         "arrivals": settings.arrivals,

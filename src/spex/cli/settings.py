@@ -87,6 +87,11 @@ class SharedSettings(BaseSettings):
         "last", title="a terminal's score from its path's rewards", description="one of last, min, prod"
     )
     seed: Whole = Field(0, ge=0, lt=2**63, title="the run's seed", description="a whole number from 0 to 2^63 - 1")
+    stop: str = Field(
+        "off",
+        title="when a search may end early",
+        description="off, exact, confident:EPSILON, paper:ALPHA or adaptive-consistency:THRESHOLD",
+    )
     concurrency: Whole = Field(4, ge=1, le=4096, title="queries at once", description="a whole number from 1 to 4096")
     trace: Path | None = Field(None, title="where to write the trace", description="a new file")
     json_: bool = Field(False, alias="json", title="one JSON object on standard output", description="true or false")
@@ -116,11 +121,6 @@ class SolveSettings(SharedSettings):
         None, ge=1, title="how many problems to take, the first ones", description="a whole number from 1"
     )
     speculation: bool = Field(True, title="speculation", description="true or false")
-    stop: str = Field(
-        "off",
-        title="when a search may end early",
-        description="off, exact, confident:EPSILON, paper:ALPHA or adaptive-consistency:THRESHOLD",
-    )
     deadline: Real | None = Field(
         None, gt=0, allow_inf_nan=False, title="most seconds for a query", description="a number above 0"
     )
@@ -140,6 +140,11 @@ class SimulateSettings(SharedSettings):
         le=65_536,
         title="queries, if not 64 or 8 times the concurrency, whichever is more",
         description="a whole number from 1 to 65536",
+    )
+    curve: str | None = Field(
+        None,
+        title="the policy's latency curve, if not the workload's",
+        description="a model on a GPU, such as 8b-a100",
     )
     arrivals: str | None = Field(
         None,

@@ -15,11 +15,13 @@ def simulate(
     search: flag.Search = None,
     set: flag.Set = None,  # noqa: A002  # the flag's name
     workload: flag.Workload = None,
+    curve: flag.Curve = None,
     queries: flag.Queries = None,
     concurrency: flag.Concurrency = None,
     arrivals: flag.Arrivals = None,
     answer_rule: flag.AnswerRule = None,
     aggregate: flag.Aggregate = None,
+    stop: flag.Stop = None,
     seed: flag.Seed = None,
     trace: flag.Trace = None,
     plot: flag.Plot = None,
@@ -31,7 +33,7 @@ def simulate(
     spex simulate --search rebase --set width=64 --concurrency 16
 
     The clairvoyant run knows what will be demanded; the floor is what no schedule beats; share is the part of the
-    clairvoyant gain that speculation got. Intervals are of 95 %.
+    clairvoyant gain that speculation got. Intervals are of 95 %. With --stop all of them end early by that rule.
 
     --trace FILE writes FILE.plain.jsonl and FILE.speculative.jsonl. --plot needs spex-search[plot].
     """

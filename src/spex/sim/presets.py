@@ -22,6 +22,7 @@ Qwen/Qwen2.5-32B, Qwen/Qwen3-30B-A3B; all have a head of its own beside the embe
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from spex.errors import InputError
 from spex.sim.workload import Workload
@@ -167,5 +168,6 @@ PRESETS = {
 def find_preset(name: str) -> ModelOnGpu:
     """The preset of that name. Raises `InputError` with the list."""
     if name not in PRESETS:
-        raise InputError("curve", name, f"it must be one of {', '.join(PRESETS)}")
+        near = "".join(f"did you mean {nearest}? " for nearest in get_close_matches(name.casefold(), PRESETS, n=1))
+        raise InputError("curve", name, f"{near}it must be one of {', '.join(PRESETS)}")
     return PRESETS[name]

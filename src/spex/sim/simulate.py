@@ -19,6 +19,7 @@ from spex.sim.clairvoyant import Clairvoyant
 from spex.sim.task import SimulatedTask
 from spex.sim.workload import Workload
 from spex.sim.world import World
+from spex.speculate.stopping import StoppingRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Simulation:
     """One configuration to simulate: `queries` problems, `concurrency` at once (both from 1 to 65536).
 
     arrivals: None is a closed loop, in which a query begins as another ends. In an open loop queries
-    begin as they arrive, however many run, and `concurrency` bounds nothing.
+    begin as they arrive, however many run, and `concurrency` bounds nothing. `stopping` may end a search early.
     """
 
     search: AnySearch
@@ -36,6 +37,7 @@ class Simulation:
     seed: int = 0
     answer_rule: AnswerRule = Weighted()
     arrivals: Arrivals | None = None
+    stopping: StoppingRule | None = None
 
     def run(self, speculation: Speculation | None, on_event: Sink | None = None) -> Run:
         """Carry it out in virtual time; the same arguments give the same run."""
@@ -51,6 +53,7 @@ class Simulation:
             answer_rule=self.answer_rule,
             seed=self.seed,
             speculation=speculation,
+            stopping=self.stopping,
         )
         problems = [Problem(f"simulated problem {number}", f"q{number}") for number in range(self.queries)]
         conduct = Conduct(concurrency=self.queries_at_once, on_event=on_event, arrivals_seconds=self.arrivals_seconds())
