@@ -44,7 +44,7 @@ class Query:
         self._blocked: dict[Expand, list[Call]] = {}
         self._spoiled: set[Call] = set()
         self._wished: dict[Call, None] = {}
-        self.foreseen = Foreseen()
+        self.foreseen: Foreseen = Foreseen()
         self._strands: list[RunningStrand] = []
         self._ahead = foresight(setup, problem.id, self._tree, scheduler.predictor)
         self._reading = Reading(setup.stopping, setup, problem, self._tree)
