@@ -18,7 +18,7 @@ COMMANDS = [
     for block in all_blocks("console")
     for command in commands_of(block)
 ]
-VERBS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+VERBS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 @cache
@@ -56,4 +56,4 @@ def test_a_command_of_the_documents_exists(words: list[str]) -> None:
 def test_all_verbs_of_make_are_told_by_its_help() -> None:
     command = [str(which("make")), "--no-print-directory", "help"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert set(re.findall(r"^  make (\w+)", told.stdout, re.MULTILINE)) == VERBS
+    assert set(re.findall(r"^  make ([\w-]+)", told.stdout, re.MULTILINE)) == VERBS

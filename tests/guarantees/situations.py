@@ -18,6 +18,9 @@ from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.sim.workload import Workload
 from spex.speculate.market import Market, RateMarket
+from spex.speculate.paper_budget import PaperBudget
+from spex.speculate.paper_selection import PaperSelection
+from spex.speculate.rule import Imagination, Rule
 from spex.speculate.runahead import Effort
 from tests.swarm.markets import Greedy, Whim
 from tests.swarm.scenario import Faults, Scenario
@@ -88,7 +91,13 @@ def curves() -> st.SearchStrategy[Curve]:
 
 def markets() -> st.SearchStrategy[Market]:
     """Speculation rules, the senseless ones included."""
-    return st.one_of(st.builds(Greedy), st.builds(RateMarket), st.builds(Whim, st.integers(0, 99)))
+    budgets = st.builds(PaperBudget, st.sampled_from([None, 1, 5]), spare=st.booleans())
+    return st.one_of(st.builds(Greedy), st.builds(RateMarket), st.builds(Whim, st.integers(0, 99)), budgets)
+
+
+def rules() -> st.SearchStrategy[Rule]:
+    """Ours and the published one."""
+    return st.one_of(st.builds(Imagination), st.builds(PaperSelection, st.sampled_from([None, 1, 3])))
 
 
 def speculations() -> st.SearchStrategy[Speculation]:
@@ -97,6 +106,7 @@ def speculations() -> st.SearchStrategy[Speculation]:
         effort=st.builds(Effort, st.integers(1, 4), st.sampled_from([1, 4, 16])),
         market=markets(),
         in_flight_max=st.sampled_from([None, None, 0, 1, 3]),
+        rule=rules(),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from spex.answer import AnswerRule, Best, Majority, Weighted
@@ -20,6 +20,8 @@ from spex.sim.workload import Workload
 from spex.speculate.confident import Confident
 from spex.speculate.early_alternatives import AdaptiveConsistency, Paper
 from spex.speculate.market import Market, RateMarket
+from spex.speculate.paper_budget import PaperBudget
+from spex.speculate.paper_selection import PaperSelection
 from spex.speculate.runahead import Effort
 from spex.speculate.stopping import Exact, StoppingRule
 from tests.swarm.markets import Greedy, Whim
@@ -83,7 +85,7 @@ def draw(seed: int) -> Scenario:
     """The scenario of `seed`: every choice from one generator, each fault present in a third of them."""
     random = Random(seed)
     curve = _curve(random)
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         search=_search(random),
         workload=_workload(random, seed),
@@ -108,6 +110,14 @@ def draw(seed: int) -> Scenario:
         stopping=random.choice(STOPPING) if random.random() < 1 / 3 else None,
         answer_rule=random.choice(ANSWER_RULES),
     )
+    return _as_published(scenario, random) if random.random() < 1 / 4 else scenario
+
+
+def _as_published(scenario: Scenario, random: Random) -> Scenario:
+    """The same with the published selection, and its budget or what there is."""
+    market = random.choice([scenario.speculation.market, PaperBudget(), PaperBudget(3, spare=True)])
+    selection = PaperSelection(random.choice([None, 1, 4]))
+    return replace(scenario, speculation=replace(scenario.speculation, rule=selection, market=market))
 
 
 def _search(random: Random) -> AnySearch:

@@ -9,7 +9,7 @@ Breadth, its rule for searches by level: while stragglers of a level run, the se
 nodes that have finished, as many children as have finished. Ours: one decision ahead, on a supposed world in which
 what is unfinished is worth 0 and ends there; the children of higher rewards first.
 
-Which of them: breadth, where the decision that is waited for reads or asks for children of several nodes.
+Which of them: breadth, once a decision that is waited for reads, or would ask for, children of several nodes.
 
 Liberties. The paper copies two searches' statistics; a general `advance` also grows supposed children, of which
 nothing can be made: such picks are passed over. Probabilities: it has none; the n-th pick gets 1/(n + 1), n from 0,
@@ -58,6 +58,7 @@ class PaperForesight:
     def __init__(self, tree: Tree, picks: int | None = None) -> None:
         self._tree = tree
         self._picks = picks
+        self._broad_strands: set[int] = set()
 
     def foresee(self, strands: Sequence[Strand], effort: Effort) -> dict[Call, float]:
         """What each strand would pick, the next pick with 1, those after it with ½, ⅓ and so on."""
@@ -72,9 +73,10 @@ class PaperForesight:
         """Nothing: the result stands in the tree."""
 
     def _picks_of(self, strand: Strand, depth: int) -> list[list[Call]]:
-        if is_broad(strand, self._tree):
-            return self._broad(strand)
-        return self._deep(strand, depth)
+        # Kept: a search by level is one even where a single node gets all of the next.
+        if strand.number not in self._broad_strands and is_broad(strand, self._tree):
+            self._broad_strands.add(strand.number)
+        return self._broad(strand) if strand.number in self._broad_strands else self._deep(strand, depth)
 
     def _deep(self, strand: Strand, depth: int) -> list[list[Call]]:
         view = SupposedTree(self._tree, AsParent())
