@@ -100,3 +100,33 @@ def test_a_learned_curve_is_finite_and_positive(prior: Curve, seen: list[tuple[f
         learned.observe(load, seconds)
     for load in LOADS:
         assert 0.0 < learned.itl_seconds(load) < 1e6
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_prior_that_is_wrong_by_a_factor_keeps_its_shape_while_it_is_put_right(factor: float) -> None:
+    truth = Affine(0.0026, 0.0034)
+    learned = LearnedCurve(Scaled(truth, factor))
+    for _ in range(3):
+        learned.observe(40, truth.itl_seconds(40))
+        for load in (12, 32, 40, 48, 96):
+            rise = learned.itl_seconds(load + 16) / learned.itl_seconds(load)
+            assert rise == pytest.approx(truth.itl_seconds(load + 16) / truth.itl_seconds(load), rel=0.02)
+    assert learned.itl_seconds(96) == pytest.approx(truth.itl_seconds(96), rel=0.01)
+
+
+def test_numbers_that_varied_do_not_bend_a_curve_that_is_right() -> None:
+    truth = Affine(0.0026, 0.0034)
+    learned = LearnedCurve(truth)
+    # A second beside nobody and a second as one of 64: the mean ITL is far below that of 32.5 sequences.
+    tokens = 1 / truth.itl_seconds(1) + 1 / truth.itl_seconds(64)
+    learned.observe(32.5, 2 / tokens, expected_seconds=2 / tokens)
+    assert 2 / tokens < truth.itl_seconds(32.5) / 4
+    assert learned.itl_seconds(32) == truth.itl_seconds(32)
+
+
+def test_the_level_is_the_factor_by_which_the_whole_curve_has_moved() -> None:
+    truth = Affine(0.010, 0.001)
+    learned = LearnedCurve(Scaled(truth, 2.0))
+    assert learned.level == 1.0
+    learned.observe(8, truth.itl_seconds(8))
+    assert learned.level == pytest.approx(0.5)

@@ -52,6 +52,7 @@ _KNOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512,
 _LEAST_SECONDS = 1e-9  # something that takes no time has no logarithm
 _SHARED_RATE = 0.05
 _KNOT_RATE = 0.1
+_KNOTS_FOLLOW_AFTER = 10
 
 
 class LearnedCurve:
@@ -76,19 +77,30 @@ class LearnedCurve:
             return self._values[low]
         return self._values[low] * (1 - weight) + self._values[low + 1] * weight
 
-    def observe(self, running: float, itl_seconds: float) -> None:
-        """Learn from one sequence: its seconds per token while `running` sequences ran on average."""
+    @property
+    def level(self) -> float:
+        """By what factor the whole curve has moved from its prior (1 at first)."""
+        return exp(self._shared)
+
+    def observe(self, running: float, itl_seconds: float, expected_seconds: float | None = None) -> None:
+        """Learn from one sequence: its seconds per token while `running` sequences ran on average.
+
+        `expected_seconds`: what this curve made of the numbers that ran, moment by moment. Where those varied it is
+        less than ℓ at their mean, and to take that for news would bend a curve that is right. None: they did not.
+        """
         if itl_seconds <= 0.0:
             return
-        error = log(itl_seconds / self.itl_seconds(running))
+        error = log(itl_seconds / (self.itl_seconds(running) if expected_seconds is None else expected_seconds))
         error = max(-1.0, min(1.0, error))
         self.observations += 1
-        # The first observations move the whole curve quickly: a prior may be off by far.
-        self._shared += max(_SHARED_RATE, 0.5 / self.observations) * error
+        # The first observations move the whole curve, and knots follow later: a prior may be off by far, and a
+        # dent where it was observed first would be read as a price of nothing.
+        self._shared += max(_SHARED_RATE, 1.0 / self.observations) * error
+        rate = _KNOT_RATE * min(1.0, (self.observations - 1) / _KNOTS_FOLLOW_AFTER)
         low, weight = _place(running)
-        self._offsets[low] += _KNOT_RATE * (1 - weight) * error
+        self._offsets[low] += rate * (1 - weight) * error
         if weight > 0.0:
-            self._offsets[low + 1] += _KNOT_RATE * weight * error
+            self._offsets[low + 1] += rate * weight * error
         self._refresh()
 
     def _refresh(self) -> None:

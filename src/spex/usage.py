@@ -14,7 +14,13 @@ class Tokens(NamedTuple):
     reward: int = 0
 
     def plus(self, other: Tokens) -> Tokens:
-        return Tokens(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        # Several times a call: written out, it takes a quarter of the time of a loop.
+        return Tokens(
+            self.generated + other.generated,
+            self.prompt_cached + other.prompt_cached,
+            self.prompt_uncached + other.prompt_uncached,
+            self.reward + other.reward,
+        )
 
 
 class Usage(NamedTuple):
@@ -31,7 +37,12 @@ class Usage(NamedTuple):
     replayed: Tokens = Tokens()
 
     def plus(self, other: Usage) -> Usage:
-        return Usage(*(mine.plus(theirs) for mine, theirs in zip(self, other, strict=True)))
+        return Usage(
+            self.useful.plus(other.useful),
+            self.wasted.plus(other.wasted),
+            self.lost.plus(other.lost),
+            self.replayed.plus(other.replayed),
+        )
 
     @property
     def paid(self) -> Tokens:

@@ -564,3 +564,27 @@ def act(bench: Bench, deed: str, job: Job) -> None:
     elif deed == "stop" and job.speculates:
         bench.stop(job)
     bench.pump()
+
+
+def test_one_that_leaves_the_middle_of_the_queue_leaves_the_others_in_their_order() -> None:
+    async def scene(bench: Bench) -> list[str]:
+        jobs = [bench.job(name) for name in "abcd"]
+        bench.demand(*jobs)
+        bench.drop(jobs[2])
+        await at(1)
+        return bench.names("done")
+
+    assert on_bench(scene, engine(slots=1)) == ["a", "b", "d"]
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_wrong_belief_is_put_right_once_however_many_ran_under_it(factor: float) -> None:
+    truth = Affine(0.0026, 0.0034)
+
+    async def scene(bench: Bench) -> float:
+        bench.demand(*(bench.job(str(number)) for number in range(16)))
+        await at(10)
+        return bench.lane.profile.itl_seconds(16)
+
+    server = SimulatedPolicy(ten_tokens, truth, believed=Scaled(truth, factor))
+    assert on_bench(scene, server, RateMarket()) == pytest.approx(truth.itl_seconds(16), rel=0.02)

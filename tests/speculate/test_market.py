@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spex.profile import Affine, Curve
 from spex.speculate.market import RateMarket
-from spex.speculate.price import holding_price, price
+from spex.speculate.price import credible, holding_price, price
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def test_each_was_worth_the_price_when_it_was_bought(
 ) -> None:
     expected = max(running, round(useful))  # as many are expected to run as are expected to be useful
     for number, guess in enumerate(RateMarket().to_start(Engine(curve, running, useful), wished, 100)):
-        assert guess.probability > price(curve, useful, expected + number)
+        assert credible(guess.probability) > price(curve, useful, expected + number)
         useful += guess.probability
 
 
@@ -105,6 +105,12 @@ def test_what_will_surely_not_be_demanded_is_not_started_even_on_an_idle_engine(
 
 def test_nothing_uncertain_is_started_where_every_sequence_slows_all_others() -> None:
     assert RateMarket().to_start(Engine(STEEP, 4, 4.0), guesses(0.5, 0.7), 5) == []
+
+
+def test_even_what_all_particles_agree_on_is_not_started_where_every_sequence_is_at_the_cost_of_the_others() -> None:
+    assert price(STEEP, 50.0, 50) > 0.99
+    assert RateMarket().to_start(Engine(STEEP, 50, 50.0), guesses(1.0), 5) == []
+    assert names(RateMarket().to_start(Engine(STEEP, 1, 1.0), guesses(1.0), 5)) == ["g0"]
 
 
 @given(curves, wishes, st.integers(0, 20))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spex.profile import Affine, Curve, Roofline
-from spex.speculate.price import holding_price, price
+from spex.speculate.price import credible, holding_price, price
 
 curves = st.one_of(
     st.builds(Affine, st.floats(1e-4, 0.1), st.floats(0.0, 1e-2)),
@@ -80,3 +80,9 @@ def test_a_prompt_that_must_be_computed_makes_a_guess_dearer(
     low, high = sorted((one, other))
     assert price(curve, useful, running, low) <= price(curve, useful, running, high)
     assert price(curve, useful, running, 0.0) == price(curve, useful, running)
+
+
+@given(probabilities, probabilities)
+def test_no_guess_is_sure_and_the_likelier_stays_the_likelier(one: float, other: float) -> None:
+    low, high = sorted([one, other])
+    assert 0.0 <= credible(low) <= credible(high) <= 8.5 / 9

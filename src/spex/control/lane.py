@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from math import exp
 
@@ -17,6 +17,7 @@ from spex.speculate.market import Market
 from spex.usage import Tokens
 
 _TOKENS_MIN_TO_LEARN = 4
+_LEAST_SECONDS = 1e-9
 
 
 class Lane:
@@ -49,10 +50,11 @@ class Lane:
         self.serves_text = serves_text
         self._settled = settled
         self._defect = defect
-        self._waiting: deque[Job] = deque()
-        self._running: dict[Job, None] = {}
+        self._waiting: OrderedDict[Job, None] = OrderedDict()  # a queue that one in its middle leaves at once
+        self._running: dict[Job, float] = {}  # with the expected tokens at their start
         self._wishes: dict[Job, None] = {}
         self._area = 0.0
+        self._expected_tokens = 0.0
         self._area_at_seconds = 0.0
 
     # What queries ask of it
@@ -63,7 +65,7 @@ class Lane:
         if job.phase is Phase.PLANNED:
             self._wishes.pop(job, None)
             job.phase = Phase.QUEUED
-            self._waiting.append(job)
+            self._waiting[job] = None
 
     def wish(self, job: Job) -> None:
         """The job would be worth running, with its `probability`."""
@@ -81,7 +83,7 @@ class Lane:
         elif job.phase in (Phase.PLANNED, Phase.QUEUED):
             self._wishes.pop(job, None)
             if job.phase is Phase.QUEUED:
-                self._waiting.remove(job)
+                del self._waiting[job]
             job.phase = Phase.DONE
 
     # What the market reads of it
@@ -125,7 +127,7 @@ class Lane:
     def pump(self) -> None:
         """Bring what runs in line with what is wanted."""
         while self._waiting and self.running < self.slots:
-            self._start(self._waiting.popleft())
+            self._start(self._waiting.popitem(last=False)[0])
         if self._market is None:
             return
         if self._waiting:
@@ -160,7 +162,7 @@ class Lane:
         job.area_at_start = self._area
         job.generated_at_start = job.progress.cost.generated
         job.uncached_at_start = job.progress.cost.prompt_uncached
-        self._running[job] = None
+        self._running[job] = self._expected_tokens
         job.task = self._group.create_task(_execute(job, self.server.name))
         job.task.add_done_callback(lambda task: self._leave(job, task))
         job.owner.started(job)
@@ -182,11 +184,11 @@ class Lane:
     def _ended(self, job: Job, task: asyncio.Task[Outcome]) -> None:
         self._account()
         outcome = Cancelled() if task.cancelled() else task.result()
-        del self._running[job]
+        expected_tokens = self._expected_tokens - self._running.pop(job)
         job.task = None
         job.phase = Phase.DONE
         if isinstance(outcome, Ok):
-            self._learn(job)
+            self._learn(job, expected_tokens)
         elif isinstance(outcome, Cancelled):
             self._keep_or_drop(job)
         else:
@@ -203,7 +205,8 @@ class Lane:
             job.dropped = job.dropped.plus(job.progress.cost)
             job.progress = Progress()
 
-    def _learn(self, job: Job) -> None:
+    def _learn(self, job: Job, expected_tokens: float) -> None:
+        """Take in how long a finished job was and took; `expected_tokens`: by the curve at its prior's level."""
         if self._market is None or job.progress.replayed or job.expands is not self.serves_text:
             return  # nobody asks a plain run what another sequence would cost
         seconds = asyncio.get_running_loop().time() - job.started_at_seconds
@@ -212,19 +215,24 @@ class Lane:
         tokens = float(total - job.generated_at_start) if self.serves_text else 1.0
         uncached = float(job.progress.cost.prompt_uncached - job.uncached_at_start)
         self._uncached.observe(uncached)
-        seconds -= uncached * self.server.capabilities.prefill_seconds
-        if seconds > 0.0 and (tokens >= _TOKENS_MIN_TO_LEARN or not self.serves_text):
-            self.profile.observe((self._area - job.area_at_start) / seconds, seconds / tokens)
+        decoding = seconds - uncached * self.server.capabilities.prefill_seconds
+        expected_tokens *= decoding / max(seconds, _LEAST_SECONDS)
+        if decoding > 0.0 < expected_tokens and (tokens >= _TOKENS_MIN_TO_LEARN or not self.serves_text):
+            running = (self._area - job.area_at_start) / seconds
+            self.profile.observe(running, decoding / tokens, decoding / expected_tokens * self.profile.level)
 
     def _account(self) -> None:
-        """Keep the integral of the number running, and how many demanded ones ran over about a text's life."""
+        """Keep the integrals of the number running and of 1/ℓ, and how many demanded ran over about a text's life."""
         now = asyncio.get_running_loop().time()
         elapsed = now - self._area_at_seconds
         self._area += len(self._running) * elapsed
         self._area_at_seconds = now
         if elapsed > 0.0 and self._market is not None:
             demanded = sum(job.demanded for job in self._running)
-            life_seconds = self.lengths.mean * self.profile.itl_seconds(max(1, self.running))
+            itl_seconds = self.profile.itl_seconds(max(1, self.running))
+            # At the level of the prior: when the level moves, what ran meanwhile is not to be counted as news again.
+            self._expected_tokens += elapsed * self.profile.level / itl_seconds
+            life_seconds = self.lengths.mean * itl_seconds
             self._demanded_of_late += (1.0 - exp(-elapsed / life_seconds)) * (demanded - self._demanded_of_late)
 
     def check(self) -> None:
@@ -255,8 +263,9 @@ async def _execute(job: Job, server: str) -> Outcome:
 
 def _book_lost(job: Job) -> None:
     """Move what failed attempts cost from the progress, which may be thrown away, to the job."""
-    job.lost = job.lost.plus(job.progress.lost)
-    job.progress.lost = Tokens()
+    if job.progress.lost != Tokens():
+        job.lost = job.lost.plus(job.progress.lost)
+        job.progress.lost = Tokens()
 
 
 def _probability(job: Job) -> float:

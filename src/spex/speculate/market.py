@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from spex.profile import Curve
-from spex.speculate.price import holding_price, price
+from spex.speculate.price import credible, holding_price, price
 
 
 class Hits(Protocol):
@@ -103,7 +103,8 @@ class RateMarket:
         count = max(load.running, round(useful))
         started: list[C] = []
         for candidate in sorted(wishes, key=_probability, reverse=True):
-            if len(started) == room or candidate.probability <= price(load.profile, useful, count, prefill_seconds):
+            worth = credible(candidate.probability)
+            if len(started) == room or worth <= price(load.profile, useful, count, prefill_seconds):
                 break
             started.append(candidate)
             useful += candidate.probability

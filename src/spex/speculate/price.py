@@ -12,6 +12,7 @@ from __future__ import annotations
 from spex.profile import Curve
 
 _STICKINESS = 0.5
+_AGREEING = 8.0
 
 
 def price(curve: Curve, useful: float, running: int, prefill_seconds: float = 0.0) -> float:
@@ -24,6 +25,16 @@ def price(curve: Curve, useful: float, running: int, prefill_seconds: float = 0.
         return 0.0
     itl = curve.itl_seconds(running)
     return useful * (curve.itl_seconds(running + 1) - itl + prefill_seconds) / itl
+
+
+def credible(probability: float) -> float:
+    """What a probability is worth that is a share of few particles: no guess is sure.
+
+    Where eight of eight agree, the mean of the posterior under Jeffreys' prior, (8 + ½)/(8 + 1), is 0.94; of 1,656
+    texts that all particles demanded on a compute-bound engine, whose price is 0.98, 96 % were. Others are lowered
+    by the same factor. Without it such an engine is sold what it cannot win by.
+    """
+    return probability * (_AGREEING + 0.5) / (_AGREEING + 1.0)
 
 
 def holding_price(curve: Curve, useful: float, running: int, remaining: float) -> float:
