@@ -22,7 +22,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage swarm bench table-goals bench-predictor table-ablation check lint types imports clean
+.PHONY: help demo test coverage swarm bench table-goals bench-predictor bench-grid bench-overhead table-ablation check lint types imports clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -57,6 +57,12 @@ table-ablation: $(RUN) ## What each technique wins, ours and the paper's, into t
 
 table-goals: $(DEV) ## The share of the clairvoyant gain beside its goals, an hour (ARGS="--only 'MCTS c=1'")
 	$(BIN)/python benchmarks/table_goals.py $(ARGS)
+
+bench-grid: $(RUN) ## Is speculation ever in the way? Loads, curves and wrong beliefs (ARGS="--without-largest --factor 0.5")
+	@$(BIN)/python -m benchmarks.grid_never_in_the_way $(ARGS)
+
+bench-overhead: $(RUN) ## The controller's own CPU time, by event and by pass (ARGS="--only plain")
+	@$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 bench-predictor: $(DEV) ## What predicting rewards wins, and whether probabilities are what happens
 	$(BIN)/python benchmarks/predictor.py $(ARGS)
