@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import chain
 
 import spex
 from tests.docs.documents import ROOT
@@ -26,7 +27,7 @@ def test_every_layer_has_its_line() -> None:
 
 
 def test_every_dependency_has_its_line() -> None:
-    requirements = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["embedded"]]
+    requirements = [*PROJECT["dependencies"], *chain.from_iterable(PROJECT["optional-dependencies"].values())]
     names = {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}  # type: ignore[index]
     table = [line for line in section("Dependencies").splitlines() if line.startswith("| ")][1:]
     told = {name for line in table for name in re.findall(r"[\w-]+", line.split("|")[1].partition("(")[0])}

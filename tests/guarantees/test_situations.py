@@ -19,7 +19,7 @@ NAMED = (
     *(f"speculation {kind}" for kind in ("started", "finished", "cancelled", "failed", "discarded")),
     *("void", "several children", "no child", "restarted", "wasted", "lost"),
 )
-NEVER_SHRUNK = settings(max_examples=60, derandomize=True, deadline=None, phases=[Phase.generate])
+NEVER_SHRUNK = settings(max_examples=200, derandomize=True, deadline=None, phases=[Phase.generate])
 
 
 def test_everything_that_may_happen_to_a_call_happens_to_some() -> None:

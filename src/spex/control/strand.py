@@ -79,7 +79,11 @@ class RunningStrand:
         """What this strand has read, and what that is built on: the same whatever else has come in the meantime."""
         found = set(self.view.read)
         for call in self.view.read:
-            found.update(built_on(call))
+            for node in _needed(call):
+                above = node
+                while above != ROOT and maker(above) not in found:  # what stands there has been followed up, or will be
+                    found.add(maker(above))
+                    above = above[:-1]
         return found
 
     def _demand(self, calls: Iterable[Call], demand: Callable[[RunningStrand, tuple[Call, ...]], None]) -> None:

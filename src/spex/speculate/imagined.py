@@ -7,18 +7,19 @@ comes in puts back only the decisions that it could change.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from random import Random
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from spex.ids import ROOT, Call, Expand, NodeId, Score, child, maker
+from spex.speculate.absent import ROOT_REWARD, AbsentStep
 from spex.speculate.predictor import Predictor, Surroundings
-from spex.tree import End, Sketch, Tree, Unknown
+from spex.tree import Sketch, Tree
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-ROOT_REWARD = 0.5
 _BARREN_MAX = 16
 _SHIFT_MIN = 0.2
 
@@ -51,45 +52,6 @@ class Particle:
             found = Innovation(random.gauss(0.0, 1.0), random.random(), random.gauss(0.0, 1.0))
             self._innovations[node] = found
         return found
-
-
-class ImaginedStep:
-    """A step that does not exist: it has an end and a length; anything else raises `Unknown`."""
-
-    __slots__ = ("_innovation", "_predictor", "terminal")
-
-    def __init__(self, innovation: Innovation, predictor: Predictor, depth: int) -> None:
-        self.terminal: bool = innovation.end < predictor.hazard(depth)
-        self._innovation = innovation
-        self._predictor = predictor
-
-    @property
-    def token_count(self) -> int:
-        return self._predictor.length(self._innovation.length)
-
-    @property
-    def text(self) -> str:
-        raise Unknown
-
-    @property
-    def token_ids(self) -> tuple[int, ...]:
-        raise Unknown
-
-    @property
-    def logprobs(self) -> tuple[float, ...] | None:
-        raise Unknown
-
-    @property
-    def end(self) -> End:
-        raise Unknown
-
-    @property
-    def answer(self) -> str | None:
-        raise Unknown
-
-    @property
-    def state(self) -> Hashable:
-        raise Unknown
 
 
 class ImaginedTree:
@@ -143,7 +105,9 @@ class ImaginedTree:
             found = self._tree.steps.get(node)
             if found is None:
                 self._reads.setdefault(maker(node), self.decision)
-                found = ImaginedStep(self._particle.innovation(node), self._predictor, len(node))
+                innovation = self._particle.innovation(node)
+                ends = innovation.end < self._predictor.hazard(len(node))
+                found = AbsentStep(ends, partial(self._predictor.length, innovation.length))
             self._steps[node] = found
         return found
 

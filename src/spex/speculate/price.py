@@ -30,9 +30,9 @@ def price(curve: Curve, useful: float, running: int, prefill_seconds: float = 0.
 def credible(probability: float) -> float:
     """What a probability is worth that is a share of few particles: no guess is sure.
 
-    Where eight of eight agree, the mean of the posterior under Jeffreys' prior, (8 + ½)/(8 + 1), is 0.94; of 1,656
-    texts that all particles demanded on a compute-bound engine, whose price is 0.98, 96 % were. Others are lowered
-    by the same factor. Without it such an engine is sold what it cannot win by.
+    Where eight of eight agree, the mean of the posterior under Jeffreys' prior is (8 + ½)/(8 + 1). Others are
+    lowered by the same factor. Without it a compute-bound engine, whose price is almost 1, is sold what it cannot
+    win by.
     """
     return probability * (_AGREEING + 0.5) / (_AGREEING + 1.0)
 

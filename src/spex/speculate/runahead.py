@@ -15,8 +15,9 @@ from itertools import chain
 from typing import NamedTuple
 
 from spex.ids import ROOT, Call, Expand, NodeId
+from spex.speculate.absent import ROOT_REWARD
 from spex.speculate.course import Course, Strand
-from spex.speculate.imagined import ROOT_REWARD, ImaginedTree, Particle
+from spex.speculate.imagined import ImaginedTree, Particle
 from spex.speculate.predictor import Predictor, Surroundings
 from spex.tree import Tree
 

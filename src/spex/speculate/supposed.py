@@ -6,13 +6,13 @@ says, and is noted: the calls that have no result, and the nodes whose children 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import Protocol
 
 from spex.ids import Call, Expand, NodeId, Score, child
-from spex.tree import End, Sketch, Tree, Unknown
+from spex.speculate.absent import ROOT_REWARD, AbsentStep
+from spex.tree import Sketch, Tree
 
-ROOT_REWARD = 0.5
 _ROOT_TOKENS = 64
 
 
@@ -51,37 +51,6 @@ class Worthless:
         return 0.0
 
 
-class SupposedStep(NamedTuple):
-    """A step that is not there: it has an end and a length; anything else raises `Unknown`."""
-
-    terminal: bool
-    token_count: int
-
-    @property
-    def text(self) -> str:
-        raise Unknown
-
-    @property
-    def token_ids(self) -> tuple[int, ...]:
-        raise Unknown
-
-    @property
-    def logprobs(self) -> tuple[float, ...] | None:
-        raise Unknown
-
-    @property
-    def end(self) -> End:
-        raise Unknown
-
-    @property
-    def answer(self) -> str | None:
-        raise Unknown
-
-    @property
-    def state(self) -> Hashable:
-        raise Unknown
-
-
 class SupposedTree:
     """A `TreeView`. `missing`: the calls asked for that have no result; `parents`: of all children asked for."""
 
@@ -112,7 +81,7 @@ class SupposedTree:
             return real
         before = self._tree.steps.get(node[:-1])
         tokens = real.token_count if real else before.token_count if before else _ROOT_TOKENS
-        return SupposedStep(self._assumption.terminal, tokens)
+        return AbsentStep(self._assumption.terminal, lambda: tokens)
 
     def score(self, call: Score) -> tuple[float, ...]:
         self._ask(call)
