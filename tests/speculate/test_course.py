@@ -17,7 +17,8 @@ from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.speculate.course import Course
-from spex.speculate.imagined import ImaginedTree, Particle, makeable
+from spex.speculate.imagined import ImaginedTree, makeable
+from spex.speculate.particle import Particle
 from spex.speculate.predictor import Predictor
 from spex.testing.world import SHAPES, SyntheticWorld
 from spex.tree import Step, Tree, TreeView

@@ -16,7 +16,8 @@ from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.speculate.course import Strand
-from spex.speculate.imagined import ImaginedTree, Particle
+from spex.speculate.imagined import ImaginedTree
+from spex.speculate.particle import Particle
 from spex.speculate.predictor import Predictor, Surroundings
 from spex.speculate.runahead import Effort, RunAhead
 from spex.testing.world import SHAPES, SyntheticWorld

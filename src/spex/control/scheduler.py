@@ -15,7 +15,7 @@ from spex.speculate.predictor import Predictor
 from spex.speculate.runahead import Effort
 
 _COST_SHARE = 0.1
-_REST_ITERATIONS = 2.0
+_REST_ITERATIONS = 1.0
 
 
 class Imagining(Protocol):

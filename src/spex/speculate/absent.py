@@ -11,17 +11,21 @@ ROOT_REWARD = 0.5
 
 
 class AbsentStep:
-    """It has an end and a length (`tokens`, asked when it is read); anything else raises `Unknown`."""
+    """It has an end and a length; anything else raises `Unknown`.
 
-    __slots__ = ("_tokens", "terminal")
+    The length is `tokens(z)`, asked when it is read: `z` says how the step departs from what is expected.
+    """
 
-    def __init__(self, terminal: bool, tokens: Callable[[], int]) -> None:  # as a step has it
+    __slots__ = ("_tokens", "_z", "terminal")
+
+    def __init__(self, terminal: bool, tokens: Callable[[float], int], z: float = 0.0) -> None:  # as a step has it
         self.terminal: bool = terminal
         self._tokens = tokens
+        self._z = z
 
     @property
     def token_count(self) -> int:
-        return self._tokens()
+        return self._tokens(self._z)
 
     @property
     def text(self) -> str:

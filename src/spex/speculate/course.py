@@ -81,7 +81,7 @@ class Course:
 
     def _decide(self) -> None:
         view = self._view
-        view.decision = self._base + len(self._states) - 1
+        view.attempt(self._base + len(self._states) - 1)
         try:
             state, outcome = self._search.advance(self._states[-1], view)
             if isinstance(outcome, Stop):

@@ -1,256 +1,287 @@
-"""An imagined world: a tree in which everything is there, and which remembers who has read what of it.
+"""An imagined world: a tree in which everything is there, and which remembers what was read of it, and when.
 
-Real results stand where they exist, demanded or not; elsewhere stand a particle's imaginations. What
-was read of these is kept with the number of the decision that read it first, so that a result that
-comes in puts back only the decisions that it could change.
+Real results stand where they exist, demanded or not; elsewhere stand a particle's imaginations. What was read of
+these is kept with the decision that read it first, so that a result that comes in puts back only the decisions that
+it could change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
-from random import Random
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TypeAlias
 
 from spex.ids import ROOT, Call, Expand, NodeId, Score, child, maker
 from spex.speculate.absent import ROOT_REWARD, AbsentStep
+from spex.speculate.guesses import DONE, NEVER, RIPE, UNRIPE, Node, Text, Value
+from spex.speculate.particle import Particle
 from spex.speculate.predictor import Predictor, Surroundings
-from spex.tree import Sketch, Tree
-
-K = TypeVar("K")
-V = TypeVar("V")
+from spex.tree import Sketch, Step, Tree
 
 _BARREN_MAX = 16
 _SHIFT_MIN = 0.2
 
-Mark: TypeAlias = tuple[int, int, int, int, int]
-START: Mark = (0, 0, 0, 0, 0)
-_UNRIPE, _RIPE, _DONE = range(3)
-
-
-class Innovation(NamedTuple):
-    """How one node departs from what is expected, in standard normal or uniform numbers."""
-
-    reward: float
-    end: float
-    length: float
-
-
-class Particle:
-    """Draws made once a node, kept for ever, so that probabilities do not jitter."""
-
-    __slots__ = ("_innovations", "_random")
-
-    def __init__(self, seed: int) -> None:
-        self._random = Random(seed)  # noqa: S311  # imagination, not secrecy
-        self._innovations: dict[NodeId, Innovation] = {}
-
-    def innovation(self, node: NodeId) -> Innovation:
-        found = self._innovations.get(node)
-        if found is None:
-            random = self._random
-            found = Innovation(random.gauss(0.0, 1.0), random.random(), random.gauss(0.0, 1.0))
-            self._innovations[node] = found
-        return found
+Mark: TypeAlias = tuple[int, int]
+START: Mark = (0, 0)
 
 
 class ImaginedTree:
     """One particle's `TreeView` for one strand, which keeps the calls that were demanded in it."""
 
     __slots__ = (
+        "_attempt",
+        "_attempts",
         "_demanded",
-        "_kids",
+        "_length",
+        "_live",
+        "_nodes",
         "_particle",
         "_predictor",
-        "_reads",
-        "_rewards",
         "_siblings",
-        "_steps",
+        "_texts",
         "_tree",
-        "decision",
+        "_values",
     )
 
     def __init__(
         self, tree: Tree, particle: Particle, predictor: Predictor, siblings: dict[NodeId, tuple[float, int]]
     ) -> None:
-        self.decision: int = 0
         self._tree = tree
         self._particle = particle
         self._predictor = predictor
+        self._length = predictor.length
         self._siblings = siblings
-        # Filled in the order of the decisions, so that going back to one means popping from their ends.
-        # Real results are kept beside imagined ones: one look for what is read again and again.
-        self._reads: dict[Expand | NodeId, int] = {}  # texts by their calls, rewards by their nodes' parents
-        self._kids: dict[Expand, tuple[NodeId, ...]] = {}
-        self._steps: dict[NodeId, Sketch] = {}
-        self._rewards: dict[NodeId, float] = {}
-        self._demanded: dict[Call, int] = {}
+        # An attempt at a decision gets a new number each time: stamps are in force while theirs is in `_live`.
+        self._attempt = 0
+        self._attempts: list[int] = []
+        self._live: dict[int, int] = {}  # the decision that each attempt was at
+        self._nodes: dict[NodeId, Node] = {}
+        self._texts: dict[Expand, Text] = {}
+        self._values: dict[Score, Value] = {}
+        self._demanded: list[Text | Value] = []
 
     # What a search reads
 
     def children(self, call: Expand) -> tuple[NodeId, ...]:
-        found = self._kids.get(call)
-        if found is None:
-            found = self._tree.expansions.get(call)
-            if found is None:
-                self._reads.setdefault(call, self.decision)
-                self.need((call,))
-                found = (child(call),)
-            self._kids[call] = found
-        return found
+        text = self._texts.get(call) or self._text(call)
+        if text.made is not None:
+            return text.made
+        if text.read not in self._live:
+            self._imagine(text)
+        return text.kids
 
     def step(self, node: NodeId) -> Sketch:
-        found = self._steps.get(node)
-        if found is None:
-            found = self._tree.steps.get(node)
-            if found is None:
-                self._reads.setdefault(maker(node), self.decision)
-                innovation = self._particle.innovation(node)
-                ends = innovation.end < self._predictor.hazard(len(node))
-                found = AbsentStep(ends, partial(self._predictor.length, innovation.length))
-            self._steps[node] = found
-        return found
+        found = self._nodes.get(node) or self._node(node)
+        if found.real is not None:
+            return found.real
+        if found.seen not in self._live:
+            call = maker(node)
+            text = self._texts.get(call) or self._text(call)
+            if text.made is None and text.read not in self._live:
+                self._imagine(text)
+        return found.sketch if found.sketch and found.seen in self._live else self._sketch(found)
 
     def score(self, call: Score) -> tuple[float, ...]:
-        if self._demanded.get(call) is None:
-            real = self._tree.scores.get(call)
-            if real is not None:
-                return real
-            self.need((call,))
-        elif self._demanded[call] == _DONE:
-            return self._tree.scores[call]
-        nodes = call.nodes
-        return (self._reward(nodes[0]),) if len(nodes) == 1 else tuple(self._reward(node) for node in nodes)
+        value = self._values.get(call) or self._value(call)
+        if value.known is not None:
+            return value.known
+        if value.asked not in self._live:
+            self._ask(value)
+        nodes = value.nodes
+        return (self._reward(nodes[0]),) if len(nodes) == 1 else tuple(map(self._reward, nodes))
 
     def need(self, calls: Iterable[Call]) -> None:
-        demanded, tree = self._demanded, self._tree
+        texts, values, live = self._texts, self._values, self._live
         for call in calls:
-            if call not in demanded:
-                ripe = makeable(call, tree)
-                # A text whose prompt does not exist has none; a score may be void without its node.
-                if not ((ripe or isinstance(call, Score)) and call in tree):
-                    demanded[call] = _RIPE if ripe else _UNRIPE
+            entry: Text | Value
+            if isinstance(call, Expand):
+                entry = texts.get(call) or self._text(call)
+            else:
+                entry = values.get(call) or self._value(call)
+            if entry.asked not in live:
+                self._ask(entry)
 
-    # Going back and going on
+    # Going on and going back
+
+    def attempt(self, decision: int) -> None:
+        """What is read from now on is read by decision number `decision`."""
+        self._attempt += 1
+        self._attempts.append(self._attempt)
+        self._live[self._attempt] = decision
+
+    def mark(self) -> Mark:
+        """Where a decision begins."""
+        return len(self._attempts), len(self._demanded)
+
+    def rewind(self, mark: Mark) -> None:
+        """Forget everything since `mark`."""
+        attempts, demanded = mark
+        for number in self._attempts[attempts:]:
+            del self._live[number]
+        del self._attempts[attempts:], self._demanded[demanded:]
 
     @property
     def ripe(self) -> list[Call]:
         """The demanded calls that could be made now."""
-        return [call for call, stage in self._demanded.items() if stage == _RIPE]
+        return [entry.call for entry in self._demanded if entry.stage == RIPE]
 
     @property
     def is_barren(self) -> bool:
         """Whether the last demands were of nothing that could be made now: further on there will be less."""
         barren = 0
-        for stage in reversed(self._demanded.values()):
-            if stage == _RIPE:
+        for entry in reversed(self._demanded):
+            if entry.stage == RIPE:
                 return False
-            barren += stage == _UNRIPE
+            barren += entry.stage == UNRIPE
             if barren > _BARREN_MAX:
                 return True
         return False
 
-    def mark(self) -> Mark:
-        """Where a decision begins."""
-        return len(self._reads), len(self._kids), len(self._steps), len(self._rewards), len(self._demanded)
-
-    def rewind(self, mark: Mark) -> None:
-        """Forget everything since `mark`."""
-        reads, kids, steps, rewards, demanded = mark
-        _shorten(self._reads, reads)
-        _shorten(self._kids, kids)
-        _shorten(self._steps, steps)
-        _shorten(self._rewards, rewards)
-        _shorten(self._demanded, demanded)
+    # What results change
 
     def put_back(self, news: Iterable[Call]) -> int | None:
-        """The first decision that the finished calls `news` could change, if there is one."""
+        """The first decision that the finished calls `news`, not settled yet, could change, if there is one."""
         found = [number for call in news if (number := self._changed(call)) is not None]
         return min(found, default=None)
 
     def settle(self, news: Iterable[Call]) -> None:
         """Take note that `news` have results: they need not be made any more, and others can be."""
-        texts = False
         for call in news:
-            if call in self._demanded:
-                self._demanded[call] = _DONE
             if isinstance(call, Expand):
-                texts = True
                 self._settle_text(call)
-            elif len(call.nodes) == 1 and call.nodes[0] in self._rewards and (values := self._tree.scores[call]):
-                self._rewards[call.nodes[0]] = values[0]
-        if texts:
-            for call, stage in self._demanded.items():
-                if stage == _UNRIPE and makeable(call, self._tree):
-                    self._demanded[call] = _RIPE
+            else:
+                self._settle_score(call)
 
     def _settle_text(self, call: Expand) -> None:
-        nodes = self._tree.expansions[call]
-        if call in self._kids:
-            self._kids[call] = nodes
-        for node in nodes:
-            if node in self._steps:
-                self._steps[node] = self._tree.steps[node]
+        made = self._tree.expansions[call]
+        text = self._texts.get(call)
+        if text is not None:
+            text.made, text.stage = made, DONE
+        for name in made:
+            node = self._nodes.get(name)
+            if node is not None:
+                node.realise(self._tree.steps[name])
+
+    def _settle_score(self, call: Score) -> None:
+        scores = self._tree.scores[call]
+        value = self._values.get(call)
+        if value is not None:
+            value.known, value.stage = scores, DONE
+        node = self._nodes.get(call.nodes[0]) if len(call.nodes) == 1 else None
+        if node is not None and scores:
+            node.scored = scores[0]
 
     def _changed(self, call: Call) -> int | None:
-        reads = self._reads
+        live = self._live
         if isinstance(call, Score):
-            return min((reads[node[:-1]] for node in call.nodes if node[:-1] in reads), default=None)
-        number = reads.get(call)
-        if number is None:
+            rated = [live.get(self._family(name)) for name in call.nodes]
+            return min((number for number in rated if number is not None), default=None)
+        text = self._texts.get(call)
+        number = None if text is None else live.get(text.read)
+        if text is None or number is None:
             return None
-        node = child(call)
-        if self._tree.expansions[call] != (node,):
+        if self._tree.expansions[call] != text.kids:
             return number
-        imagined = self._steps.get(node)
-        if imagined is not None and imagined.terminal != self._tree.steps[node].terminal:
+        node, parent = text.node, text.node.parent
+        sketch = node.sketch
+        if node.seen in live and sketch and sketch.terminal != self._tree.steps[text.kids[0]].terminal:
             return number
-        return reads.get(node[:-1], number) if self._is_shifted(node) else None
+        return live.get(parent.kids_rated, number) if parent and self._is_shifted(node) else None
 
-    def _is_shifted(self, node: NodeId) -> bool:
-        """Whether the text of `node` tells so much of its reward that what was imagined will not do."""
-        imagined = self._rewards.get(node)
-        if imagined is None or Score((node,)) in self._tree.scores:
+    def _family(self, name: NodeId) -> int:
+        """The stamp of the first imagined reward among the children of the node's parent."""
+        node = self._nodes.get(name)
+        return NEVER if node is None else (node.parent or node).kids_rated
+
+    def _is_shifted(self, node: Node) -> bool:
+        """Whether the node's text tells so much of its reward that what was imagined will not do."""
+        if node.rated not in self._live or Score((node.name,)) in self._tree.scores:
             return False
-        expected, spread = self._expected(node)
-        return abs(expected - imagined) > _SHIFT_MIN * spread
+        expected, spread = self._expected(node, self._tree.steps[node.name])
+        return abs(expected - node.reward) > _SHIFT_MIN * spread
 
-    def _reward(self, node: NodeId) -> float:
+    # Imagination
+
+    def _imagine(self, text: Text) -> None:
+        text.read = self._attempt
+        if text.asked not in self._live:
+            self._ask(text)
+        self._sketch(text.node)
+
+    def _ask(self, entry: Text | Value) -> None:
+        entry.asked = self._attempt
+        if entry.stage != DONE:
+            self._demanded.append(entry)
+
+    def _sketch(self, node: Node) -> AbsentStep:
+        node.seen = self._attempt
+        ends = node.innovation.end < self._predictor.hazard(node.depth)
+        sketch = node.sketch
+        if sketch is None or sketch.terminal is not ends:
+            sketch = node.sketch = AbsentStep(ends, self._length, node.innovation.length)
+        return sketch
+
+    def _reward(self, node: Node) -> float:
         """The node's real reward, or the imagined one: expectation plus this particle's innovation."""
-        found = self._rewards.get(node)
-        if found is None:
-            known = self._tree.scores.get(Score((node,))) if node in self._tree.steps or node == ROOT else None
-            if known:
-                found = known[0]
-            elif node == ROOT:
-                found = ROOT_REWARD
-            else:
-                self._reads.setdefault(node[:-1], self.decision)
-                found = min(1.0, max(0.0, self._expected(node)[0]))
-            self._rewards[node] = found
+        if node.scored is not None:
+            return node.scored
+        if node.rated in self._live:
+            return node.reward
+        parent = node.parent
+        if parent is None:
+            return ROOT_REWARD
+        if parent.kids_rated not in self._live:
+            parent.kids_rated = self._attempt
+        expected = self._expected(node, node.real)[0]
+        node.reward = min(1.0, max(0.0, expected))
+        node.rated = self._attempt
+        return node.reward
+
+    def _expected(self, node: Node, step: Step | None) -> tuple[float, float]:
+        """The reward that this particle expects of `node`, and the spread that its innovation was scaled by."""
+        parent = node.parent
+        base = ROOT_REWARD if parent is None else self._reward(parent)
+        if step is None:
+            mean, spread = self._predictor.of_imagined(base, node.depth)
+        else:
+            around = Surroundings(base, node.depth, *self._siblings.get(node.name[:-1], (0.0, 0)))
+            mean, spread = self._predictor.of_text(step, around)
+        return mean + spread * node.innovation.reward, spread
+
+    # Names
+
+    def _node(self, name: NodeId) -> Node:
+        """The node of that name, which is new. Its ancestors need not have been named before."""
+        for length in range(self._depth_named(name) + 1, len(name) + 1):
+            parent = self._nodes.get(name[: length - 1]) if length else None
+            self._nodes[name[:length]] = self._new(name[:length], parent)
+        return self._nodes[name]
+
+    def _depth_named(self, name: NodeId) -> int:
+        """The depth of the nearest ancestor that was named before; −1 where there is none."""
+        depth = len(name) - 1
+        while depth >= 0 and name[:depth] not in self._nodes:
+            depth -= 1
+        return depth
+
+    def _new(self, name: NodeId, parent: Node | None) -> Node:
+        tree = self._tree
+        real = tree.steps.get(name)
+        scores = tree.scores.get(Score((name,))) if real is not None or not name else None
+        return Node(name, parent, self._particle.innovation(name), real, scores[0] if scores else None)
+
+    def _text(self, call: Expand) -> Text:
+        kid = child(call)
+        node = self._nodes.get(kid) or self._node(kid)
+        found = self._texts[call] = Text(call, node, (kid,), self._tree.expansions.get(call))
         return found
 
-    def _expected(self, node: NodeId) -> tuple[float, float]:
-        """The reward that this particle expects of `node`, and the spread that its innovation was scaled by."""
-        step = self._tree.steps.get(node)
-        parent = self._reward(node[:-1])
-        if step is None:
-            estimate = self._predictor.of_imagined(parent, len(node))
-        else:
-            around = Surroundings(parent, len(node), *self._siblings.get(node[:-1], (0.0, 0)))
-            estimate = self._predictor.of_text(step, around)
-        return estimate.mean + estimate.spread * self._particle.innovation(node).reward, estimate.spread
+    def _value(self, call: Score) -> Value:
+        nodes = tuple(self._nodes.get(name) or self._node(name) for name in call.nodes)
+        found = self._values[call] = Value(call, nodes, self._tree.scores.get(call))
+        return found
 
 
 def makeable(call: Call, tree: Tree) -> bool:
     """Whether the call's prompt exists: the parent's text, or the texts to be scored."""
-    steps = tree.steps
-    if isinstance(call, Expand):
-        return call.parent in steps or call.parent == ROOT
-    nodes = call.nodes
-    return nodes[0] in steps or nodes[0] == ROOT if len(nodes) == 1 else all(n in steps or n == ROOT for n in nodes)
-
-
-def _shorten(entries: dict[K, V], size: int) -> None:
-    for _ in range(len(entries) - size):
-        entries.popitem()
+    nodes = (call.parent,) if isinstance(call, Expand) else call.nodes
+    return all(node in tree.steps or node == ROOT for node in nodes)

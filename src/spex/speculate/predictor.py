@@ -116,17 +116,18 @@ class LogLengths:
 
     def __init__(self) -> None:
         self._count, self._sum, self._squares = 2.0, 2.0 * log(64.0), 2.0 * (log(64.0) ** 2 + 0.25)
+        self._mean, self._spread = log(64.0), 0.5
 
     def observe(self, tokens: int) -> None:
         value = log(max(1, tokens))
         self._count += 1.0
         self._sum += value
         self._squares += value * value
+        self._mean = self._sum / self._count
+        self._spread = sqrt(max(0.0, self._squares / self._count - self._mean * self._mean))
 
     def at(self, z: float) -> int:
-        mean = self._sum / self._count
-        spread = sqrt(max(0.0, self._squares / self._count - mean * mean))
-        return max(1, round(exp(mean + min(3.0, z) * spread)))
+        return max(1, round(exp(self._mean + min(3.0, z) * self._spread)))
 
 
 class Errors:

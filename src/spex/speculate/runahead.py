@@ -17,7 +17,8 @@ from typing import NamedTuple
 from spex.ids import ROOT, Call, Expand, NodeId
 from spex.speculate.absent import ROOT_REWARD
 from spex.speculate.course import Course, Strand
-from spex.speculate.imagined import ImaginedTree, Particle
+from spex.speculate.imagined import ImaginedTree
+from spex.speculate.particle import Particle
 from spex.speculate.predictor import Predictor, Surroundings
 from spex.tree import Tree
 

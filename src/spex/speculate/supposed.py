@@ -81,7 +81,7 @@ class SupposedTree:
             return real
         before = self._tree.steps.get(node[:-1])
         tokens = real.token_count if real else before.token_count if before else _ROOT_TOKENS
-        return AbsentStep(self._assumption.terminal, lambda: tokens)
+        return AbsentStep(self._assumption.terminal, lambda _: tokens)
 
     def score(self, call: Score) -> tuple[float, ...]:
         self._ask(call)
