@@ -55,6 +55,45 @@ def test_a_search_may_end_early_on_another_gpu_and_has_the_same_trees_all_the_sa
     assert elsewhere["plain"]["latency_seconds_mean"] > early["plain"]["latency_seconds_mean"]
 
 
+def test_an_engine_that_drafts_is_quicker_for_all_runs_and_for_the_floor(spex: Command) -> None:
+    usual, drafting = (json.loads(spex("simulate", *SMALL, "--json", *more).out) for more in ((), ("--draft", "0.8:4")))
+    for run in ("plain", "speculative", "clairvoyant", "floor"):
+        assert drafting[run]["latency_seconds_mean"] < usual[run]["latency_seconds_mean"]
+    assert drafting["plain"]["tokens_useful"] == usual["plain"]["tokens_useful"]
+
+
+def test_the_published_rules_can_be_run_beside_ours_on_the_same_trees(spex: Command) -> None:
+    ours, paper = (
+        json.loads(spex("simulate", *SMALL, "--json", *more).out)
+        for more in ((), ("--rule", "paper", "--market", "paper"))
+    )
+    assert without_cpu(paper)["plain"] == without_cpu(ours)["plain"]
+    assert paper["speculative"] != ours["speculative"]
+    assert paper["same_tree"] is True
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        *(("--draft", text) for text in ("0.8", "2:4", "0.8:x", "0.8:4:-1", "0.8:4:inf", "nan:4", "0.8:65")),
+        ("--rule", "theirs"),
+        ("--market", "stock"),
+        ("--curve", "abacus"),
+        ("--stop", "never"),
+        ("--arrivals", "poisson:0"),
+    ],
+)
+def test_a_setting_that_means_nothing_is_refused_by_its_flag(spex: Command, flag: str, value: str) -> None:
+    ended = spex("simulate", *SMALL, flag, value)
+    assert ended.code == 2
+    assert ended.line.startswith(f"spex: {flag}: {value!r} is not valid; it must ")
+
+
+def test_a_setting_of_a_variable_is_refused_by_the_variable(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEX_DRAFT", "often")
+    assert spex("simulate", *SMALL).line.startswith("spex: SPEX_DRAFT: 'often' is not valid; it must read ")
+
+
 def test_the_configuration_has_the_types_of_json(spex: Command) -> None:
     run = json.loads(spex("simulate", *SMALL, "--json").out)["run"]
     assert run["set"] == {"width": 3, "temperature": 0.2, "tokens_max": 2048, "depth_max": 4}
@@ -66,6 +105,9 @@ def test_the_configuration_has_the_types_of_json(spex: Command) -> None:
         "stop": "off",
         "workload": "reference",
         "curve": None,
+        "draft": None,
+        "rule": "ours",
+        "market": "ours",
         "queries": 2,
         "concurrency": 2,
         "arrivals": None,

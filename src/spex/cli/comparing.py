@@ -14,18 +14,20 @@ import msgspec
 from spex.cli.choice import chosen, rule_name
 from spex.cli.parameters import parameters_of
 from spex.cli.results import together
-from spex.cli.settings import SimulateSettings
+from spex.cli.settings import SimulateSettings, told_as_typed
 from spex.cli.streams import put, put_json, put_table, say, talk_console
 from spex.control.setup import Speculation
-from spex.errors import InputError, InvariantError
+from spex.errors import InvariantError
 from spex.events import Event, Sink
 from spex.report.comparison import Comparison, ComparisonRecord, Point, Trial, comparison_record, point
 from spex.report.comparison_tables import comparison_table, points_table, ratios_table
 from spex.sim.arrivals import find_arrivals
+from spex.sim.drafting import find_draft
 from spex.sim.presets import find_preset
 from spex.sim.simulate import Simulation, same_trees
 from spex.sim.workload import Workload, find_workload
-from spex.speculate.stopping import StoppingRule, stopping_rule
+from spex.speculate.catalog import find_market, find_rule
+from spex.speculate.stopping import stopping_rule
 from spex.trace.write import TraceWriter
 
 _QUERIES_MIN = 64
@@ -39,10 +41,13 @@ def compare(settings: SimulateSettings) -> None:
         from spex.report.plot import check_plot  # noqa: PLC0415  # for those who plot
 
         check_plot(settings.plot)
-    simulation = _simulation(settings)
-    record = _compared(simulation, _configuration(settings, simulation), settings.trace)
+    with told_as_typed(settings):
+        simulation = _simulation(settings)
+        speculation = Speculation(rule=find_rule(settings.rule), market=find_market(settings.market))
+    record = _compared(simulation, speculation, _configuration(settings, simulation), settings.trace)
     if settings.plot is not None:
-        record = msgspec.structs.replace(record, points=_plotted(simulation, settings.queries, settings.plot))
+        points = _plotted(simulation, speculation, settings.queries, settings.plot)
+        record = msgspec.structs.replace(record, points=points)
     if settings.json_:
         put_json(msgspec.to_builtins(record))
         return
@@ -70,20 +75,15 @@ def _simulation(settings: SimulateSettings) -> Simulation:
         seed=settings.seed,
         answer_rule=rule,
         arrivals=None if settings.arrivals is None else find_arrivals(settings.arrivals),
-        stopping=_stopping(settings),
+        stopping=stopping_rule(settings.stop),
     )
 
 
 def _workload(settings: SimulateSettings) -> Workload:
     workload = find_workload(settings.workload)
-    return workload if settings.curve is None else workload.on(find_preset(settings.curve))
-
-
-def _stopping(settings: SimulateSettings) -> StoppingRule | None:
-    try:
-        return stopping_rule(settings.stop)
-    except InputError as error:
-        raise InputError(settings.typed("stop"), error.value, error.allowed) from None
+    if settings.curve is not None:
+        workload = workload.on(find_preset(settings.curve))
+    return workload if settings.draft is None else workload.on(find_draft(settings.draft).on(workload.curve))
 
 
 def _configuration(settings: SimulateSettings, simulation: Simulation) -> dict[str, object]:
@@ -96,6 +96,9 @@ def _configuration(settings: SimulateSettings, simulation: Simulation) -> dict[s
         "stop": settings.stop,
         "workload": settings.workload,
         "curve": settings.curve,
+        "draft": settings.draft,
+        "rule": settings.rule,
+        "market": settings.market,
         "queries": simulation.queries,
         "concurrency": settings.concurrency if settings.arrivals is None else None,
         "arrivals": settings.arrivals,
@@ -103,9 +106,11 @@ def _configuration(settings: SimulateSettings, simulation: Simulation) -> dict[s
     }
 
 
-def _compared(simulation: Simulation, configuration: Mapping[str, object], trace: Path | None) -> ComparisonRecord:
+def _compared(
+    simulation: Simulation, speculation: Speculation, configuration: Mapping[str, object], trace: Path | None
+) -> ComparisonRecord:
     """All runs. Raises `InvariantError` when they differ in a tree."""
-    runs = Runs(simulation)
+    runs = Runs(simulation, speculation)
     with ExitStack() as stack:
         traces = [stack.enter_context(writer) for writer in _traces(trace, configuration)]
         plain = runs.plain(traces[:1])
@@ -130,14 +135,14 @@ def _compared(simulation: Simulation, configuration: Mapping[str, object], trace
     return comparison_record(compared, configuration, same_tree=True)
 
 
-def _plotted(simulation: Simulation, queries: int | None, path: Path) -> tuple[Point, ...]:
+def _plotted(simulation: Simulation, speculation: Speculation, queries: int | None, path: Path) -> tuple[Point, ...]:
     """Plain and speculative runs at 1 to 64 queries at once, drawn to `path`."""
     from spex.report.plot import draw_plot  # noqa: PLC0415  # for those who plot
 
     points = []
     for concurrency in _PLOTTED:
         loop = replace(simulation, concurrency=concurrency, queries=queries or queries_for(concurrency), arrivals=None)
-        runs = Runs(loop, f"{concurrency} at once, ")
+        runs = Runs(loop, speculation, f"{concurrency} at once, ")
         plain, speculative = runs.plain(), runs.speculative()
         _refuse_difference(loop, plain, speculative)
         points.append(point(concurrency, plain, speculative))
@@ -161,13 +166,14 @@ class Runs:
     """The runs of one simulation, with their progress on a terminal."""
 
     simulation: Simulation
+    speculation: Speculation
     where: str = ""
 
     def plain(self, sinks: Sequence[Sink] = ()) -> Trial:
         return self.carry_out("plain", None, sinks)
 
     def speculative(self, sinks: Sequence[Sink] = ()) -> Trial:
-        return self.carry_out("speculative", Speculation(), sinks)
+        return self.carry_out("speculative", self.speculation, sinks)
 
     def carry_out(self, kind: str, speculation: Speculation | None, sinks: Sequence[Sink] = ()) -> Trial:
         """One run, and the CPU time of this process in it."""

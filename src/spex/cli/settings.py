@@ -146,6 +146,13 @@ class SimulateSettings(SharedSettings):
         title="the policy's latency curve, if not the workload's",
         description="a model on a GPU, such as 8b-a100",
     )
+    draft: str | None = Field(
+        None,
+        title="token-level speculation on the policy's engine",
+        description="ACCEPTANCE:TOKENS[:COST], as 0.8:4, with COST the drafter's share of the model's time (0.05)",
+    )
+    rule: str = Field("ours", title="what says which calls to expect", description="one of ours, paper")
+    market: str = Field("ours", title="what says which to start", description="one of ours, paper, first-come")
     arrivals: str | None = Field(
         None,
         title="when queries come, if not as others end; then concurrency bounds nothing",

@@ -16,6 +16,9 @@ def simulate(
     set: flag.Set = None,  # noqa: A002  # the flag's name
     workload: flag.Workload = None,
     curve: flag.Curve = None,
+    draft: flag.Draft = None,
+    rule: flag.Rule = None,
+    market: flag.Market = None,
     queries: flag.Queries = None,
     concurrency: flag.Concurrency = None,
     arrivals: flag.Arrivals = None,
@@ -33,7 +36,8 @@ def simulate(
     spex simulate --search rebase --set width=64 --concurrency 16
 
     The clairvoyant run knows what will be demanded; the floor is what no schedule beats; share is the part of the
-    clairvoyant gain that speculation got. Intervals are of 95 %. With --stop all of them end early by that rule.
+    clairvoyant gain that speculation got. Intervals are of 95 %. With --stop all of them end early by that rule;
+    with --draft the engine of all of them speculates on tokens.
 
     --trace FILE writes FILE.plain.jsonl and FILE.speculative.jsonl. --plot needs spex-search[plot].
     """

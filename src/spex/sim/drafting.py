@@ -15,11 +15,14 @@ come in lumps, of which this is the mean. Usual figures: α 0.6 to 0.9, γ 3 to 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from spex.errors import InputError
-from spex.profile import Curve, Scaled
+from spex.profile import Affine, Curve, Scaled
 from spex.sim.presets import ModelOnGpu
+
+_COST = 0.05
 
 
 class Verifier(Protocol):
@@ -63,13 +66,46 @@ class Drafted:
         return (drafting + self.verifier.pass_seconds(running, self.draft_tokens + 1)) / self.tokens_per_round
 
 
-def drafted(curve: Curve, acceptance: float, draft_tokens: int, draft: Curve | float = 0.05) -> Drafted:
+def drafted(curve: Curve, acceptance: float, draft_tokens: int, draft: Curve | float = _COST) -> Drafted:
     """`curve` with drafts. `draft`: ℓ(b) of what drafts, or its share (≥ 0) of `curve`. Raises `InputError`."""
     if not isinstance(draft, float | int):
         drafting = draft
-    elif draft >= 0:
+    elif 0 <= draft < inf:
         drafting = Scaled(curve, draft)
     else:
-        raise InputError("draft", draft, "it must be 0 or more")
+        raise InputError("draft", draft, "it must be 0 or more, and finite")
     verifier = curve if isinstance(curve, ModelOnGpu) else AsBatch(curve)
     return Drafted(verifier, drafting, acceptance, draft_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Token-level speculation by its figures, for any curve.
+
+    `acceptance` α in [0, 1], `draft_tokens` γ from 0 to 64, `cost`: an engine iteration of what drafts, as a share
+    (≥ 0) of one of the model. Raises `InputError`.
+    """
+
+    acceptance: float
+    draft_tokens: int
+    cost: float = _COST
+
+    def __post_init__(self) -> None:
+        self.on(Affine(1.0, 0.0))
+
+    def on(self, curve: Curve) -> Drafted:
+        return drafted(curve, self.acceptance, self.draft_tokens, self.cost)
+
+
+def find_draft(text: str) -> Draft:
+    """What `ACCEPTANCE:TOKENS` or `ACCEPTANCE:TOKENS:COST` says. Raises `InputError`."""
+    acceptance, _, rest = text.partition(":")
+    tokens, _, cost = rest.partition(":")
+    try:
+        return Draft(float(acceptance), int(tokens), float(cost) if cost else _COST)
+    except (ValueError, InputError):
+        raise InputError(
+            "draft",
+            text,
+            "it must read ACCEPTANCE:TOKENS or ACCEPTANCE:TOKENS:COST: from 0 to 1, from 0 to 64, and 0 or more",
+        ) from None
