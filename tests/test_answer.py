@@ -84,11 +84,12 @@ def test_a_terminal_without_a_score_counts_nothing_by_weight_and_one_by_majority
     assert winner(tree(("3", None)), Weighted()) == "3"
 
 
-def test_a_terminal_that_is_named_twice_votes_once() -> None:
+def test_a_terminal_votes_as_often_as_it_is_named() -> None:
     made = tree(("3", 0.4), ("4", 0.5))
-    vote = answer_of(made, [node(0), node(1), node(0)], Weighted(), str)
-    assert vote is not None
-    assert vote.answer == "4"
+    for rule, weight in ((Weighted(), 0.8), (Majority(), 2.0)):
+        vote = answer_of(made, [node(0), node(1), node(0)], rule, str)
+        assert vote is not None
+        assert (vote.answer, vote.weight) == ("3", weight)
 
 
 def test_all_votes_are_told_from_the_winner_down() -> None:

@@ -16,7 +16,7 @@ import spex
 _NAMES = """
     AnswerRule Arithmetic Beam Best BestOfN Call Capabilities Confidence Demand Dvts Edge Engine EngineError Event
     Expand FunctionPolicy FunctionReward Game24 Gsm8k InputError InvariantError Judge LlamaCpp LogMismatch
-    LogUnwritable Majority Mcts Misbehaving NodeId NotLossless Outlook Overloaded Parallel Policy Problem ROOT
+    LogUnwritable Majority Mcts Merging Misbehaving NodeId NotLossless Outlook Overloaded Parallel Policy Problem ROOT
     Rebase RecordError Reward Run Sampling Score Search SearchError SelfConsistency Solution Speculation SpexError
     Step Stop Task Text TimedOut Tokens Tree TreeView Unknown Unreachable Usage Verifier Weighted __version__ child
     run run_sync solve solve_sync

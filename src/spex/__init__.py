@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from spex.search.best_of_n import BestOfN as BestOfN
     from spex.search.dvts import Dvts as Dvts
     from spex.search.mcts import Mcts as Mcts
+    from spex.search.merging import Merging as Merging
     from spex.search.rebase import Rebase as Rebase
     from spex.search.self_consistency import SelfConsistency as SelfConsistency
     from spex.solution import Solution as Solution
@@ -106,6 +107,7 @@ __all__ = (
     "LogUnwritable",
     "Majority",
     "Mcts",
+    "Merging",
     "Misbehaving",
     "NodeId",
     "NotLossless",
@@ -176,6 +178,7 @@ _PLACES = {
     "LogUnwritable": "spex.errors",
     "Majority": "spex.answer",
     "Mcts": "spex.search.mcts",
+    "Merging": "spex.search.merging",
     "Misbehaving": "spex.errors",
     "NodeId": "spex.ids",
     "NotLossless": "spex.errors",

@@ -119,10 +119,10 @@ def answer_of(tree: Tree, terminals: Iterable[NodeId], rule: AnswerRule, normali
 def tally(tree: Tree, terminals: Iterable[NodeId], rule: AnswerRule, normalise: Normalise) -> tuple[Vote, ...]:
     """All votes, the winner first: by falling weight, ties by NodeId. Answers are in their normalised form.
 
-    Each of `terminals` must be in `tree`; one without an answer does not vote.
+    Each of `terminals` must be in `tree`; one without an answer does not vote, one that is named twice has two votes.
     """
     groups: dict[str, list[Ballot]] = {}
-    for node in dict.fromkeys(terminals):
+    for node in terminals:
         answer = tree.steps[node].answer
         if answer is not None:
             groups.setdefault(normalise(answer), []).append(Ballot(node, score_of(tree, node, rule.aggregate)))

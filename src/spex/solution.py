@@ -38,9 +38,9 @@ class Foresight(NamedTuple):
 class Solution:
     """The result of one problem.
 
-    `tree` holds the demanded calls alone, `terminals` the nodes whose answers counted. `correct`
-    is None where nobody can tell. `partial` says why the query did not end by itself
-    (a deadline, a cancellation, a failed call), else None; `error` is the failure, if any.
+    `tree` holds the demanded calls alone, `terminals` the nodes whose answers counted, each as often
+    as it counted. `correct` is None where nobody can tell. `partial` says why the query did not end by
+    itself (a deadline, a cancellation, a failed call), else None; `error` is the failure, if any.
     `stopped_early` is the name of the stopping rule that ended the search, if one did.
     `repr` is one line, `str` the tree.
     """

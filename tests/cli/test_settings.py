@@ -36,6 +36,7 @@ SPELLINGS = {
     "limit": ("3", "3", 3),
     "speculation": ("false", "false", False),
     "stop": ("confident:0.1", '"confident:0.1"', "confident:0.1"),
+    "merge": ("true", "true", True),
     "deadline": ("1.5", "1.5", 1.5),
     "trace": ("t.jsonl", '"t.jsonl"', Path("t.jsonl")),
     "log": ("l.jsonl", '"l.jsonl"', Path("l.jsonl")),

@@ -103,6 +103,7 @@ def test_the_configuration_has_the_types_of_json(spex: Command) -> None:
         "answer_rule": "weighted",
         "aggregate": "last",
         "stop": "off",
+        "merge": False,
         "workload": "reference",
         "curve": None,
         "draft": None,

@@ -78,6 +78,7 @@ def test_json_is_one_object_with_a_version_and_the_configuration(spex: Command) 
         "deadline": None,
         "speculation": True,
         "stop": "off",
+        "merge": False,
     }
     assert record["interrupted"] is False
     [solution] = record["solutions"]

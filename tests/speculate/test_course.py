@@ -15,6 +15,7 @@ from spex.search.base import AnySearch, Demand, Stop
 from spex.search.beam import Beam
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
+from spex.search.merging import Merging
 from spex.search.rebase import Rebase
 from spex.speculate.course import Course
 from spex.speculate.imagined import ImaginedTree, makeable
@@ -22,9 +23,10 @@ from spex.speculate.particle import Particle
 from spex.speculate.predictor import Predictor
 from spex.testing.world import SHAPES, SyntheticWorld
 from spex.tree import Step, Tree, TreeView
-from tests.builders import Decision, Rule, demand, grow, rate, rule, stop
+from tests.builders import Decision, Rule, demand, grow, node, rate, rule, stop
 
 SEARCHES: list[AnySearch] = [Rebase(6), Beam(6, 2), Dvts(6, 2), Mcts(12, 3), Mcts(20, 2, c=0.1)]
+SEARCHES += [Merging(Rebase(6)), Merging(Dvts(6, 2)), Merging(Mcts(12, 3))]
 DEPTH = 12
 
 
@@ -154,6 +156,27 @@ def test_only_decisions_that_the_result_could_change_are_taken_again(
         tree.expand(call, [Step("a", (1, 2, 3), terminal=terminal == as_imagined)])
     course.follow(strand, [call], DEPTH)
     assert counting.decisions == again
+
+
+@pytest.mark.parametrize(("reads", "state", "again"), [(True, "a", [1]), (True, None, [1]), (False, "a", [])])
+def test_an_imagined_state_that_was_read_is_contradicted_by_a_real_one(
+    reads: bool, state: str | None, again: list[int]
+) -> None:
+    def decide(tree: TreeView) -> Demand:
+        step = tree.step(node(0))
+        return Demand((grow(0, 0),) if reads and step.state is None else ())
+
+    counting = Counting(rule(demand(grow(0)), decide, stop()))
+    tree = Tree()
+    view = ImaginedTree(tree, Particle(1), Predictor(), {})
+    strand = running_strands(counting, 7, "p")[0].snapshot()  # type: ignore[arg-type]
+    course = Course(strand, view)
+    course.follow(strand, [], DEPTH)
+    terminal = view.step(node(0)).terminal
+    counting.decisions.clear()
+    tree.expand(grow(0), [Step("a", (1, 2), terminal=terminal, state=state)])
+    course.follow(strand, [grow(0)], DEPTH)
+    assert counting.decisions[:1] == again
 
 
 def read_step(call: Expand) -> Decision:

@@ -168,12 +168,18 @@ def test_all_strands_are_run_ahead() -> None:
     assert ahead == {Expand(ROOT, "step", index): 1.0 for index in range(6)}
 
 
-@pytest.mark.parametrize("name", ["text", "token_ids", "logprobs", "end", "answer", "state"])
+@pytest.mark.parametrize("name", ["text", "token_ids", "logprobs", "end", "answer"])
 def test_an_imagined_step_has_no_text_nor_anything_read_from_it(name: str) -> None:
     view = ImaginedTree(Tree(), Particle(1), Predictor(), {})
     with pytest.raises(Unknown) as unknown:
         getattr(view.step(node(0)), name)
     assert unknown.value.calls == ()
+
+
+def test_an_imagined_state_is_like_no_other() -> None:
+    view = ImaginedTree(Tree(), Particle(1), Predictor(), {})
+    assert view.step(node(0)).state == view.step(node(0)).state
+    assert view.step(node(0)).state != view.step(node(1)).state
 
 
 def test_an_imagined_step_has_an_end_and_a_length() -> None:

@@ -14,6 +14,7 @@ from spex.search.beam import Beam
 from spex.search.best_of_n import BestOfN
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
+from spex.search.merging import Merging
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
 from spex.sim.workload import Workload
@@ -132,7 +133,8 @@ def _search(random: Random) -> AnySearch:
         Mcts(iterations=random.randint(1, 14), children=children, c=random.choice([0.1, 0.3, 1.0, 3.0])),
         SenselessStrands(_senseless(random), random.randint(1, 3)),
     ]
-    return random.choice(options)
+    search = random.choice(options)
+    return Merging(search) if random.random() < 1 / 6 else search
 
 
 def _senseless(random: Random) -> Senseless:
@@ -154,6 +156,7 @@ def _workload(random: Random, seed: int) -> Workload:
         depth_max=random.randint(4, 8),
         end_probability=random.choice([0.0, 1 / 7, 0.5, 1.0]),
         seed=seed,
+        states=random.choice([0, 3, 20]),
     )
 
 

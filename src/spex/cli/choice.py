@@ -9,6 +9,7 @@ from spex.cli.settings import SharedSettings
 from spex.errors import InputError
 from spex.search.base import AnySearch
 from spex.search.catalog import answer_rule_of, build_search
+from spex.search.merging import Merging
 
 
 class Choice(NamedTuple):
@@ -24,7 +25,8 @@ def chosen(settings: SharedSettings) -> Choice:
         search = build_search(settings.search, settings.set_)
     except InputError as error:
         raise InputError(_typed(error.field, settings), error.value, error.allowed) from None
-    return Choice(search, answer_rule(rule_name(settings, search), settings.aggregate))
+    rule = answer_rule(rule_name(settings, search), settings.aggregate)
+    return Choice(Merging(search) if settings.merge else search, rule)
 
 
 def rule_name(settings: SharedSettings, search: AnySearch) -> str:

@@ -94,6 +94,7 @@ def _configuration(settings: SimulateSettings, simulation: Simulation) -> dict[s
         "answer_rule": rule_name(settings, simulation.search),
         "aggregate": settings.aggregate,
         "stop": settings.stop,
+        "merge": settings.merge,
         "workload": settings.workload,
         "curve": settings.curve,
         "draft": settings.draft,

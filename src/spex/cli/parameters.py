@@ -6,11 +6,18 @@ from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import TypeAlias
 
+from spex.search.merging import Merging
+
 JsonValue: TypeAlias = bool | int | float | str | None
 
 
 def parameters_of(search: object) -> dict[str, JsonValue]:
-    """The parameters of `search` by name; what JSON has no value for is spelled as Python would."""
+    """The parameters of `search` by name; what JSON has no value for is spelled as Python would.
+
+    Of a merging search they are those of the search inside.
+    """
+    if isinstance(search, Merging):
+        return parameters_of(search.inner)
     if not is_dataclass(search) or isinstance(search, type):
         return {}
     return {field.name: _json_value(getattr(search, field.name)) for field in fields(search) if field.init}

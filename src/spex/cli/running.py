@@ -74,6 +74,7 @@ def configuration_of(setup: Setup, settings: SolveSettings) -> dict[str, object]
         "deadline": settings.deadline,
         "speculation": settings.speculation,
         "stop": settings.stop,
+        "merge": settings.merge,
     }
 
 

@@ -92,6 +92,9 @@ class SharedSettings(BaseSettings):
         title="when a search may end early",
         description="off, exact, confident:EPSILON, paper:ALPHA or adaptive-consistency:THRESHOLD",
     )
+    merge: bool = Field(
+        False, title="steps to equal states explored once, where the task tells states", description="true or false"
+    )
     concurrency: Whole = Field(4, ge=1, le=4096, title="queries at once", description="a whole number from 1 to 4096")
     trace: Path | None = Field(None, title="where to write the trace", description="a new file")
     json_: bool = Field(False, alias="json", title="one JSON object on standard output", description="true or false")

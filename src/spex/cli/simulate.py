@@ -25,6 +25,7 @@ def simulate(
     answer_rule: flag.AnswerRule = None,
     aggregate: flag.Aggregate = None,
     stop: flag.Stop = None,
+    merge: flag.Merge = None,
     seed: flag.Seed = None,
     trace: flag.Trace = None,
     plot: flag.Plot = None,

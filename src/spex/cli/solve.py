@@ -40,6 +40,7 @@ def solve(
     limit: flag.Limit = None,
     speculation: flag.Speculation = None,
     stop: flag.Stop = None,
+    merge: flag.Merge = None,
     deadline: flag.Deadline = None,
     trace: flag.Trace = None,
     log: flag.Log = None,

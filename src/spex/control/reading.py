@@ -9,7 +9,7 @@ A failed call counts when its turn comes: what would have been cut off can have 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from spex.answer import Ballot, score_of
@@ -129,7 +129,7 @@ class Reading:
 
     def terminals(self) -> tuple[NodeId, ...]:
         """The terminal nodes that vote, strand by strand."""
-        return tuple(node for follower in self._followers for node in follower.ends)
+        return of_all_strands(follower.ends for follower in self._followers)
 
     # Turns
 
@@ -201,7 +201,7 @@ class Reading:
     def _candidates(self) -> tuple[Candidate, ...]:
         normalise = self._setup.policy.task.normalise
         groups: dict[str, list[NodeId]] = {}
-        for node in dict.fromkeys(self.terminals()):
+        for node in self.terminals():
             answer = self._seen.steps[node].answer
             if answer is not None:
                 groups.setdefault(normalise(answer), []).append(node)
@@ -228,6 +228,16 @@ class Reading:
     def _most(self, node: NodeId) -> float:
         own = self._seen.reward(node)
         return 1.0 if own is None else own
+
+
+def of_all_strands(ends: Iterable[Sequence[NodeId]]) -> tuple[NodeId, ...]:
+    """The terminals that vote, strand by strand: one that several strands have met votes for the first of them."""
+    said: dict[NodeId, None] = {}
+    voting: list[NodeId] = []
+    for terminals in ends:
+        voting += [node for node in terminals if node not in said]
+        said |= dict.fromkeys(terminals)
+    return tuple(voting)
 
 
 def _demand_nothing(strand: RunningStrand, calls: tuple[Call, ...]) -> None:

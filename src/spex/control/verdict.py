@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from spex.answer import answer_of
-from spex.control.reading import Reading
+from spex.control.reading import Reading, of_all_strands
 from spex.control.setup import Setup
 from spex.control.strand import RunningStrand
 from spex.errors import SearchError
@@ -27,8 +27,8 @@ def found(tree: Tree, demanded: Iterable[Call], strands: Sequence[RunningStrand]
     if reading.stopped:
         return Found(tree.only(call for call in demanded if call in reading.known), reading.terminals())
     known = set[Call]().union(*(strand.known() for strand in strands))
-    terminals = tuple(node for strand in strands if strand.stop for node in strand.stop.terminals)
-    return Found(tree.only(call for call in demanded if call in known), terminals)
+    ends = [strand.stop.terminals for strand in strands if strand.stop]
+    return Found(tree.only(call for call in demanded if call in known), of_all_strands(ends))
 
 
 def found_by_chance(tree: Tree, demanded: Iterable[Call]) -> Found:

@@ -17,7 +17,7 @@ class Demand(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """The search is over; `terminals` are the terminal nodes whose answers count."""
+    """The search is over; `terminals` are the terminal nodes whose answers count, each as often as it is named."""
 
     terminals: tuple[NodeId, ...]
 

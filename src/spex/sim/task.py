@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spex.engine.base import Completion, Message
 from spex.problem import Problem
-from spex.sim.world import RIGHT
+from spex.sim.world import RIGHT, STATE
 from spex.tasks.base import StepForm
 from spex.tree import Step
 
@@ -40,9 +40,15 @@ class SimulatedTask:
         completion: Completion,
     ) -> tuple[Step, ...]:
         text, _, answer = completion.text.partition("\nAnswer: ")
-        ends = completion.end == "eos"
+        _, _, state = text.partition(STATE)
         step = Step(
-            text, completion.token_ids, completion.logprobs, completion.end, terminal=ends, answer=answer or None
+            text,
+            completion.token_ids,
+            completion.logprobs,
+            completion.end,
+            terminal=completion.end == "eos",
+            answer=answer or None,
+            state=state or None,
         )
         return (step,)
 

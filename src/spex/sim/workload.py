@@ -43,6 +43,8 @@ class Workload:
     parent's plus normal noise, clipped; the root's is `root_reward`; where it is `readable`, a
     part of it shows in the text. With a `reward_memory` below 1 that share alone of how the parent's
     departs from the root's comes through: at 0 every reward is drawn afresh, and nothing foretells it.
+    With `states` above 0 a step leads to one of so many states of its depth, by its reward: what can follow is as
+    good as the same where the state is.
     A path ends with `end_probability` from `depth_min` on, surely at `depth_max`. `seed` names the
     world; the run's seed is another.
 
@@ -73,6 +75,7 @@ class Workload:
     reward_slope_seconds: float = 0.0
     reward_slots: int = 4096
     believed: Curve | None = None
+    states: int = 0
 
     @property
     def log_tokens_mean(self) -> float:
@@ -109,7 +112,7 @@ class Workload:
 # at half of 312 TFLOP/s. The pool: 26 GB of KV at 128 KiB a token. A score is the prefill of one step, some
 # 70 tokens in 5 ms beside what others ask for, and 30 ms of passing through the server.
 # `readable`: by logprobs 0.10, by length 0.054, by noise 0.098: together the 0.15 of `reference`, of which a
-# linear predictor can explain 57 %.
+# linear predictor can explain 57 %. `states`: 20 of a depth, each a twentieth of the range of rewards.
 WORKLOADS = {
     load.name: load
     for load in (
@@ -126,6 +129,7 @@ WORKLOADS = {
             reward_slots=8,
         ),
         Workload("readable", reward_noise=0.098, readable=Readable()),
+        Workload("states", states=20),
     )
 }
 

@@ -20,6 +20,7 @@ from spex.sim.workload import Workload
 _NAME_BITS = 48
 _WRONG_WEIGHTS = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16)
 RIGHT = "right"
+STATE = " to state "
 
 
 class Part(NamedTuple):
@@ -59,8 +60,11 @@ class World:
         name = request.seed >> (64 - _NAME_BITS) << 6 | min(depth, 31) << 1 | whole
         thought = self._thought(name)
         text = f"step {depth} ({thought.tokens} tokens)"
+        states = self._workload.states
+        quality = self._follow(self.quality(segments), thought) if states or thought.ends else 0.0
+        if states:
+            text += f"{STATE}{int(quality * states)}"
         if thought.ends:
-            quality = self._follow(self.quality(segments), thought)
             text += f"\nAnswer: {_answer(quality, thought.answer_draw)}"
         token_ids = (name, *range(1, thought.tokens))
         return Completion(text, token_ids, self._logprobs(thought), "eos" if thought.ends else "delimiter")

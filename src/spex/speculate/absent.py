@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from spex.tree import End, Unknown
+from spex.tree import End, Step, Unknown
 
 ROOT_REWARD = 0.5
 """What the root counts as where nothing has scored it."""
 
 
 class AbsentStep:
-    """It has an end and a length; anything else raises `Unknown`.
+    """It has an end, a length, and a state like no other; anything else raises `Unknown`.
 
     The length is `tokens(z)`, asked when it is read: `z` says how the step departs from what is expected.
+    `told_state`: its state has been read, which its text will contradict.
     """
 
-    __slots__ = ("_tokens", "_z", "terminal")
+    __slots__ = ("_tokens", "_z", "terminal", "told_state")
 
     def __init__(self, terminal: bool, tokens: Callable[[float], int], z: float = 0.0) -> None:  # as a step has it
         self.terminal: bool = terminal
         self._tokens = tokens
         self._z = z
+        self.told_state: bool = False
+
+    def is_contradicted_by(self, step: Step) -> bool:
+        """Whether what has been read of it is otherwise in the real step, the length apart."""
+        return self.told_state or self.terminal != step.terminal
 
     @property
     def token_count(self) -> int:
@@ -49,4 +55,6 @@ class AbsentStep:
 
     @property
     def state(self) -> Hashable:
-        raise Unknown
+        # What merges equal states must be able to go on where a text is missing. It equals itself alone.
+        self.told_state = True
+        return self

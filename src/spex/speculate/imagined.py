@@ -183,7 +183,7 @@ class ImaginedTree:
             return number
         node, parent = text.node, text.node.parent
         sketch = node.sketch
-        if node.seen in live and sketch and sketch.terminal != self._tree.steps[text.kids[0]].terminal:
+        if node.seen in live and sketch and sketch.is_contradicted_by(self._tree.steps[node.name]):
             return number
         return live.get(parent.kids_rated, number) if parent and self._is_shifted(node) else None
 

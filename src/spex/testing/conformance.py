@@ -22,8 +22,8 @@ def check_search(search: AnySearch, *, seeds: Iterable[int] = range(2), decision
     Raises `SearchError`, naming the class and the rule that is broken, unless in every run: `advance` and
     `start` are pure, read neither clock nor chance, and let `Unknown` pass; states are frozen and new; every
     strand ends within `decisions_max` decisions; its demands, their order and its `Stop` do not depend on the
-    order of arrival; `Stop` names terminals that were demanded, each once; and the outlook is an upper bound,
-    and with `keeps` all terminals that were read are in `Stop`.
+    order of arrival; `Stop` names terminals that were demanded, each once unless the strand `repeats_terminals`; and
+    the outlook is an upper bound, and with `keeps` all terminals that were read are in `Stop`.
     """
     for strand in strands_of(search):
         if not isinstance(strand, Search):

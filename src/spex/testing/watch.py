@@ -128,7 +128,7 @@ def _check_decision(search: Search[Any], state: object, decided: Decided, view: 
 
 
 def _check_terminals(search: Search[Any], terminals: tuple[NodeId, ...], view: Visible) -> None:
-    if len(set(terminals)) < len(terminals):
+    if len(set(terminals)) < len(terminals) and not getattr(search, "repeats_terminals", False):
         raise _broken(search, "Stop names a terminal twice")
     for node in terminals:
         try:
