@@ -22,7 +22,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage swarm bench table-goals bench-predictor bench-grid bench-overhead table-ablation check lint types imports clean
+.PHONY: help demo test coverage swarm bench tables table-goals table-ablation table-throughput bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -66,6 +66,21 @@ bench-overhead: $(RUN) ## The controller's own CPU time, by event and by pass (A
 
 bench-predictor: $(DEV) ## What predicting rewards wins, and whether probabilities are what happens
 	$(BIN)/python benchmarks/predictor.py $(ARGS)
+
+bench-stopping: $(RUN) ## What early termination and merging change and save (ARGS="--search mcts --queries 50")
+	@$(BIN)/python -m benchmarks.early_termination $(or $(ARGS),--all)
+
+table-throughput: $(DEV) ## Latency against throughput at 1 to 64 queries at once, half an hour (ARGS="--search dvts")
+	@$(BIN)/python -m spex simulate --search rebase --json --plot tables/throughput.svg $(ARGS) > tables/throughput.json
+
+tables: $(DEV) ## All of them into tables/, hours; cells of goals, grid and ablation that are there are not run again
+	@$(MAKE) --no-print-directory table-goals
+	@$(BIN)/python -m benchmarks.grid_never_in_the_way
+	@$(MAKE) --no-print-directory table-ablation
+	@$(BIN)/python -m benchmarks.early_termination --all --out tables
+	@$(BIN)/python benchmarks/predictor.py --out tables --plot tables/calibration.svg
+	@$(BIN)/python -m benchmarks.overhead
+	@$(MAKE) --no-print-directory table-throughput
 
 check: lint types imports ## Everything that needs no run: lint, types, imports
 

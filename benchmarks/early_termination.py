@@ -1,23 +1,28 @@
-"""What early termination changes and what it saves: stopping rules against the search to its end.
+"""What early termination changes and what it saves: stopping rules, and merging, against the search to its end.
 
 Simulated queries of one search on one workload, plain, in virtual time; with --speculation also speculative, whose
 answers must be those of the plain run with the same rule. Printed for each rule: the share of the answers that it
 changed, with the upper 95 % limit of that share (Clopper and Pearson 1934, one-sided), accuracy without and with
 it, and the ratios of mean latency, makespan and useful tokens of the run to its end over the stopped one.
+`merge` is the search with equal states merged; it needs a workload that has states. With --reward-max below 1
+no answer is right with more than that probability: problems are harder, and votes closer.
 
     python -m benchmarks.early_termination [--search rebase] [--set width=16] [--queries 200] [--json]
+    python -m benchmarks.early_termination --all --out tables    # the table, in ten minutes
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, lgamma, log
+from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from spex.answer import answer_rule
 from spex.control.clock import run_virtual
@@ -26,14 +31,27 @@ from spex.control.setup import Setup, Speculation
 from spex.policy import Policy
 from spex.problem import Problem
 from spex.search.catalog import answer_rule_of, build_search
+from spex.search.merging import Merging
 from spex.sim.task import SimulatedTask
 from spex.sim.workload import find_workload
 from spex.sim.world import World
 from spex.speculate.stopping import stopping_rule
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RULES = ("exact", "confident:0.05", "paper:0.5", "adaptive-consistency:0.95")
+MERGE = "merge"
 _DOUBT = 0.05
+_ALL = (
+    "--search self-consistency --queries 1000",
+    "--search best-of-n --queries 500",
+    "--search rebase --queries 200 --speculation",
+    "--search mcts --queries 100 --speculation",
+    "--search rebase --queries 400 --reward-max 0.4",
+    "--search mcts --queries 400 --reward-max 0.4",
+    "--search rebase --queries 100 --speculation --workload states --rule merge",
+    "--search beam --queries 100 --speculation --workload states --rule merge",
+    "--search mcts --queries 100 --speculation --workload states --rule merge",
+)
 
 
 class Effect(NamedTuple):
@@ -64,10 +82,14 @@ class Bench:
     queries: int
     concurrency: int
     speculation: bool
+    reward_max: float | None = None
 
-    def run(self, stop: str, speculation: Speculation | None) -> Run:
-        search = build_search(self.search, self.settings)
+    def run(self, rule: str, speculation: Speculation | None) -> Run:
+        inside = build_search(self.search, self.settings)
+        search = Merging(inside) if rule == MERGE else inside
         load = find_workload(self.workload)
+        if self.reward_max is not None:
+            load = replace(load, reward_range=(load.reward_range[0], self.reward_max))
         world = World(load)
         setup = Setup(
             search=search,
@@ -75,7 +97,7 @@ class Bench:
             rewards={"reward": load.reward(world.judge)},
             answer_rule=answer_rule(answer_rule_of(search)),
             speculation=speculation,
-            stopping=stopping_rule(stop),
+            stopping=None if rule == MERGE else stopping_rule(rule),
         )
         problems = [Problem(f"simulated problem {number}", f"q{number}") for number in range(self.queries)]
         return run_virtual(run(problems, setup, Conduct(concurrency=self.concurrency)))
@@ -153,32 +175,85 @@ def line(effect: Effect) -> str:
     return text
 
 
+Part: TypeAlias = dict[str, Any]
+
+
+def part(given: argparse.Namespace, command: str) -> Part:
+    """All the rules on one search: what was asked for, what speculation alone wins, and each rule's effect."""
+    settings = dict(text.split("=", 1) for text in given.set)
+    bench = Bench(
+        given.search,
+        settings,
+        given.workload,
+        given.queries,
+        given.concurrency,
+        given.speculation,
+        given.reward_max,
+    )
+    off, off_speculative = bench.run("off", None), bench.run("off", Speculation()) if bench.speculation else None
+    return {
+        "command": command,
+        "search": " ".join([given.search, *given.set]),
+        "workload": given.workload,
+        "reward_max": given.reward_max,
+        "queries": given.queries,
+        "concurrency": given.concurrency,
+        "speculation_alone": off_speculative and latency(off) / latency(off_speculative),
+        "effects": [bench.effect(rule, off, off_speculative)._asdict() for rule in given.rule or RULES],
+    }
+
+
+def told(part: Part) -> list[str]:
+    """For people."""
+    harder = "" if part["reward_max"] is None else f" of rewards to {part['reward_max']:g}"
+    load = f"{part['workload']}{harder}, {part['queries']} queries, {part['concurrency']} at once"
+    alone = part["speculation_alone"]
+    return [
+        f"{part['search']}, {load}",
+        *([] if alone is None else [f"speculation alone: latency {alone:.2f}x"]),
+        *(line(Effect(**effect)) for effect in part["effects"]),
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.early_termination")
+    said = sys.argv[1:] if arguments is None else arguments
+    given = _parser().parse_args(said)
+    parts: list[Part] = []
+    for text in _ALL if given.all else [shlex.join(said)]:
+        parts.append(part(_parser().parse_args(shlex.split(text)), f"python -m benchmarks.early_termination {text}"))
+        if not given.json:
+            print("\n".join(told(parts[-1])), flush=True)
+        if given.out is not None:
+            write(given.out, parts)
+    if given.json:
+        print(json.dumps({"early_termination": SCHEMA_VERSION, "parts": parts}))
+    return 0
+
+
+def write(folder: Path, parts: Sequence[Part]) -> None:
+    """early-termination.json and early-termination.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = {"early_termination": SCHEMA_VERSION, "parts": parts}
+    (folder / "early-termination.json").write_text(json.dumps(whole, indent=1) + "\n")
+    text = "\n".join("\n".join([f"`{each['command']}`", "", "```", *told(each), "```", ""]) for each in parts)
+    (folder / "early-termination.md").write_text(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.early_termination", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--search", default="rebase")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--workload", default="reference")
-    parser.add_argument("--rule", action="append", metavar="RULE", help="repeatable; default: all")
+    parser.add_argument("--reward-max", type=float)
+    parser.add_argument("--rule", action="append", metavar="RULE", help="repeatable, or merge; default: all but merge")
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--speculation", action="store_true")
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args(arguments)
-    settings = dict(part.split("=", 1) for part in given.set)
-    bench = Bench(given.search, settings, given.workload, given.queries, given.concurrency, given.speculation)
-    off, off_speculative = bench.run("off", None), bench.run("off", Speculation()) if bench.speculation else None
-    effects = [bench.effect(rule, off, off_speculative) for rule in given.rule or RULES]
-    if given.json:
-        print(json.dumps({"early_termination": SCHEMA_VERSION, "effects": [effect._asdict() for effect in effects]}))
-        return 0
-    print(
-        f"{given.search} {' '.join(given.set)}, {given.workload}, {given.queries} queries, {given.concurrency} at once"
-    )
-    if off_speculative is not None:
-        print(f"speculation alone: latency {latency(off) / latency(off_speculative):.2f}x")
-    for effect in effects:
-        print(line(effect))
-    return 0
+    parser.add_argument("--all", action="store_true", help="the searches and rules of the table, whatever else is said")
+    parser.add_argument("--out", type=Path, help="a folder for early-termination.json and early-termination.md")
+    return parser
 
 
 if __name__ == "__main__":

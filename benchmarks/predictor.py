@@ -1,6 +1,6 @@
 """What predicting rewards wins over guessing them, and whether what is called 70 % likely happens in 70 %.
 
-    python benchmarks/predictor.py [--queries N] [--concurrency C] [--seeds S] [--plot FILE.svg]
+    python benchmarks/predictor.py [--queries N] [--concurrency C] [--seeds S] [--plot FILE.svg] [--out tables]
 
 Each reward is predicted before it is known: as the mean of all rewards so far, as the parent's, and by the
 learned predictor; the errors are means of squares over a whole speculating run, one run a seed. The second
@@ -10,8 +10,10 @@ table compares the probability of each speculated expansion at its start with th
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -111,25 +113,36 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--out", type=Path, help="a folder for predictor.md")
     options = parser.parse_args()
-    curves = {}
-    print("| workload | constant | parent's | learned | learned / best other (least–most over seeds) |")
-    print("|---|---|---|---|---|")
+    curves: dict[str, dict[float, tuple[int, float]]] = {}
+    lines = [
+        "| workload | constant | parent's | learned | learned / best other (least–most over seeds) |",
+        "|---|---|---|---|---|",
+    ]
     for workload in COMPARED:
         runs = [measure(workload, options.queries, options.concurrency, 200 + seed) for seed in range(options.seeds)]
-        constant, parent = fmean(run.constant for run in runs), fmean(run.parent for run in runs)
-        learned = fmean(run.learned for run in runs)
-        ratios = [run.learned / min(run.constant, run.parent) for run in runs]
-        spread = f"{fmean(ratios):.3f} ({min(ratios):.3f}–{max(ratios):.3f})"
-        print(f"| {workload} | {constant:.5f} | {parent:.5f} | {learned:.5f} | {spread} |", flush=True)
+        lines.append(errors_line(workload, runs))
         curves[workload] = calibration(outcome for run in runs for outcome in run.outcomes)
-    print("\n| workload | probability | started | demanded |")
-    print("|---|---|---|---|")
+    lines += ["", "| workload | probability | started | demanded |", "|---|---|---|---|"]
     for workload, curve in curves.items():
-        for probability, (count, share) in curve.items():
-            print(f"| {workload} | {probability:.3f} | {count} | {share:.3f} |")
+        lines += [f"| {workload} | {chance:.3f} | {count} | {share:.3f} |" for chance, (count, share) in curve.items()]
+    print("\n".join(lines))
     if options.plot is not None:
         draw(options.plot, curves)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        command = f"`python benchmarks/predictor.py {shlex.join(sys.argv[1:])}`"
+        (options.out / "predictor.md").write_text("\n".join([command, "", *lines, ""]))
+
+
+def errors_line(workload: str, runs: Sequence[Measured]) -> str:
+    """Mean squared errors over the runs, and how ours stand to the better of the others."""
+    constant, parent = fmean(run.constant for run in runs), fmean(run.parent for run in runs)
+    learned = fmean(run.learned for run in runs)
+    ratios = [run.learned / min(run.constant, run.parent) for run in runs]
+    spread = f"{fmean(ratios):.3f} ({min(ratios):.3f}–{max(ratios):.3f})"
+    return f"| {workload} | {constant:.5f} | {parent:.5f} | {learned:.5f} | {spread} |"
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from math import comb
+from pathlib import Path
 
 import pytest
 
-from benchmarks.early_termination import binomial_tail, main, upper_limit
+from benchmarks.early_termination import Bench, binomial_tail, main, upper_limit
 
 
 @pytest.mark.parametrize("trials", [1, 20, 1000])
@@ -29,7 +30,7 @@ def test_the_tail_is_the_sum_of_its_terms() -> None:
 def test_each_rule_is_measured_against_the_search_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--search", "self-consistency", "--set", "width=8", "--queries", "12", "--speculation"]
     assert main([*arguments, "--rule", "off", "--rule", "exact", "--json"]) == 0
-    off, exact = json.loads(capsys.readouterr().out)["effects"]
+    off, exact = json.loads(capsys.readouterr().out)["parts"][0]["effects"]
     assert (off["stopped"], off["changed"], off["latency_ratio"], off["tokens_ratio"]) == (0, 0, 1.0, 1.0)
     assert exact["changed"] == 0 < exact["stopped"]
     assert exact["latency_ratio"] > 1.0
@@ -47,3 +48,18 @@ def test_people_get_a_line_for_each_rule(capsys: pytest.CaptureFixture[str]) -> 
         "paper",
         "adaptive-consistency",
     ]
+
+
+def test_merging_is_measured_against_the_search_inside(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    said = ["--search", "rebase", "--set", "width=8", "--queries", "6", "--workload", "states", "--rule", "merge"]
+    assert main([*said, "--speculation", "--out", str(tmp_path)]) == 0
+    (merged,) = json.loads((tmp_path / "early-termination.json").read_text())["parts"][0]["effects"]
+    assert merged["tokens_ratio"] > 1.0
+    assert merged["same_speculative"] is True
+    assert capsys.readouterr().out.strip() in (tmp_path / "early-termination.md").read_text()
+
+
+def test_harder_problems_are_answered_wrongly_more_often() -> None:
+    usual, harder = (Bench("rebase", {}, "reference", 12, 4, speculation=False, reward_max=it) for it in (None, 0.2))
+    right = [sum(one.correct is True for one in bench.run("off", None).solutions) for bench in (usual, harder)]
+    assert right[1] < right[0]
