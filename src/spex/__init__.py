@@ -58,12 +58,14 @@ if TYPE_CHECKING:
     from spex.search.base import Search as Search
     from spex.search.base import Stop as Stop
     from spex.search.beam import Beam as Beam
+    from spex.search.best_first import BestFirst as BestFirst
     from spex.search.best_of_n import BestOfN as BestOfN
     from spex.search.dvts import Dvts as Dvts
     from spex.search.mcts import Mcts as Mcts
     from spex.search.merging import Merging as Merging
     from spex.search.rebase import Rebase as Rebase
     from spex.search.self_consistency import SelfConsistency as SelfConsistency
+    from spex.search.tot_dfs import TotDfs as TotDfs
     from spex.solution import Solution as Solution
     from spex.tasks.base import Task as Task
     from spex.tasks.game24 import Game24 as Game24
@@ -84,6 +86,7 @@ __all__ = (
     "Arithmetic",
     "Beam",
     "Best",
+    "BestFirst",
     "BestOfN",
     "Call",
     "Capabilities",
@@ -134,6 +137,7 @@ __all__ = (
     "Text",
     "TimedOut",
     "Tokens",
+    "TotDfs",
     "Tree",
     "TreeView",
     "Unknown",
@@ -154,6 +158,7 @@ _PLACES = {
     "Arithmetic": "spex.reward.arithmetic",
     "Beam": "spex.search.beam",
     "Best": "spex.answer",
+    "BestFirst": "spex.search.best_first",
     "BestOfN": "spex.search.best_of_n",
     "Call": "spex.ids",
     "Capabilities": "spex.engine.base",
@@ -210,6 +215,7 @@ _PLACES = {
     "Text": "spex.tasks.text",
     "TimedOut": "spex.errors",
     "Tokens": "spex.usage",
+    "TotDfs": "spex.search.tot_dfs",
     "Tree": "spex.tree",
     "TreeView": "spex.tree",
     "Unknown": "spex.tree",

@@ -8,6 +8,7 @@ from fractions import Fraction
 from spex.ids import NodeId
 from tests.golden.levels import beam, best_of_n, dvts_strand, rebase
 from tests.golden.mcts import Mcts, Statistic
+from tests.golden.one_by_one import DepthFirst, best_first
 from tests.golden.world import Record, World
 
 
@@ -62,6 +63,33 @@ def run_mcts(world: World, settings: dict[str, str]) -> tuple[list[Record], dict
     return [record], {} if exhausted else search.statistics
 
 
+def run_best_first(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    best_first(
+        record,
+        int(settings["children"]),
+        Fraction(settings.get("depth_cost", "0")),
+        Fraction(settings.get("token_cost", "0")),
+        int(settings.get("nodes_max", "128")),
+        int(settings.get("tokens_max", "10000000")),
+        int(settings.get("depth_max", "25")),
+    )
+    return [record], {}
+
+
+def run_tot_dfs(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    DepthFirst(
+        record,
+        int(settings["children"]),
+        Fraction(settings.get("threshold", "0.3")),
+        int(settings.get("visits", "100")),
+        int(settings.get("answers", "1")),
+        int(settings.get("depth_max", "25")),
+    ).run()
+    return [record], {}
+
+
 STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[NodeId, Statistic]]]] = {
     "best-of-n": run_best_of_n,
     "self-consistency": run_self_consistency,
@@ -69,4 +97,6 @@ STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[No
     "beam": run_beam,
     "dvts": run_dvts,
     "mcts": run_mcts,
+    "best-first": run_best_first,
+    "tot-dfs": run_tot_dfs,
 }

@@ -22,26 +22,10 @@ from spex.search.self_consistency import SelfConsistency
 from spex.testing import SHAPES, Run, Shape, SyntheticWorld, check_search, run_alone
 from spex.tree import Step
 from tests.builders import grow, node
+from tests.search.worlds import Drawn
 
 SHAPE = st.sampled_from(SHAPES)
 SEARCHES: list[AnySearch] = [Rebase(6), Beam(6, 2), Dvts(6, 2), Mcts(12, 3), Mcts(12, 2, c=0.1), SelfConsistency(4)]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A world that a test draws: for each node, its state (None: a terminal with its name as the answer) and reward."""
-
-    states: dict[NodeId, str | None]
-    rewards: dict[NodeId, float]
-
-    def steps(self, call: Expand) -> tuple[Step, ...]:
-        made = (*call.parent, *node(call.index))
-        state = self.states.get(made, "elsewhere")
-        name = "/".join(str(edge.index) for edge in made)
-        return (Step(name, (1,), terminal=state is None, answer=None if state else name, state=state),)
-
-    def scores(self, call: Score) -> tuple[float, ...]:
-        return tuple(self.rewards.get(made, 0.5) for made in call.nodes)
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)

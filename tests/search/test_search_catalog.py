@@ -14,21 +14,25 @@ import pytest
 from spex.errors import InputError
 from spex.search.base import Demand, Outlook, Stop
 from spex.search.beam import Beam
+from spex.search.best_first import BestFirst
 from spex.search.best_of_n import BestOfN
 from spex.search.catalog import allowed_for, answer_rule_of, build_search, find_search, search_names
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
+from spex.search.tot_dfs import TotDfs
 from spex.tree import TreeView
 
 OURS = {
     "beam": Beam,
+    "best-first": BestFirst,
     "best-of-n": BestOfN,
     "dvts": Dvts,
     "mcts": Mcts,
     "rebase": Rebase,
     "self-consistency": SelfConsistency,
+    "tot-dfs": TotDfs,
 }
 
 
@@ -102,7 +106,7 @@ def test_only_the_named_search_is_imported() -> None:
 
 def test_an_unknown_search_is_told_the_nearest_name_and_the_list() -> None:
     with pytest.raises(
-        InputError, match=r"search: 'rebas' is not valid; did you mean rebase\? .*beam, best-of-n"
+        InputError, match=r"search: 'rebas' is not valid; did you mean rebase\? .*beam, best-first"
     ) as caught:
         build_search("rebas", {})
     assert caught.value.exit_code == 2
@@ -195,5 +199,9 @@ def test_a_parameter_says_in_words_what_it_may_be(name: str, key: str, allowed: 
 
 def test_each_search_says_how_its_answers_are_usually_voted_on() -> None:
     rules = {name: answer_rule_of(build_search(name, {})) for name in OURS}
-    assert rules == dict.fromkeys(OURS, "weighted") | {"self-consistency": "majority"}
+    assert rules == dict.fromkeys(OURS, "weighted") | {
+        "best-first": "best",
+        "self-consistency": "majority",
+        "tot-dfs": "best",
+    }
     assert answer_rule_of(Plugged(1)) == "weighted"

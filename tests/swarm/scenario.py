@@ -11,12 +11,14 @@ from spex.control.setup import Speculation
 from spex.profile import Affine, Curve, Roofline, Scaled
 from spex.search.base import AnySearch
 from spex.search.beam import Beam
+from spex.search.best_first import BestFirst
 from spex.search.best_of_n import BestOfN
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
+from spex.search.tot_dfs import TotDfs
 from spex.sim.workload import Workload
 from spex.speculate.confident import Confident
 from spex.speculate.early_alternatives import AdaptiveConsistency, Paper
@@ -131,6 +133,8 @@ def _search(random: Random) -> AnySearch:
         Beam(width=children * subtrees, children=children, depth_max=random.randint(2, 8)),
         Dvts(width=children * subtrees, children=children, depth_max=random.randint(2, 8)),
         Mcts(iterations=random.randint(1, 14), children=children, c=random.choice([0.1, 0.3, 1.0, 3.0])),
+        BestFirst(children=children, nodes_max=random.randint(1, 30), token_cost=random.choice([0.0, 0.002])),
+        TotDfs(children=children, visits=random.randint(1, 12), answers=random.randint(1, 3)),
         SenselessStrands(_senseless(random), random.randint(1, 3)),
     ]
     search = random.choice(options)

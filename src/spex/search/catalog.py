@@ -21,11 +21,13 @@ SEARCHES: Catalog[AnySearch] = Catalog(
     group="spex.searches",
     own={
         "beam": "spex.search.beam:Beam",
+        "best-first": "spex.search.best_first:BestFirst",
         "best-of-n": "spex.search.best_of_n:BestOfN",
         "dvts": "spex.search.dvts:Dvts",
         "mcts": "spex.search.mcts:Mcts",
         "rebase": "spex.search.rebase:Rebase",
         "self-consistency": "spex.search.self_consistency:SelfConsistency",
+        "tot-dfs": "spex.search.tot_dfs:TotDfs",
     },
 )
 
