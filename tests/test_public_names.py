@@ -18,8 +18,8 @@ _NAMES = """
     Event Expand FunctionPolicy FunctionReward Game24 Gsm8k InputError InvariantError Judge LlamaCpp LogMismatch
     LogUnwritable Majority Mcts Merging Misbehaving NodeId NotLossless Outlook Overloaded Parallel Policy Problem ROOT
     Rebase RecordError Reward Run Sampling Score Search SearchError SelfConsistency Solution Speculation SpexError
-    Step Stop Task Text TimedOut Tokens TotDfs Tree TreeView Unknown Unreachable Usage Verifier Weighted __version__
-    child run run_sync solve solve_sync
+    Step Stop Task Text TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown Unreachable Usage Verifier Weighted
+    __version__ child run run_sync solve solve_sync
 """
 NAMES = tuple(_NAMES.split())
 SOURCE = Path(str(spex.__file__))

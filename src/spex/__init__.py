@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from spex.search.merging import Merging as Merging
     from spex.search.rebase import Rebase as Rebase
     from spex.search.self_consistency import SelfConsistency as SelfConsistency
+    from spex.search.tot_bfs import TotBfs as TotBfs
     from spex.search.tot_dfs import TotDfs as TotDfs
     from spex.solution import Solution as Solution
     from spex.tasks.base import Task as Task
@@ -137,6 +138,7 @@ __all__ = (
     "Text",
     "TimedOut",
     "Tokens",
+    "TotBfs",
     "TotDfs",
     "Tree",
     "TreeView",
@@ -215,6 +217,7 @@ _PLACES = {
     "Text": "spex.tasks.text",
     "TimedOut": "spex.errors",
     "Tokens": "spex.usage",
+    "TotBfs": "spex.search.tot_bfs",
     "TotDfs": "spex.search.tot_dfs",
     "Tree": "spex.tree",
     "TreeView": "spex.tree",

@@ -83,5 +83,19 @@ def dvts_strand(record: Record, number: int, children: int, depth_max: int) -> N
     record.end(terminals)
 
 
+def tot_bfs(record: Record, children: int, keep: int, depth_max: int, *, scored: bool) -> None:
+    """The greedy kind in a world without states. Samples of a score are equal here, and so is a vote's share."""
+    kept, terminals = [ROOT], list[NodeId]()
+    for _ in range(depth_max):
+        calls = [Expand(node, "step", index) for node in sorted(kept) for index in range(children)]
+        made = record.sample(calls, scored=scored)
+        terminals += [node for node in made if record.terminal(node)]
+        alive = [node for node in made if not record.terminal(node)]
+        kept = sorted(alive, key=lambda node: (-record.reward(node), node))[:keep]
+        if not kept:
+            break
+    record.end(terminals)
+
+
 def step_or_solution(depth: int, depth_max: int) -> str:
     return "solution" if depth == depth_max else "step"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from spex.ids import NodeId
-from tests.golden.levels import beam, best_of_n, dvts_strand, rebase
+from tests.golden.levels import beam, best_of_n, dvts_strand, rebase, tot_bfs
 from tests.golden.mcts import Mcts, Statistic
 from tests.golden.one_by_one import DepthFirst, best_first
 from tests.golden.world import Record, World
@@ -90,6 +90,15 @@ def run_tot_dfs(world: World, settings: dict[str, str]) -> tuple[list[Record], d
     return [record], {}
 
 
+def run_tot_bfs(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    scored = settings.get("evaluate", "value") == "value"
+    tot_bfs(
+        record, int(settings["children"]), int(settings["keep"]), int(settings.get("depth_max", "25")), scored=scored
+    )
+    return [record], {}
+
+
 STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[NodeId, Statistic]]]] = {
     "best-of-n": run_best_of_n,
     "self-consistency": run_self_consistency,
@@ -99,4 +108,5 @@ STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[No
     "mcts": run_mcts,
     "best-first": run_best_first,
     "tot-dfs": run_tot_dfs,
+    "tot-bfs": run_tot_bfs,
 }

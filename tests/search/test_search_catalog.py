@@ -21,6 +21,7 @@ from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
+from spex.search.tot_bfs import TotBfs
 from spex.search.tot_dfs import TotDfs
 from spex.tree import TreeView
 
@@ -32,6 +33,7 @@ OURS = {
     "mcts": Mcts,
     "rebase": Rebase,
     "self-consistency": SelfConsistency,
+    "tot-bfs": TotBfs,
     "tot-dfs": TotDfs,
 }
 
@@ -202,6 +204,7 @@ def test_each_search_says_how_its_answers_are_usually_voted_on() -> None:
     assert rules == dict.fromkeys(OURS, "weighted") | {
         "best-first": "best",
         "self-consistency": "majority",
+        "tot-bfs": "best",
         "tot-dfs": "best",
     }
     assert answer_rule_of(Plugged(1)) == "weighted"

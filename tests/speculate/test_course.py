@@ -18,6 +18,7 @@ from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
+from spex.search.tot_bfs import TotBfs
 from spex.search.tot_dfs import TotDfs
 from spex.speculate.course import Course
 from spex.speculate.imagined import ImaginedTree, makeable
@@ -28,7 +29,8 @@ from spex.tree import Step, Tree, TreeView
 from tests.builders import Decision, Rule, demand, grow, node, rate, rule, stop
 
 SEARCHES: list[AnySearch] = [Rebase(6), Beam(6, 2), Dvts(6, 2), Mcts(12, 3), Mcts(20, 2, c=0.1)]
-SEARCHES += [BestFirst(3, nodes_max=20), TotDfs(3, visits=8, answers=3)]
+SEARCHES += [BestFirst(3, nodes_max=20), TotDfs(3, visits=8, answers=3), TotBfs(3, 2)]
+SEARCHES += [TotBfs(3, 2, evaluate="vote"), TotBfs(3, 2, select="sample", samples=2)]
 SEARCHES += [Merging(Rebase(6)), Merging(Dvts(6, 2)), Merging(Mcts(12, 3))]
 DEPTH = 12
 

@@ -18,6 +18,7 @@ from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
+from spex.search.tot_bfs import TotBfs
 from spex.search.tot_dfs import TotDfs
 from spex.sim.workload import Workload
 from spex.speculate.confident import Confident
@@ -134,6 +135,13 @@ def _search(random: Random) -> AnySearch:
         Dvts(width=children * subtrees, children=children, depth_max=random.randint(2, 8)),
         Mcts(iterations=random.randint(1, 14), children=children, c=random.choice([0.1, 0.3, 1.0, 3.0])),
         BestFirst(children=children, nodes_max=random.randint(1, 30), token_cost=random.choice([0.0, 0.002])),
+        TotBfs(
+            children=children,
+            keep=subtrees,
+            select=random.choice(["greedy", "sample"]),
+            evaluate=random.choice(["value", "vote"]),
+            samples=random.randint(1, 2),
+        ),
         TotDfs(children=children, visits=random.randint(1, 12), answers=random.randint(1, 3)),
         SenselessStrands(_senseless(random), random.randint(1, 3)),
     ]

@@ -27,6 +27,7 @@ SEARCHES: Catalog[AnySearch] = Catalog(
         "mcts": "spex.search.mcts:Mcts",
         "rebase": "spex.search.rebase:Rebase",
         "self-consistency": "spex.search.self_consistency:SelfConsistency",
+        "tot-bfs": "spex.search.tot_bfs:TotBfs",
         "tot-dfs": "spex.search.tot_dfs:TotDfs",
     },
 )

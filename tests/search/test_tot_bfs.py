@@ -1,0 +1,102 @@
+"""ToT-BFS keeps the best nodes of a depth, by values or by votes, the best ones or drawn ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spex.errors import InputError
+from spex.ids import NodeId, Score
+from spex.search.tot_bfs import TotBfs, drawn
+from spex.seeds import draw
+from spex.testing import SHAPES, Shape, SyntheticWorld, check_search, run_alone
+from tests.builders import node
+from tests.search.worlds import Drawn
+
+SEARCHES = [
+    TotBfs(children=3, keep=2),
+    TotBfs(children=3, keep=2, samples=3),
+    TotBfs(children=3, keep=2, evaluate="vote", samples=2),
+    TotBfs(children=3, keep=2, select="sample"),
+]
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=repr)
+def test_it_is_a_search_as_any_other(search: TotBfs) -> None:
+    check_search(replace(search, depth_max=5))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SEARCHES), st.sampled_from(SHAPES), st.integers(0, 10_000))
+def test_no_more_nodes_are_kept_than_asked_for_and_every_terminal_is_an_answer(
+    search: TotBfs, shape: Shape, seed: int
+) -> None:
+    run = run_alone(replace(search, depth_max=4), SyntheticWorld(seed, shape))
+    grown = Counter(len(parent) for parent in {call.parent for call in run.tree.expansions})
+    assert max(grown.values()) <= search.keep
+    assert set(run.terminals) == set(run.tree.terminals())
+
+
+def test_the_best_of_a_depth_are_kept_whoever_their_parents_are() -> None:
+    rewards = {node(0): 0.9, node(1): 0.8, node(2): 0.1}
+    rewards |= {node(0, index): 0.3 for index in range(3)} | {node(1, index): 0.4 for index in range(3)}
+    run = run_alone(TotBfs(children=3, keep=2, depth_max=3), Drawn(distinct(rewards), rewards))
+    parents = {call.parent for call in run.tree.expansions}
+    assert {parent for parent in parents if len(parent) == 1} == {node(0), node(1)}
+    assert {parent for parent in parents if len(parent) == 2} == {node(1, 0), node(1, 1)}
+
+
+def test_of_equal_states_the_first_alone_keeps_its_value() -> None:
+    states: dict[NodeId, str | None] = {node(0): "a", node(1): "a", node(2): "b"}
+    rewards = {node(0): 0.6, node(1): 0.9, node(2): 0.1}
+    run = run_alone(TotBfs(children=3, keep=2, depth_max=2), Drawn(states, rewards))
+    assert {call.parent for call in run.tree.expansions if call.parent} == {node(0), node(2)}
+
+
+def test_a_vote_is_one_call_over_all_nodes_of_a_depth() -> None:
+    rewards = {node(0): 0.2, node(1): 0.9}
+    search = TotBfs(children=2, keep=1, evaluate="vote", samples=2, depth_max=2)
+    run = run_alone(search, Drawn(distinct(rewards), rewards))
+    assert {call for call in run.tree.scores if call.nodes[0] == node(0)} == {
+        Score((node(0), node(1)), "reward", number) for number in range(2)
+    }
+    assert {call.parent for call in run.tree.expansions if call.parent} == {node(1)}
+    assert search.answer_rule == "majority"
+
+
+@settings(max_examples=50)
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=8), st.integers(0, 2**32), st.data())
+def test_as_many_nodes_are_drawn_as_there_are_draws_and_zeros_last(
+    values: list[float], seed: int, data: st.DataObject
+) -> None:
+    count = data.draw(st.integers(1, len(values) - 1))
+    nodes = [node(index) for index in range(len(values))]
+    worth = dict(zip(nodes, values, strict=True))
+    chosen = drawn(nodes, worth, [draw(seed, 0, 1, number) for number in range(count)])
+    assert len(chosen) == count
+    if count <= sum(value > 1e-6 for value in values):
+        assert all(worth[one] > 0.0 for one in chosen)
+
+
+def test_nodes_are_drawn_in_proportion_to_their_values() -> None:
+    nodes, worth = [node(0), node(1)], {node(0): 0.75, node(1): 0.25}
+    first = sum(node(0) in drawn(nodes, worth, [draw(seed, 0, 1)]) for seed in range(2000))
+    assert 1400 < first < 1600
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("children", 0), ("keep", 0), ("samples", 0), ("depth_max", 0), ("select", "best"), ("evaluate", "guess")],
+)
+def test_a_parameter_out_of_its_range_is_refused(field: str, value: object) -> None:
+    with pytest.raises(InputError, match=field):
+        TotBfs(**{field: value})  # type: ignore[arg-type]
+
+
+def distinct(rewards: dict[NodeId, float]) -> dict[NodeId, str | None]:
+    """A state of its own for each node."""
+    return {name: str(name) for name in rewards}
