@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spex.answer import Majority, Weighted, tally
 from spex.errors import InputError
 from spex.ids import ROOT, Expand, NodeId, Score
-from spex.search.base import AnySearch
+from spex.search.base import AnySearch, Demand, Outlook, Stop
 from spex.search.beam import Beam
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
@@ -20,7 +20,7 @@ from spex.search.merging import Merging
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
 from spex.testing import SHAPES, Run, Shape, SyntheticWorld, check_search, run_alone
-from spex.tree import Step
+from spex.tree import Step, TreeView
 from tests.builders import grow, node
 from tests.search.worlds import Drawn
 
@@ -95,6 +95,31 @@ def test_states_of_different_depths_are_different() -> None:
     states: dict[NodeId, str | None] = {node(0): "a", node(0, 0): "a", node(0, 0, 0): None}
     run = alone(Merging(Rebase(width=1)), Drawn(states, {}))
     assert run.terminals == (node(0, 0, 0),)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Demands two paths of six steps at once, each call on one that is not there yet."""
+
+    def start(self, seed: int) -> int:
+        return 0
+
+    def advance(self, state: int, tree: TreeView) -> tuple[int, Demand | Stop]:
+        calls = [grow(first, *[0] * depth) for first in range(2) for depth in range(6)]
+        if state == 0:
+            return 1, Demand(tuple(calls))
+        tree.need(calls)
+        made = [kid for call in calls for kid in tree.children(call)]
+        return 2, Stop(tuple(kid for kid in made if tree.step(kid).terminal))
+
+    def outlook(self, state: int, tree: TreeView) -> Outlook:
+        return Outlook(12)
+
+
+def test_paths_that_are_demanded_before_they_are_there_are_merged_as_well() -> None:
+    check_search(Merging(Chain()))
+    states: dict[NodeId, str | None] = {node(0): "a", node(1): "a", node(0, 0): None}
+    assert alone(Merging(Chain()), Drawn(states, {})).terminals == (node(0, 0), node(0, 0))
 
 
 def test_what_has_been_merged_is_merged_below_as_well() -> None:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 from immutables import Map
 
 from spex.errors import InputError
-from spex.ids import ROOT, Call, Expand, NodeId, Score
+from spex.ids import ROOT, Call, Expand, NodeId, Score, maker
 from spex.search.base import AnySearch, Demand, Outlook, Parallel, Search, Stop, strands_of
 from spex.tree import Sketch, TreeView
 
@@ -106,11 +106,15 @@ class _Names:
             return ROOT
         found: NodeId | None = self.grown.get(node)
         if found is None:
-            own = self.made(node)
-            step = self._tree.step(own)
-            found = own if step.terminal or step.state is None else self._first(own, (len(own), step.state))
-            self.grown[node] = found
+            found = self.grown[node] = self._representative(self.made(node))
         return found
+
+    def _representative(self, node: NodeId) -> NodeId:
+        """The first node of the same state; that is itself, where it ends its path or was never made."""
+        if node not in self._tree.children(maker(node)):
+            return node
+        step = self._tree.step(node)
+        return node if step.terminal or step.state is None else self._first(node, (len(node), step.state))
 
     def _first(self, node: NodeId, place: _Place) -> NodeId:
         found: NodeId = self.first.get(place, node)

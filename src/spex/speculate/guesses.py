@@ -105,14 +105,15 @@ class Text:
 
 
 class Value:
-    """A reward call; `known` are its real scores. `asked`: when it was demanded."""
+    """A reward call; `known` are its real scores. `asked`: when it was demanded; `read`: when scores were imagined."""
 
-    __slots__ = ("asked", "call", "known", "nodes", "stage")
+    __slots__ = ("asked", "call", "known", "nodes", "read", "stage")
 
     def __init__(self, call: Score, nodes: tuple[Node, ...], known: tuple[float, ...] | None) -> None:
         self.call: Score = call
         self.nodes: tuple[Node, ...] = nodes
         self.known: tuple[float, ...] | None = known
+        self.read: int = NEVER
         self.asked: int = NEVER
         self.stage: int = UNRIPE if known is None else DONE
         if known is None:

@@ -84,8 +84,10 @@ class ImaginedTree:
         value = self._values.get(call) or self._value(call)
         if value.known is not None:
             return value.known
-        if value.asked not in self._live:
-            self._ask(value)
+        if value.read not in self._live:
+            value.read = self._attempt
+            if value.asked not in self._live:
+                self._ask(value)
         nodes = value.nodes
         return (self._reward(nodes[0]),) if len(nodes) == 1 else tuple(map(self._reward, nodes))
 
@@ -166,15 +168,17 @@ class ImaginedTree:
         value = self._values.get(call)
         if value is not None:
             value.known, value.stage = scores, DONE
-        node = self._nodes.get(call.nodes[0]) if len(call.nodes) == 1 else None
-        if node is not None and scores:
-            node.scored = scores[0]
+        if scores and call == Score(call.nodes[:1]):
+            node = self._nodes.get(call.nodes[0])
+            if node is not None:
+                node.scored = scores[0]
 
     def _changed(self, call: Call) -> int | None:
         live = self._live
         if isinstance(call, Score):
-            rated = [live.get(self._family(name)) for name in call.nodes]
-            return min((number for number in rated if number is not None), default=None)
+            value = self._values.get(call)
+            stamps = [value.read if value else NEVER, *map(self._family, call.nodes)]
+            return min((live[stamp] for stamp in stamps if stamp in live), default=None)
         text = self._texts.get(call)
         number = None if text is None else live.get(text.read)
         if text is None or number is None:
