@@ -15,7 +15,6 @@ come in lumps, of which this is the mean. Usual figures: α 0.6 to 0.9, γ 3 to 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from typing import Protocol
 
 from spex.errors import InputError
@@ -23,6 +22,7 @@ from spex.profile import Affine, Curve, Scaled
 from spex.sim.presets import ModelOnGpu
 
 _COST = 0.05
+_COST_MAX = 10.0
 
 
 class Verifier(Protocol):
@@ -67,13 +67,13 @@ class Drafted:
 
 
 def drafted(curve: Curve, acceptance: float, draft_tokens: int, draft: Curve | float = _COST) -> Drafted:
-    """`curve` with drafts. `draft`: ℓ(b) of what drafts, or its share (≥ 0) of `curve`. Raises `InputError`."""
+    """`curve` with drafts. `draft`: ℓ(b) of what drafts, or its share (0 to 10) of `curve`. Raises `InputError`."""
     if not isinstance(draft, float | int):
         drafting = draft
-    elif 0 <= draft < inf:
+    elif 0 <= draft <= _COST_MAX:
         drafting = Scaled(curve, draft)
     else:
-        raise InputError("draft", draft, "it must be 0 or more, and finite")
+        raise InputError("draft", draft, f"it must be a share from 0 to {_COST_MAX:g}")
     verifier = curve if isinstance(curve, ModelOnGpu) else AsBatch(curve)
     return Drafted(verifier, drafting, acceptance, draft_tokens)
 
@@ -83,7 +83,7 @@ class Draft:
     """Token-level speculation by its figures, for any curve.
 
     `acceptance` α in [0, 1], `draft_tokens` γ from 0 to 64, `cost`: an engine iteration of what drafts, as a share
-    (≥ 0) of one of the model. Raises `InputError`.
+    (0 to 10) of one of the model. Raises `InputError`.
     """
 
     acceptance: float
@@ -100,12 +100,12 @@ class Draft:
 def find_draft(text: str) -> Draft:
     """What `ACCEPTANCE:TOKENS` or `ACCEPTANCE:TOKENS:COST` says. Raises `InputError`."""
     acceptance, _, rest = text.partition(":")
-    tokens, _, cost = rest.partition(":")
+    tokens, colon, cost = rest.partition(":")
     try:
-        return Draft(float(acceptance), int(tokens), float(cost) if cost else _COST)
+        return Draft(float(acceptance), int(tokens), float(cost) if colon else _COST)
     except (ValueError, InputError):
         raise InputError(
             "draft",
             text,
-            "it must read ACCEPTANCE:TOKENS or ACCEPTANCE:TOKENS:COST: from 0 to 1, from 0 to 64, and 0 or more",
+            "it must read ACCEPTANCE:TOKENS or ACCEPTANCE:TOKENS:COST: from 0 to 1, from 0 to 64, and from 0 to 10",
         ) from None
