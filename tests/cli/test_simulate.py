@@ -75,7 +75,10 @@ def test_the_published_rules_can_be_run_beside_ours_on_the_same_trees(spex: Comm
 @pytest.mark.parametrize(
     ("flag", "value"),
     [
-        *(("--draft", text) for text in ("0.8", "2:4", "0.8:x", "0.8:4:-1", "0.8:4:inf", "0.8:4:1e6", "0.8:4:", "nan:4", "0.8:65")),
+        *(
+            ("--draft", text)
+            for text in ("0.8", "2:4", "0.8:x", "0.8:4:-1", "0.8:4:inf", "0.8:4:1e6", "0.8:4:", "nan:4", "0.8:65")
+        ),
         ("--rule", "theirs"),
         ("--market", "stock"),
         ("--curve", "abacus"),
