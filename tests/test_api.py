@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from spex.engine.function import FunctionPolicy
 from spex.engine.retrying import Retrying
 from spex.errors import InputError, LogMismatch, Misbehaving, SearchError, SpexError, Unreachable
 from spex.events import Event
+from spex.ids import Edge, Expand
 from spex.problem import Problem
 from spex.record import MemoryLog
 from spex.reward.function import FunctionReward
@@ -27,6 +29,7 @@ from spex.search.best_of_n import BestOfN
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
 from spex.solution import Solution
+from spex.tasks.base import StepForm
 from spex.tasks.text import Text
 from tests.builders import demand, grow, read, rule, stop
 
@@ -48,6 +51,36 @@ def even() -> FunctionReward:
 
 def options(**more: Any) -> dict[str, Any]:
     return {"policy": model(), "reward": even(), "search": SMALL, **more}
+
+
+# What is asked
+
+
+@dataclass(frozen=True)
+class Cued:
+    """The task of free text, which asks for each kind of step in its own words."""
+
+    inner: Text
+
+    def form(self, action: str) -> StepForm:
+        return replace(self.inner.form(action), cue=f"[{action}] ")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def test_an_action_is_asked_for_by_its_cue_which_stays_out_of_what_is_made() -> None:
+    prompts: list[str] = []
+
+    def write(prompt: str, seed: int) -> str:
+        prompts.append(prompt.rpartition("Assistant: ")[2])
+        return "one\n\n" if len(prompts) == 1 else "Answer: 2"
+
+    deeper = Expand((Edge("step", 0),), "solution")
+    search = rule(demand(grow(0), deeper), read(grow(0), deeper), stop((Edge("step", 0), Edge("solution", 0))))
+    solution = solve_sync("q", policy=FunctionPolicy(write), reward=even(), search=search, task=Cued(Text()))
+    assert prompts == ["[step] ", "one\n\n[solution] "]
+    assert solution.answer == "2"
 
 
 # What comes out

@@ -40,8 +40,13 @@ class Policy:
             )
         return prompt
 
+    async def cued(self, prompt: Prompt, action: str) -> Prompt:
+        """The prompt of a request for `action` below a node whose own prompt is `prompt`. Raises `EngineError`."""
+        cue = self.task.form(action).cue
+        return prompt.extended(await self.engine.encode(cue)) if cue else prompt
+
     def request(self, problem: Problem, prompt: Prompt, call: Expand, run_seed: int) -> Generation:
-        """The request of `call`, a pure function of its arguments; `prompt` ends at the call's parent."""
+        """The request of `call`, a pure function of its arguments; `prompt` is its parent's, with its cue."""
         form = self.task.form(call.action)
         tokens_max = self.step_tokens_max if self.step_tokens_max and call.action == "step" else form.tokens_max
         return Generation(

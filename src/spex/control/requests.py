@@ -76,7 +76,8 @@ class Requests:
         policy = self._setup.policy
 
         async def generate(progress: Progress) -> Made:
-            request = policy.request(self._problem, self._prompts[call.parent], call, self._setup.seed)
+            prompt = await policy.cued(self._prompts[call.parent], call.action)
+            request = policy.request(self._problem, prompt, call, self._setup.seed)
             # Read at once: a speculation that cannot be read has failed, and a failed speculation is forgotten.
             return self._read(call, await policy.engine.generate(request, progress))
 

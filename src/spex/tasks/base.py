@@ -13,10 +13,14 @@ from spex.tree import Step
 
 @dataclass(frozen=True, slots=True)
 class StepForm:
-    """How one action's text is bounded: stop strings (at most 16) and a token limit."""
+    """How one action's text is asked for and bounded: stop strings (at most 16) and a token limit.
+
+    `cue`: text after the parent's, before this action's, in its own request alone: what is made does not contain it.
+    """
 
     stop: tuple[str, ...]
     tokens_max: int
+    cue: str = ""
 
 
 class Task(Protocol):
@@ -34,7 +38,7 @@ class Task(Protocol):
         ...
 
     def form(self, action: str) -> StepForm:
-        """How the text of `action` is bounded: `step`, or `solution` for all that is left."""
+        """How the text of `action` is asked for: `step`, `solution` for all that is left, or what the task adds."""
         ...
 
     def start(self, problem: Problem) -> Hashable:
