@@ -127,13 +127,13 @@ def main() -> None:
     lines += ["", "| workload | probability | started | demanded |", "|---|---|---|---|"]
     for workload, curve in curves.items():
         lines += [f"| {workload} | {chance:.3f} | {count} | {share:.3f} |" for chance, (count, share) in curve.items()]
-    print("\n".join(lines))
     if options.plot is not None:
         draw(options.plot, curves)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         command = f"`python benchmarks/predictor.py {shlex.join(sys.argv[1:])}`"
         (options.out / "predictor.md").write_text("\n".join([command, "", *lines, ""]))
+    print("\n".join(lines))
 
 
 def errors_line(workload: str, runs: Sequence[Measured]) -> str:

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spex.answer import Majority, Weighted, tally
+from spex.api import solve_sync
+from spex.engine.function import FunctionPolicy
 from spex.errors import InputError
 from spex.ids import ROOT, Expand, NodeId, Score
 from spex.search.base import AnySearch, Demand, Outlook, Stop
@@ -150,3 +152,14 @@ def test_what_is_no_search_cannot_be_merged(inner: object) -> None:
 
 def test_answers_vote_as_in_the_search_inside() -> None:
     assert Merging(SelfConsistency(4)).answer_rule == SelfConsistency.answer_rule
+
+
+def test_a_search_that_merges_is_not_stopped_early() -> None:
+    with pytest.raises(InputError, match=r"stop_early: 'exact' is not valid; it must be off"):
+        solve_sync(
+            "q",
+            policy=FunctionPolicy(lambda prompt, seed: "Answer: 1"),
+            reward="arithmetic",
+            search=Merging(Rebase(2)),
+            stop_early="exact",
+        )

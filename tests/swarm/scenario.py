@@ -89,9 +89,10 @@ def draw(seed: int) -> Scenario:
     """The scenario of `seed`: every choice from one generator, each fault present in a third of them."""
     random = Random(seed)
     curve = _curve(random)
+    search = _search(random)
     scenario = Scenario(
         seed=seed,
-        search=_search(random),
+        search=search,
         workload=_workload(random, seed),
         queries=random.randint(1, 3),
         concurrency=random.randint(1, 3),
@@ -111,7 +112,7 @@ def draw(seed: int) -> Scenario:
         faults=_faults(random),
         faults_seed=seed,
         killed_at_share=random.random() if random.random() < 0.25 else None,
-        stopping=random.choice(STOPPING) if random.random() < 1 / 3 else None,
+        stopping=random.choice(STOPPING) if random.random() < 1 / 3 and not isinstance(search, Merging) else None,
         answer_rule=random.choice(ANSWER_RULES),
     )
     return _as_published(scenario, random) if random.random() < 1 / 4 else scenario

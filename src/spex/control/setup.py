@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from spex.answer import AnswerRule, Weighted
 from spex.engine.recorded import Recorded, Replayed
+from spex.errors import InputError
 from spex.policy import Policy
 from spex.record import CallLog
 from spex.reward.base import Reward
@@ -39,7 +40,8 @@ class Speculation:
 class Setup:
     """One configuration. `rewards` maps the model names of `Score` calls; `speculation` None is the plain run.
 
-    `stopping` may end a search before its end; None lets it come to its own.
+    `stopping` may end a search before its end; None lets it come to its own. Raises `InputError` for the stopping of a
+    search that `repeats_terminals`: what it has met does not say how often it will count.
 
     `logged`: results may come from a log, so that nothing is worth a guess before an engine has answered.
     """
@@ -52,6 +54,11 @@ class Setup:
     speculation: Speculation | None = field(default_factory=Speculation)
     logged: bool = False
     stopping: StoppingRule | None = None
+
+    def __post_init__(self) -> None:
+        if self.stopping is not None and getattr(self.search, "repeats_terminals", False):
+            told = "it must be off: with equal states merged, answers count as often as is known at the end alone"
+            raise InputError("stop_early", self.stopping.name, told)
 
 
 def foresight(setup: Setup, problem_id: str, tree: Tree, predictor: Predictor) -> Foresight | None:

@@ -7,7 +7,8 @@ is taken from below that one. The search itself sees every node, each with its o
 ever; a terminal that it has met in several places votes as often (its multiplicity). Terminals are never merged.
 
 That is another search than the one inside: it has fewer calls, and correlated ones. A state is what the task says
-(`Step.state`); where it says none, nothing is merged.
+(`Step.state`); where it says none, nothing is merged. Below a node nothing can be demanded before its text is there,
+so that a search which demands whole paths at once goes step by step; and no stopping rule may end it early.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Merging:
     """`inner` with equal states merged, strand by strand. Raises `InputError`."""
 
     inner: AnySearch
+
+    repeats_terminals: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if isinstance(self.inner, type) or not isinstance(self.inner, Search | Parallel):

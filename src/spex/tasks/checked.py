@@ -34,7 +34,15 @@ def _fault(step: Any) -> str | None:
         return f"whose logprobs are not one number for each token: {step.logprobs!r:.60}"
     if step.end not in _ENDS or type(step.terminal) is not bool:
         return f"whose end is {step.end!r:.60} and whose terminal is {step.terminal!r:.60}"
-    return None
+    return None if _is_hashable(step.state) else f"whose state has no hash: {step.state!r:.60}"
+
+
+def _is_hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except Exception:  # noqa: BLE001  # whatever a task's own class raises
+        return False
+    return True
 
 
 def _is_text(value: object) -> bool:
