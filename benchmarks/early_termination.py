@@ -44,13 +44,15 @@ _DOUBT = 0.05
 _ALL = (
     "--search self-consistency --queries 1000",
     "--search best-of-n --queries 500",
-    "--search rebase --queries 200 --speculation",
-    "--search mcts --queries 100 --speculation",
+    "--search rebase --queries 200",
+    "--search mcts --queries 100",
     "--search rebase --queries 400 --reward-max 0.4",
     "--search mcts --queries 400 --reward-max 0.4",
-    "--search rebase --queries 100 --speculation --workload states --rule merge",
-    "--search beam --queries 100 --speculation --workload states --rule merge",
-    "--search mcts --queries 100 --speculation --workload states --rule merge",
+    "--search rebase --queries 48 --speculation --rule exact --rule confident:0.05",
+    "--search mcts --queries 48 --speculation --rule exact --rule confident:0.05",
+    "--search rebase --queries 48 --speculation --workload states --rule merge",
+    "--search mcts --queries 48 --speculation --workload states --rule merge",
+    "--search beam --queries 64 --workload states --rule merge",
 )
 
 
