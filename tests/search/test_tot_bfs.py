@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spex.api import solve_sync
+from spex.engine.function import FunctionPolicy
 from spex.errors import InputError
-from spex.ids import NodeId, Score
+from spex.ids import Expand, NodeId, Score
+from spex.reward.function import FunctionReward
 from spex.search.tot_bfs import TotBfs, drawn
 from spex.seeds import draw
+from spex.tasks.game24 import PROPOSE
 from spex.testing import SHAPES, Shape, SyntheticWorld, check_search, run_alone
 from tests.builders import node
 from tests.search.worlds import Drawn
@@ -22,6 +26,8 @@ SEARCHES = [
     TotBfs(children=3, keep=2, samples=3),
     TotBfs(children=3, keep=2, evaluate="vote", samples=2),
     TotBfs(children=3, keep=2, select="sample"),
+    TotBfs(keep=2, generate="propose"),
+    TotBfs(keep=2, generate="propose", evaluate="vote"),
 ]
 
 
@@ -68,6 +74,31 @@ def test_a_vote_is_one_call_over_all_nodes_of_a_depth() -> None:
     assert search.answer_rule == "majority"
 
 
+def test_a_puzzle_is_solved_by_moves_that_are_listed() -> None:
+    first, second, third = "10 - 4 = 6 (left: 6 9 13)\n", "13 - 9 = 4 (left: 4 6)\n", "4 * 6 = 24 (left: 24)\n"
+    lists = {
+        "": f"13 - 10 = 3 (left: 3 4 9)\n{first}foo\n{first}\n",
+        first: f"{second}9 - 6 = 3 (left: 3 13)\n\n",
+        first + second: f"{third}4 + 6 = 10 (left: 10)\n\n",
+    }
+
+    def write(prompt: str, seed: int) -> str:
+        played, cue, after = prompt.rpartition("Assistant: ")[2].rpartition(PROPOSE)
+        assert cue
+        assert not after
+        return lists.get(played, "")
+
+    def judge(text: str) -> float:
+        return 0.9 if first in text else 0.1
+
+    search = TotBfs(keep=1, generate="propose")
+    policy, reward = FunctionPolicy(write), FunctionReward(judge)
+    solution = solve_sync("4 9 10 13", task="game24", policy=policy, reward=reward, search=search)
+    assert solution.correct
+    assert [step.text for step in solution.tree.path(solution.terminals[0])] == [first, second, third]
+    assert len(solution.tree.expansions[Expand((), "propose", 0)]) == 2
+
+
 @settings(max_examples=50)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=8), st.integers(0, 2**32), st.data())
 def test_as_many_nodes_are_drawn_as_there_are_draws_and_zeros_last(
@@ -90,7 +121,15 @@ def test_nodes_are_drawn_in_proportion_to_their_values() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("children", 0), ("keep", 0), ("samples", 0), ("depth_max", 0), ("select", "best"), ("evaluate", "guess")],
+    [
+        ("children", 0),
+        ("keep", 0),
+        ("samples", 0),
+        ("depth_max", 0),
+        ("select", "best"),
+        ("evaluate", "guess"),
+        ("generate", "x"),
+    ],
 )
 def test_a_parameter_out_of_its_range_is_refused(field: str, value: object) -> None:
     with pytest.raises(InputError, match=field):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from spex.control.job import Work
 from spex.control.outcome import Made, Result
 from spex.control.setup import Setup
@@ -14,7 +16,7 @@ from spex.reward.base import Reward
 from spex.reward.checked import validated
 from spex.seeds import seed_of
 from spex.tasks.checked import checked_steps
-from spex.tree import Tree
+from spex.tree import Step, Tree
 
 
 class Requests:
@@ -78,10 +80,18 @@ class Requests:
         async def generate(progress: Progress) -> Made:
             prompt = await policy.cued(self._prompts[call.parent], call.action)
             request = policy.request(self._problem, prompt, call, self._setup.seed)
+            completion = await policy.engine.generate(request, progress)
             # Read at once: a speculation that cannot be read has failed, and a failed speculation is forgotten.
-            return self._read(call, await policy.engine.generate(request, progress))
+            made = self._read(call, completion)
+            return Made(tuple([await self._by_itself(step, completion) for step in made.steps]))
 
         return generate
+
+    async def _by_itself(self, step: Step, completion: Completion) -> Step:
+        """The step with tokens of its own where it is a part of a text: those before it are not its parent's."""
+        if step.text == completion.text:
+            return step
+        return replace(step, token_ids=await self._setup.policy.engine.encode(step.text), logprobs=None)
 
     def _read(self, call: Expand, completion: Completion) -> Made:
         """The steps in a text. Raises `SearchError` when the task cannot read it."""

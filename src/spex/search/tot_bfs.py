@@ -1,10 +1,11 @@
 """Tree of Thoughts, breadth first (Yao et al. 2023, "Tree of Thoughts", ToT-BFS).
 
-At each depth every kept node gets k children; all of them are evaluated, and the b best are kept: the highest ones
-(`greedy`), or b drawn without replacement in proportion to their values (`sample`). A value is the mean of `samples`
-scores of a node by itself (`value`), or of its share in `samples` votes over all nodes of the depth (`vote`). Of nodes
-of equal state at one depth the first keeps its value, the others count 0. Terminal nodes leave as answers; the search
-is over when nothing is left to keep, or at `depth_max`. Defaults: k = 5, b = 5, greedy, one value.
+At each depth every kept node gets k children (`sample`: k calls; `propose`: one call that lists several); all of them
+are evaluated, and the b best are kept: the highest ones (`greedy`), or b drawn without replacement in proportion to
+their values (`sample`). A value is the mean of `samples` scores of a node by itself (`value`), or of its share in
+`samples` votes over all nodes of the depth (`vote`). Of nodes of equal state at one depth the first keeps its value,
+the others count 0. Terminal nodes leave as answers; the search is over when nothing is left to keep, or at `depth_max`.
+Defaults: k = 5 samples, b = 5, greedy, one value.
 """
 
 from __future__ import annotations
@@ -36,14 +37,16 @@ class State(NamedTuple):
 class TotBfs:
     """Tree of Thoughts, breadth first: all children of a depth are compared, the best are kept.
 
-    `children` of a node (1 to 1024), `keep` nodes a depth (1 to 65536), chosen by `select` (`greedy` or `sample`);
-    `evaluate` by `value` or `vote`, `samples` times (1 to 64); `depth_max` (1 to 1000). Raises `InputError`.
+    `generate` by `sample`, `children` of a node (1 to 1024), or by `propose`, as many as are listed. `keep` nodes of a
+    depth (1 to 65536), chosen by `select` (`greedy` or `sample`); `evaluate` by `value` or `vote`, `samples`
+    times (1 to 64); `depth_max` (1 to 1000). Raises `InputError`.
     """
 
     children: int = 5
     keep: int = 5
     select: Literal["greedy", "sample"] = "greedy"
     evaluate: Literal["value", "vote"] = "value"
+    generate: Literal["sample", "propose"] = "sample"
     samples: int = 1
     depth_max: int = 25
 
@@ -56,6 +59,8 @@ class TotBfs:
             raise InputError("select", self.select, "it must be one of greedy, sample")
         if self.evaluate not in ("value", "vote"):
             raise InputError("evaluate", self.evaluate, "it must be one of value, vote")
+        if self.generate not in ("sample", "propose"):
+            raise InputError("generate", self.generate, "it must be one of sample, propose")
 
     @property
     def answer_rule(self) -> str:
@@ -90,7 +95,8 @@ class TotBfs:
 
     def _grow(self, state: State, nodes: Sequence[NodeId]) -> tuple[State, Demand]:
         """Demand the children of `nodes`, and what can be scored of them before they are there."""
-        expands = tuple(Expand(node, "step", index) for node in nodes for index in range(self.children))
+        action, count = ("step", self.children) if self.generate == "sample" else ("propose", 1)
+        expands = tuple(Expand(node, action, index) for node in nodes for index in range(count))
         calls: list[Call] = []
         for call in expands:
             calls.append(call)

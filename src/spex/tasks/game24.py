@@ -6,7 +6,7 @@ steps leave one number, and the path's answer is the whole expression. All arith
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -48,6 +48,9 @@ EXAMPLES = (
 )
 
 
+PROPOSE = "Possible next moves, one a line:\n"
+
+
 @dataclass(frozen=True, slots=True)
 class Game24:
     """Four whole numbers from 0 to 9999, such as `4 9 10 13`; other problems are an `InputError`.
@@ -55,8 +58,9 @@ class Game24:
     A node's state is what is left, ascending exact fractions; equal states are equal tuples. A
     step that is no legal move ends its path with no answer and no state: numbers that are not
     there, wrong arithmetic, a wrong list, a division by zero, or anything else. One blank line
-    leaves things as they are. `solution` is all moves at once. step_tokens_max,
-    solution_tokens_max: ≥ 1; examples: puzzle and moves of each example turn.
+    leaves things as they are. `solution` is all moves at once; `propose` lists possible moves, each
+    legal one of which is a child. step_tokens_max, solution_tokens_max (of a list as well): ≥ 1;
+    examples: puzzle and moves of each example turn.
     """
 
     examples: tuple[tuple[str, str], ...] = EXAMPLES
@@ -76,6 +80,8 @@ class Game24:
         return ""
 
     def form(self, action: str) -> StepForm:
+        if action == "propose":
+            return StepForm(("\n\n",), self.solution_tokens_max, cue=PROPOSE)
         return form_of(
             action,
             delimiter="\n",
@@ -88,6 +94,8 @@ class Game24:
 
     def read(self, problem: Problem, path: Sequence[Step], action: str, completion: Completion) -> tuple[Step, ...]:
         before = _played(_first_board(problem), "\n".join(step.text for step in path))
+        if action == "propose":
+            return () if before is None else tuple(_proposals(before, completion.text))
         board = None if before is None else _played(before, completion.text)
         left = () if board is None else board
         step = step_of(
@@ -136,6 +144,15 @@ def _played(board: Board, text: str) -> Board | None:
         if line.strip():
             after = moved(after, line)
     return after
+
+
+def _proposals(board: Board, text: str) -> Iterator[Step]:
+    """A step for each line that is a legal move, once for each."""
+    for line in dict.fromkeys(line.strip() for line in text.split("\n")):
+        after = moved(board, line)
+        if after is not None:
+            answer = after[0].text if len(after) == 1 else None
+            yield Step(f"{line}\n", (), None, "delimiter", len(after) == 1, answer, _state(after))
 
 
 def _state(board: Board) -> tuple[Fraction, ...]:
