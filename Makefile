@@ -55,7 +55,7 @@ bench: $(RUN) ## Simulated searches: plain and speculative, plain and hand-writt
 table-ablation: $(RUN) ## What each technique wins, ours and the paper's, into tables/; hours (ARGS="--queries 16 --minutes 12")
 	@$(BIN)/python -m benchmarks.table_ablation $(ARGS)
 
-table-goals: $(DEV) ## The share of the clairvoyant gain beside its goals, an hour (ARGS="--only 'MCTS c=1'")
+table-goals: $(DEV) ## The share of the clairvoyant gain beside its goals, two hours (ARGS="--only 'MCTS c=1'")
 	$(BIN)/python benchmarks/table_goals.py $(ARGS)
 
 bench-grid: $(RUN) ## Is speculation ever in the way? Loads, curves and wrong beliefs (ARGS="--without-largest --factor 0.5")
@@ -70,7 +70,7 @@ bench-predictor: $(DEV) ## What predicting rewards wins, and whether probabiliti
 bench-stopping: $(RUN) ## What early termination and merging change and save (ARGS="--search mcts --queries 50")
 	@$(BIN)/python -m benchmarks.early_termination $(or $(ARGS),--all)
 
-table-throughput: $(DEV) ## Latency against throughput at 1 to 64 queries at once, half an hour (ARGS="--search dvts")
+table-throughput: $(DEV) ## Latency against throughput at 1 to 64 queries at once (ARGS="--search dvts")
 	@$(BIN)/python -m spex simulate --search rebase --json --plot tables/throughput.svg $(ARGS) > tables/throughput.json
 
 tables: $(DEV) ## All of them into tables/, hours; cells of goals, grid and ablation that are there are not run again

@@ -8,7 +8,7 @@ it, and the ratios of mean latency, makespan and useful tokens of the run to its
 no answer is right with more than that probability: problems are harder, and votes closer.
 
     python -m benchmarks.early_termination [--search rebase] [--set width=16] [--queries 200] [--json]
-    python -m benchmarks.early_termination --all --out tables    # the table, in ten minutes
+    python -m benchmarks.early_termination --all --out tables    # the table, in about half an hour
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 from spex.ids import ROOT, Expand, NodeId
 from spex.search.base import Demand, Outlook, Stop
-from spex.search.parameters import DEPTH_MAX, TOKENS_MAX, WIDTH_MAX, check_real, check_whole
+from spex.search.parameters import DEPTH_MAX, TOKENS_MAX, check_real, check_whole
 from spex.search.priority_queue import Queue, popped, pushed
 from spex.search.samples import Samples, Scored, read_samples, samples_of
 from spex.tree import TreeView
@@ -84,7 +84,7 @@ class BestFirst:
 
     def outlook(self, state: State, tree: TreeView) -> Outlook:
         """Every expansion makes at most `children` nodes, and the last one begins below `nodes_max`."""
-        return Outlook(max(0, min(self.nodes_max - state.nodes + self.children, WIDTH_MAX * self.children)))
+        return Outlook(max(0, self.nodes_max - state.nodes + self.children))
 
     def _grow(self, state: State, node: Open) -> tuple[State, Demand]:
         samples = samples_of(Expand(node.node, "step", index) for index in range(self.children))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from spex.ids import ROOT, Call, Expand, NodeId, Score, child, maker
+from spex.ids import Call, Expand, NodeId, Score, child, maker
 from spex.speculate.absent import ROOT_REWARD, AbsentStep
 from spex.speculate.guesses import DONE, NEVER, RIPE, UNRIPE, Node, Text, Value
 from spex.speculate.particle import Particle
@@ -288,4 +288,4 @@ class ImaginedTree:
 def makeable(call: Call, tree: Tree) -> bool:
     """Whether the call's prompt exists: the parent's text, or the texts to be scored."""
     nodes = (call.parent,) if isinstance(call, Expand) else call.nodes
-    return all(node in tree.steps or node == ROOT for node in nodes)
+    return all(map(tree.exists, nodes))
