@@ -83,15 +83,15 @@ class Requests:
             completion = await policy.engine.generate(request, progress)
             # Read at once: a speculation that cannot be read has failed, and a failed speculation is forgotten.
             made = self._read(call, completion)
-            return Made(tuple([await self._by_itself(step, completion) for step in made.steps]))
+            return Made(tuple([await self._with_tokens(step) for step in made.steps]))
 
         return generate
 
-    async def _by_itself(self, step: Step, completion: Completion) -> Step:
-        """The step with tokens of its own where it is a part of a text: those before it are not its parent's."""
-        if step.text == completion.text:
+    async def _with_tokens(self, step: Step) -> Step:
+        """The step; where its task gave it a part of a text and no tokens, those of its own text."""
+        if step.token_ids or not step.text:
             return step
-        return replace(step, token_ids=await self._setup.policy.engine.encode(step.text), logprobs=None)
+        return replace(step, token_ids=await self._setup.policy.engine.encode(step.text))
 
     def _read(self, call: Expand, completion: Completion) -> Made:
         """The steps in a text. Raises `SearchError` when the task cannot read it."""

@@ -48,7 +48,7 @@ class Task(Protocol):
     def read(self, problem: Problem, path: Sequence[Step], action: str, completion: Completion) -> tuple[Step, ...]:
         """The children that a completion makes: usually one, several for a propose call.
 
-        A child whose text is not the whole completion's gets the tokens of its own text.
+        A child with a text and no tokens, which is a part of the completion, gets the tokens of its own text.
         """
         ...
 
