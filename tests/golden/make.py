@@ -116,6 +116,21 @@ CASES = {
     "mcts_i12_k3_first": Case("mcts", {"iterations": "12", "children": "3", "unvisited": "first"}, ORDINARY),
     "mcts_i14_k3_first_early": Case("mcts", {"iterations": "14", "children": "3", "unvisited": "first"}, MIXED),
     "mcts_i30_k4_nodes_10": Case("mcts", {"iterations": "30", "children": "4", "nodes_max": "10"}, NO_END),
+    "mcts_i12_k3_puct": Case("mcts", {"iterations": "12", "children": "3", "select": "puct"}, ORDINARY),
+    "mcts_i12_k3_puct_greedy": Case(
+        "mcts", {"iterations": "12", "children": "3", "select": "puct", "c": "0.2", "unvisited": "first"}, MIXED
+    ),
+    "mcts_i9_k2_rollout": Case("mcts", {"iterations": "9", "children": "2", "rollout": "true"}, ORDINARY),
+    "mcts_i9_k3_rollout_gaps": Case("mcts", {"iterations": "9", "children": "3", "rollout": "true"}, GAPS),
+    "mcts_i12_k2_linear": Case("mcts", {"iterations": "12", "children": "2", "schedule": "linear"}, NO_END),
+    "mcts_i12_k2_exponential": Case(
+        "mcts", {"iterations": "12", "children": "2", "schedule": "exponential", "c": "2", "c_last": "0.05"}, NO_END
+    ),
+    "mcts_i20_k4_widening": Case("mcts", {"iterations": "20", "children": "4", "widening": "0.45"}, ORDINARY),
+    "mcts_i20_k3_widening_gaps": Case("mcts", {"iterations": "20", "children": "3", "widening": "0.6"}, IN_VAIN),
+    "mcts_i20_k3_widening_first": Case(
+        "mcts", {"iterations": "20", "children": "3", "widening": "0.7", "unvisited": "first", "rollout": "true"}, MIXED
+    ),
     "mcts_i16_k2_depth_2": Case("mcts", {"iterations": "16", "children": "2", "depth_max": "2"}, NO_END),
 }
 

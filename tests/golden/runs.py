@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 
 from spex.ids import NodeId
@@ -52,15 +53,30 @@ def run_mcts(world: World, settings: dict[str, str]) -> tuple[list[Record], dict
         record,
         iterations=int(settings["iterations"]),
         children=int(settings["children"]),
-        c=Fraction(settings.get("c", "1")),
+        c=scheduled(settings),
         nodes_max=int(settings.get("nodes_max", "65536")),
         depth_max=int(settings.get("depth_max", "25")),
         first=settings.get("unvisited") == "first",
+        puct=settings.get("select") == "puct",
+        rollout=settings.get("rollout") == "true",
+        widening=Decimal(settings.get("widening", "0")),
     )
     search.run()
     # The search itself ends where no leaf can grow, because the rest of its iterations would only add visits.
     exhausted = not any(map(search.can_grow, search.statistics))
     return [record], {} if exhausted else search.statistics
+
+
+def scheduled(settings: dict[str, str]) -> Callable[[int], Decimal]:
+    """The constant of exploration by the number of iterations that are over."""
+    first, last = Decimal(settings.get("c", "1")), Decimal(settings.get("c_last", "0.1"))
+    steps = max(1, int(settings["iterations"]) - 1)
+    schedule = settings.get("schedule", "constant")
+    if schedule == "linear":
+        return lambda over: first * (steps - over) / steps + last * over / steps
+    if schedule == "exponential":
+        return lambda over: (first.ln() + (last.ln() - first.ln()) * over / steps).exp()
+    return lambda over: first
 
 
 def run_best_first(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:

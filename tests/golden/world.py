@@ -67,12 +67,31 @@ class Record:
         self.decisions.append([name for pair in names for name in pair])
         made: list[NodeId] = []
         for call in calls:
-            kids = self.world.children(call)
-            made += kids
-            self.nodes.update((node_key(kid), self.world.node(kid)) for kid in kids)
-            if not kids:
-                self.barren.append(call_key(call))
+            made += self.found(call)
         return made
+
+    def play(self, calls: list[Expand]) -> list[tuple[NodeId, NodeId]]:
+        """One decision: demand `calls`, a whole solution below what each makes, and the score of its end.
+
+        What they make, each with the end of its solution, which is itself where there is none below it.
+        """
+        triples = [(call, Expand(child(call), "solution", 0)) for call in calls]
+        names = [[call_key(call), call_key(further), call_key(Score((child(further),)))] for call, further in triples]
+        self.decisions.append([name for triple in names for name in triple])
+        made: list[tuple[NodeId, NodeId]] = []
+        for call, further in triples:
+            for kid in self.found(call):
+                ends = [] if self.terminal(kid) else self.found(further)
+                made.append((kid, ends[0] if ends else kid))
+        return made
+
+    def found(self, call: Expand) -> list[NodeId]:
+        """What the world makes of a call."""
+        kids = self.world.children(call)
+        self.nodes.update((node_key(kid), self.world.node(kid)) for kid in kids)
+        if not kids:
+            self.barren.append(call_key(call))
+        return kids
 
     def reward(self, node: NodeId) -> Fraction:
         return self.nodes[node_key(node)].reward
