@@ -10,6 +10,8 @@ from spex.ids import NodeId
 from tests.golden.levels import beam, best_of_n, dvts_strand, rebase, tot_bfs
 from tests.golden.mcts import Mcts, Statistic
 from tests.golden.one_by_one import DepthFirst, best_first
+from tests.golden.parallel_mcts import ParallelMcts
+from tests.golden.rest_mcts import RestMcts
 from tests.golden.world import Record, World
 
 
@@ -35,7 +37,9 @@ def run_rebase(world: World, settings: dict[str, str]) -> tuple[list[Record], di
 
 def run_beam(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
     record = Record(world)
-    beam(record, int(settings["width"]), int(settings["children"]), int(settings["depth_max"]))
+    lookahead, dedup = int(settings.get("lookahead", "0")), settings.get("dedup") == "true"
+    width, children, depth_max = (int(settings[key]) for key in ("width", "children", "depth_max"))
+    beam(record, width, children, depth_max, lookahead, dedup=dedup)
     return [record], {}
 
 
@@ -77,6 +81,44 @@ def scheduled(settings: dict[str, str]) -> Callable[[int], Decimal]:
     if schedule == "exponential":
         return lambda over: (first.ln() + (last.ln() - first.ln()) * over / steps).exp()
     return lambda over: first
+
+
+def run_parallel(world: World, settings: dict[str, str], *, loss: Fraction | None) -> list[Record]:
+    record = Record(world)
+    ParallelMcts(
+        record,
+        iterations=int(settings["iterations"]),
+        children=int(settings["children"]),
+        c=Decimal(settings.get("c", "1")),
+        workers=int(settings["workers"]),
+        nodes_max=int(settings.get("nodes_max", "65536")),
+        loss=loss,
+    ).run()
+    return [record]
+
+
+def run_virtual_loss(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    return run_parallel(world, settings, loss=Fraction(settings.get("loss", "1"))), {}
+
+
+def run_wu_uct(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    return run_parallel(world, settings, loss=None), {}
+
+
+def run_rest_mcts(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    RestMcts(
+        record,
+        iterations=int(settings["iterations"]),
+        children=int(settings.get("children", "3")),
+        c=Decimal(settings.get("c", "0.7")),
+        rollout_steps=int(settings.get("rollout_steps", "2")),
+        rollout_children=int(settings.get("rollout_children", "1")),
+        alpha=Fraction(settings.get("alpha", "0.5")),
+        answers=int(settings.get("answers", "5")),
+        depth_max=int(settings.get("depth_max", "25")),
+    ).run()
+    return [record], {}
 
 
 def run_best_first(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
@@ -122,6 +164,9 @@ STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[No
     "beam": run_beam,
     "dvts": run_dvts,
     "mcts": run_mcts,
+    "virtual-loss": run_virtual_loss,
+    "wu-uct": run_wu_uct,
+    "rest-mcts": run_rest_mcts,
     "best-first": run_best_first,
     "tot-dfs": run_tot_dfs,
     "tot-bfs": run_tot_bfs,

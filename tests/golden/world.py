@@ -70,19 +70,25 @@ class Record:
             made += self.found(call)
         return made
 
-    def play(self, calls: list[Expand]) -> list[tuple[NodeId, NodeId]]:
-        """One decision: demand `calls`, a whole solution below what each makes, and the score of its end.
+    def play(self, calls: list[Expand], action: str = "solution", steps: int = 1) -> list[tuple[NodeId, NodeId]]:
+        """One decision: demand `calls`, so many more calls below what each makes, and the score of the last one's.
 
-        What they make, each with the end of its solution, which is itself where there is none below it.
+        What they make, each with the end of its path, which is itself where there is nothing below it.
         """
-        triples = [(call, Expand(child(call), "solution", 0)) for call in calls]
-        names = [[call_key(call), call_key(further), call_key(Score((child(further),)))] for call, further in triples]
-        self.decisions.append([name for triple in names for name in triple])
+        chains = [[call] for call in calls]
+        for chain in chains:
+            while len(chain) <= steps:
+                chain.append(Expand(child(chain[-1]), action, 0))
+        names = [[*map(call_key, chain), call_key(Score((child(chain[-1]),)))] for chain in chains]
+        self.decisions.append([name for chain in names for name in chain])
         made: list[tuple[NodeId, NodeId]] = []
-        for call, further in triples:
+        for call, *further in chains:
             for kid in self.found(call):
-                ends = [] if self.terminal(kid) else self.found(further)
-                made.append((kid, ends[0] if ends else kid))
+                end = kid
+                for more in further:
+                    below = [] if self.terminal(end) or more.parent != end else self.found(more)
+                    end = below[0] if below else end
+                made.append((kid, end))
         return made
 
     def found(self, call: Expand) -> list[NodeId]:

@@ -25,9 +25,9 @@ from spex.errors import InputError
 from spex.ids import ROOT, Expand, NodeId
 from spex.search.base import Demand, Outlook, Stop
 from spex.search.exploration import Schedule, c_at, check_schedule
-from spex.search.parameters import DEPTH_MAX, WIDTH_MAX, check_real, check_whole
-from spex.search.rollout import Rollouts, read_rollouts, rollouts_of
-from spex.search.samples import Samples, Scored, read_samples, samples_of
+from spex.search.parameters import check_real, check_tree_search, check_truth
+from spex.search.rollout import Rollouts, read_played, rollouts_of
+from spex.search.samples import Samples, Scored, samples_of
 from spex.search.uct import ROOT_NUMBER, Place, Places, expanded, highest_by_puct, highest_by_uct, visited
 from spex.tree import TreeView
 
@@ -74,17 +74,12 @@ class Mcts:
     aliases: ClassVar[Mapping[str, str]] = {"rollouts": "iterations", "num_simulations": "iterations"}
 
     def __post_init__(self) -> None:
-        check_whole("iterations", self.iterations, 1, WIDTH_MAX)
-        check_whole("children", self.children, 1, 1024)
-        check_real("c", self.c, 0.0, 1000.0)
-        check_whole("nodes_max", self.nodes_max, 1, 1_000_000)
-        check_whole("depth_max", self.depth_max, 1, DEPTH_MAX)
+        check_tree_search(self.iterations, self.children, self.c, self.nodes_max, self.depth_max)
         if self.unvisited not in ("scored", "first"):
             raise InputError("unvisited", self.unvisited, "it must be one of scored, first")
         if self.select not in ("uct", "puct"):
             raise InputError("select", self.select, "it must be one of uct, puct")
-        if not isinstance(self.rollout, bool):
-            raise InputError("rollout", self.rollout, "it must be true or false")
+        check_truth("rollout", self.rollout)
         check_real("c_last", self.c_last, 0.0, 1000.0)
         check_schedule(self.schedule, self.c, self.c_last)
         check_real("widening", self.widening, 0.0, 1.0)
@@ -123,7 +118,7 @@ class Mcts:
         c = c_at(self.schedule, self.c, self.c_last, iterations / max(1, self.iterations - 1))
         path = [ROOT_NUMBER]
         place = places[ROOT_NUMBER]
-        while place.kids and not self._may_grow(place):
+        while place.kids and not (place.grows and self._may_grow(place)):
             path.append(highest(places, place, c))
             place = places[path[-1]]
         return tuple(path)
@@ -140,14 +135,15 @@ class Mcts:
 
     def _taken_in(self, state: State, tree: TreeView) -> State:
         """The state with what was awaited."""
-        made, played = _made(state.samples, tree)
+        made = read_played(state.samples, tree)
         leaf = state.places[state.path[-1]]
         samples = leaf.samples + len(state.samples.expands)
         leaf = leaf._replace(samples=samples, grows=samples < self.children)
-        kids = [self._place(scored) for scored in made]
+        kids = [self._place(scored) for scored, _ in made]
+        beyond = tuple(end for scored, end in made if end != scored.node and tree.step(end).terminal)
         leaves = state.leaves + sum(kid.grows for kid in kids) - (not leaf.grows)
         places = expanded(state.places, state.path, kids, leaf)
-        return State(places, state.iterations + 1, leaves, (), Samples(), (*state.played, *played))
+        return State(places, state.iterations + 1, leaves, (), Samples(), state.played + beyond)
 
     def _place(self, scored: Scored) -> Place:
         """A new child with its first visit, where it has one."""
@@ -156,15 +152,6 @@ class Mcts:
         visits, total = (1, reward) if self.unvisited == "scored" else (0, 0.0)
         weight = _weight(step.logprobs) if self.select == "puct" else 1.0
         return Place(node, reward, step.terminal, grows, visits, total, weight=weight)
-
-
-def _made(samples: Samples | Rollouts, tree: TreeView) -> tuple[list[Scored], list[NodeId]]:
-    """The children that were awaited, with what they are worth, and the terminal nodes that were played to."""
-    if isinstance(samples, Samples):
-        return read_samples(samples, tree), []
-    played = read_rollouts(samples, tree)
-    beyond = [end for scored, end in played if end != scored.node]
-    return [scored for scored, _ in played], [end for end in beyond if tree.step(end).terminal]
 
 
 def _weight(logprobs: Sequence[float] | None) -> float:

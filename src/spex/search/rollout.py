@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from spex.ids import Call, Expand, NodeId, Score, child
 from spex.search.base import Demand
-from spex.search.samples import Scored
+from spex.search.samples import Samples, Scored, read_samples
 from spex.tree import TreeView
 
 
@@ -46,15 +46,17 @@ def rollouts_of(expands: Iterable[Expand], action: str, steps: int) -> Rollouts:
     return Rollouts(calls, tuple(chains), action, steps)
 
 
-def read_rollouts(rollouts: Rollouts, tree: TreeView) -> list[Played]:
+def read_played(samples: Samples | Rollouts, tree: TreeView) -> list[Played]:
     """What the samples made, in their order, each with the reward of the last node that playing on from it made.
 
-    Waits for all of it. A path that ends sooner is worth what its end is.
+    Waits for all of it. A path that ends sooner is worth what its end is; what is not played on from is its own end.
     """
-    tree.need(Score((child(chain[-1]),)) for chain in rollouts.chains)
+    if isinstance(samples, Samples):
+        return [Played(scored, scored.node) for scored in read_samples(samples, tree)]
+    tree.need(Score((child(chain[-1]),)) for chain in samples.chains)
     played: list[tuple[NodeId, NodeId, int]] = []
-    for sample, expand in enumerate(rollouts.expands):
-        played += [(node, _end(node, rollouts, tree), sample) for node in tree.children(expand)]
+    for sample, expand in enumerate(samples.expands):
+        played += [(node, _end(node, samples, tree), sample) for node in tree.children(expand)]
     tree.need(Score((end,)) for _, end, _ in played)
     return [
         Played(Scored(node, tree.score(Score((end,)))[0], tree.step(node), sample), end) for node, end, sample in played
