@@ -570,8 +570,10 @@ def test_what_a_real_reward_has_ruled_out_is_no_longer_offered() -> None:
 
 def test_the_predictor_learns_from_all_texts_and_scores_whoever_asked_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    monkeypatch.setattr(Predictor, "observe_step", lambda self, step, depth: seen.append(f"step {depth}"))
-    monkeypatch.setattr(Predictor, "observe_reward", lambda self, step, around, reward: seen.append(f"reward {reward}"))
+    monkeypatch.setattr(Predictor, "observe_step", lambda self, action, step, depth: seen.append(f"step {depth}"))
+    monkeypatch.setattr(
+        Predictor, "observe_reward", lambda self, action, step, around, reward: seen.append(f"reward {reward}")
+    )
     search = dreaming(grow(0, 0))
     solution = solved(setup(search, scorer=real_reward(), speculation=EAGER))
     assert seen == ["step 1", "step 2", f"reward {REAL}"]

@@ -18,7 +18,8 @@ from spex.seeds import seed_of
 from spex.sim.simulate import Simulation, same_trees
 from spex.sim.workload import WORKLOADS, Readable, Workload
 from spex.sim.world import World
-from spex.speculate.predictor import Predictor, Surroundings
+from spex.speculate.habits import Surroundings
+from spex.speculate.predictor import Predictor
 from spex.tree import Step
 
 READABLE = WORKLOADS["readable"]
@@ -108,5 +109,5 @@ def test_who_reads_the_text_foresees_a_readable_reward_better_than_who_knows_the
     load, predictor = WORKLOADS[name], Predictor()
     for text, shift in written(load, 2000):
         step = Step(text.text, text.token_ids, text.logprobs)
-        predictor.observe_reward(step, Surroundings(load.root_reward, 1), load.root_reward + shift)
+        predictor.observe_reward("step", step, Surroundings(load.root_reward, 1), load.root_reward + shift)
     assert least < predictor.errors.learned / predictor.errors.parent < most

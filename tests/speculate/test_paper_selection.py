@@ -195,7 +195,7 @@ def test_a_text_without_its_reward_is_worth_nothing_either_and_ends() -> None:
     assert [view.step(node(path)).terminal for path in range(3)] == [False, True, True]
 
 
-@pytest.mark.parametrize("what", ["text", "token_ids", "logprobs", "end", "answer"])
+@pytest.mark.parametrize("what", ["text", "token_ids", "end", "answer"])
 def test_what_only_a_text_could_tell_is_unknown(what: str) -> None:
     with pytest.raises(Unknown):
         getattr(SupposedTree(Tree(), AsParent()).step(node(0)), what)

@@ -16,9 +16,10 @@ from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.speculate.course import Strand
+from spex.speculate.habits import Surroundings
 from spex.speculate.imagined import ImaginedTree
 from spex.speculate.particle import Particle
-from spex.speculate.predictor import Predictor, Surroundings
+from spex.speculate.predictor import Predictor
 from spex.speculate.runahead import Effort, RunAhead
 from spex.testing.world import SHAPES, SyntheticWorld
 from spex.tree import Step, Tree, TreeView, Unknown
@@ -168,12 +169,37 @@ def test_all_strands_are_run_ahead() -> None:
     assert ahead == {Expand(ROOT, "step", index): 1.0 for index in range(6)}
 
 
-@pytest.mark.parametrize("name", ["text", "token_ids", "logprobs", "end", "answer"])
+@pytest.mark.parametrize("name", ["text", "token_ids", "end", "answer"])
 def test_an_imagined_step_has_no_text_nor_anything_read_from_it(name: str) -> None:
     view = ImaginedTree(Tree(), Particle(1), Predictor(), {})
     with pytest.raises(Unknown) as unknown:
         getattr(view.step(node(0)), name)
     assert unknown.value.calls == ()
+
+
+def test_imagined_log_probabilities_are_the_usual_ones_and_real_ones_put_back_what_read_them() -> None:
+    predictor = Predictor()
+    silent = ImaginedTree(Tree(), Particle(1), predictor, {}).step(node(0))
+    assert silent.logprobs is None
+    for logprob in (-1.0, -2.0):
+        predictor.observe_step("step", Step("a", (1,), (logprob,)), 1)
+    tree = Tree()
+    view = ImaginedTree(tree, Particle(1), predictor, {})
+    view.attempt(0)
+    step = view.step(node(0))
+    assert step.logprobs == (-1.5,) * step.token_count
+    tree.expand(grow(0), [Step("a", (1, 2), (-0.5, -0.5), terminal=step.terminal)])
+    assert view.put_back([grow(0)]) == 0
+
+
+def test_an_imagined_solution_ends_as_often_as_solutions_have() -> None:
+    predictor = Predictor()
+    for _ in range(100):
+        predictor.observe_step("solution", Step("a", (1,), terminal=True), 1)
+        predictor.observe_step("step", Step("a", (1,)), 1)
+    views = [ImaginedTree(Tree(), Particle(seed), predictor, {}) for seed in range(30)]
+    assert sum(view.step(child(Expand(ROOT, "solution", 0))).terminal for view in views) > 25
+    assert sum(view.step(node(0)).terminal for view in views) < 5
 
 
 def test_an_imagined_state_is_like_no_other() -> None:
@@ -232,9 +258,9 @@ class Spy(Predictor):
         super().__init__()
         self.told: list[tuple[Surroundings, float]] = []
 
-    def observe_reward(self, step: Step, around: Surroundings, reward: float) -> None:
+    def observe_reward(self, action: str, step: Step, around: Surroundings, reward: float) -> None:
         self.told.append((around, reward))
-        super().observe_reward(step, around, reward)
+        super().observe_reward(action, step, around, reward)
 
 
 def test_a_score_is_learned_with_its_parents_and_its_siblings_rewards() -> None:
@@ -273,7 +299,7 @@ def test_imagined_rewards_are_spread_around_what_is_expected() -> None:
         for seed in range(40)
         for index in range(5)
     ]
-    expected = predictor.of_imagined(0.6, 2)
+    expected = predictor.habits("step").of_imagined(0.6, 2)
     assert sum(values) / len(values) == pytest.approx(expected.mean, abs=0.05)
     assert sum(abs(value - expected.mean) for value in values) / len(values) == pytest.approx(0.16, abs=0.05)
 

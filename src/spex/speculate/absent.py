@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
+from typing import Protocol
 
 from spex.tree import End, Step, Unknown
 
@@ -10,28 +11,41 @@ ROOT_REWARD = 0.5
 """What the root counts as where nothing has scored it."""
 
 
-class AbsentStep:
-    """It has an end, a length, a state and a content like no other; anything else raises `Unknown`.
+class Usual(Protocol):
+    """What texts are usually like."""
 
-    The length is `tokens(z)`, asked when it is read: `z` says how the step departs from what is expected.
-    `told_state`: its state or content has been read, which its text will contradict.
+    def length(self, z: float) -> int:
+        """Tokens, `z` standard deviations from the usual."""
+        ...
+
+    @property
+    def logprob(self) -> float | None:
+        """The mean log-probability of a token, where any are told."""
+        ...
+
+
+class AbsentStep:
+    """It has an end, a length, usual log-probabilities, a state and a content like no other; all else raises `Unknown`.
+
+    The length is what is `usual` when it is read: `z` says how the step departs from what is usual.
+    `told`: something has been read of it that its text will contradict.
     """
 
-    __slots__ = ("_tokens", "_z", "terminal", "told_state")
+    __slots__ = ("_usual", "_z", "terminal", "told")
 
-    def __init__(self, terminal: bool, tokens: Callable[[float], int], z: float = 0.0) -> None:  # as a step has it
+    def __init__(self, terminal: bool, usual: Usual, z: float = 0.0) -> None:  # as a step has it
         self.terminal: bool = terminal
-        self._tokens = tokens
+        self._usual = usual
         self._z = z
-        self.told_state: bool = False
+        self.told: bool = False
 
     def is_contradicted_by(self, step: Step) -> bool:
         """Whether what has been read of it is otherwise in the real step, the length apart."""
-        return self.told_state or self.terminal != step.terminal
+        return self.told or self.terminal != step.terminal
 
     @property
     def token_count(self) -> int:
-        return self._tokens(self._z)
+        return self._usual.length(self._z)
 
     @property
     def text(self) -> str:
@@ -43,7 +57,11 @@ class AbsentStep:
 
     @property
     def logprobs(self) -> tuple[float, ...] | None:
-        raise Unknown
+        mean = self._usual.logprob
+        if mean is None:
+            return None
+        self.told = True
+        return (mean,) * self.token_count
 
     @property
     def end(self) -> End:
@@ -56,7 +74,7 @@ class AbsentStep:
     @property
     def state(self) -> Hashable:
         # What merges equal states, or drops equal texts, must go on where a text is missing. It equals itself alone.
-        self.told_state = True
+        self.told = True
         return self
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from spex.ids import Expand, NodeId, Score
 from spex.speculate.absent import AbsentStep
+from spex.speculate.habits import Habits
 from spex.speculate.particle import Innovation
 from spex.tree import Step
 
@@ -21,14 +22,15 @@ UNRIPE, RIPE, DONE = range(3)
 class Node:
     """A node, real or imagined.
 
-    `real` and `scored` are what results say, where there are any; `sketch` (from `seen` on) and `reward` (from
-    `rated` on) are imagined. `kids_rated`: when the reward of a child was first imagined. `dependents`: calls that
-    wait for its text.
+    `habits` are those of its action. `real` and `scored` are what results say, where there are any; `sketch` (from
+    `seen` on) and `reward` (from `rated` on) are imagined. `kids_rated`: when the reward of a child was first imagined.
+    `dependents`: calls that wait for its text.
     """
 
     __slots__ = (
         "dependents",
         "depth",
+        "habits",
         "innovation",
         "kids_rated",
         "name",
@@ -42,11 +44,18 @@ class Node:
     )
 
     def __init__(
-        self, name: NodeId, parent: Node | None, innovation: Innovation, real: Step | None, scored: float | None
+        self,
+        name: NodeId,
+        parent: Node | None,
+        habits: Habits,
+        innovation: Innovation,
+        real: Step | None,
+        scored: float | None,
     ) -> None:
         self.name: NodeId = name
         self.parent: Node | None = parent
         self.depth: int = len(name)
+        self.habits: Habits = habits
         self.innovation: Innovation = innovation
         self.real: Step | None = real
         self.scored: float | None = scored

@@ -13,8 +13,9 @@ from typing import TypeAlias
 from spex.ids import Call, Expand, NodeId, Score, child, maker
 from spex.speculate.absent import ROOT_REWARD, AbsentStep
 from spex.speculate.guesses import DONE, NEVER, RIPE, UNRIPE, Node, Text, Value
+from spex.speculate.habits import Surroundings
 from spex.speculate.particle import Particle
-from spex.speculate.predictor import Predictor, Surroundings
+from spex.speculate.predictor import Predictor
 from spex.tree import Sketch, Step, Tree
 
 _BARREN_MAX = 16
@@ -31,7 +32,6 @@ class ImaginedTree:
         "_attempt",
         "_attempts",
         "_demanded",
-        "_length",
         "_live",
         "_nodes",
         "_particle",
@@ -48,7 +48,6 @@ class ImaginedTree:
         self._tree = tree
         self._particle = particle
         self._predictor = predictor
-        self._length = predictor.length
         self._siblings = siblings
         # An attempt at a decision gets a new number each time: stamps are in force while theirs is in `_live`.
         self._attempt = 0
@@ -218,10 +217,10 @@ class ImaginedTree:
 
     def _sketch(self, node: Node) -> AbsentStep:
         node.seen = self._attempt
-        ends = node.innovation.end < self._predictor.hazard(node.depth)
+        ends = node.innovation.end < node.habits.hazard(node.depth)
         sketch = node.sketch
         if sketch is None or sketch.terminal is not ends:
-            sketch = node.sketch = AbsentStep(ends, self._length, node.innovation.length)
+            sketch = node.sketch = AbsentStep(ends, node.habits, node.innovation.length)
         return sketch
 
     def _reward(self, node: Node) -> float:
@@ -245,10 +244,10 @@ class ImaginedTree:
         parent = node.parent
         base = ROOT_REWARD if parent is None else self._reward(parent)
         if step is None:
-            mean, spread = self._predictor.of_imagined(base, node.depth)
+            mean, spread = node.habits.of_imagined(base, node.depth)
         else:
             around = Surroundings(base, node.depth, *self._siblings.get(node.name[:-1], (0.0, 0)))
-            mean, spread = self._predictor.of_text(step, around)
+            mean, spread = node.habits.of_text(step, around)
         return mean + spread * node.innovation.reward, spread
 
     # Names
@@ -271,7 +270,8 @@ class ImaginedTree:
         tree = self._tree
         real = tree.steps.get(name)
         scores = tree.scores.get(Score((name,))) if real is not None or not name else None
-        return Node(name, parent, self._particle.innovation(name), real, scores[0] if scores else None)
+        habits = self._predictor.habits(name[-1].action if name else "")
+        return Node(name, parent, habits, self._particle.innovation(name), real, scores[0] if scores else None)
 
     def _text(self, call: Expand) -> Text:
         kid = child(call)

@@ -1,133 +1,33 @@
-"""What an unscored node will score, how a path will end: learned online from the run's own results.
-
-Rewards: Bayesian linear regression (conjugate, recursive) of the reward on the parent's reward,
-the depth, the step's mean and least token log-probability, its length and its scored siblings.
-Two models: one for texts that exist, one for imagined nodes, of which only parent and depth are
-known. The prior is "as the parent". Ends: a hazard for each depth, Beta prior.
-"""
+"""What an unscored node will score, how a path will end: learned online from the run's own results, by action."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from math import exp, log, log1p, sqrt
-from typing import NamedTuple
-
-import numpy as np
-
+from spex.speculate.habits import Habits, Surroundings
 from spex.tree import Step
-
-_PRIOR_PRECISION = 4.0
-_SPREAD_PRIOR = 0.2
-_SPREAD_WEIGHT = 16.0
-_HAZARD_PRIOR = 0.1
-_HAZARD_WEIGHT = 4.0
-
-
-class Surroundings(NamedTuple):
-    """What is known around a node: its parent's reward, its depth, its scored siblings."""
-
-    parent: float
-    depth: int
-    siblings: float = 0.0
-    sibling_count: int = 0
-
-
-class Estimate(NamedTuple):
-    """A reward expected at `mean`, give or take `spread` (one standard deviation)."""
-
-    mean: float
-    spread: float
-
-
-class LinearModel:
-    """Recursive Bayesian linear regression with a running residual spread."""
-
-    def __init__(self, prior: Sequence[float]) -> None:
-        self._covariance = np.eye(len(prior)) / _PRIOR_PRECISION
-        self._weights = np.array(prior, dtype=float)
-        self._squares = _SPREAD_PRIOR**2 * _SPREAD_WEIGHT
-        self._count = _SPREAD_WEIGHT
-        self.weights: list[float] = list(prior)
-        self.spread: float = _SPREAD_PRIOR
-
-    def mean(self, features: Sequence[float]) -> float:
-        return sum(weight * feature for weight, feature in zip(self.weights, features, strict=True))
-
-    def observe(self, features: Sequence[float], value: float) -> None:
-        x = np.array(features)
-        error = value - float(self._weights @ x)
-        direction = self._covariance @ x
-        noise = self._squares / self._count / _SPREAD_PRIOR**2
-        gain = direction / (noise + float(x @ direction))
-        self._weights = self._weights + gain * error
-        self._covariance = self._covariance - np.outer(gain, direction)
-        self._squares += error * error
-        self._count += 1.0
-        self.spread = sqrt(self._squares / self._count)
-        self.weights = [float(weight) for weight in self._weights]
 
 
 class Predictor:
     """Shared by all queries of a run; deterministic in the order of what it observes."""
 
     def __init__(self) -> None:
-        self._read = LinearModel((0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0))
-        self._imagined = LinearModel((0.0, 1.0, 0.0))
-        self._ends: defaultdict[int, float] = defaultdict(float)
-        self._steps: defaultdict[int, float] = defaultdict(float)
-        self._log_lengths = LogLengths()
+        self._habits: dict[str, Habits] = {}
         self.errors: Errors = Errors()
 
-    def of_text(self, step: Step, around: Surroundings) -> Estimate:
-        """The reward of a step whose text is there."""
-        return Estimate(self._read.mean(_features(step, around)), self._read.spread)
+    def habits(self, action: str) -> Habits:
+        """What has been learned of the texts of `action`: a whole solution is not as long and as good as a step."""
+        found = self._habits.get(action)
+        if found is None:
+            found = self._habits[action] = Habits()
+        return found
 
-    def of_imagined(self, parent: float, depth: int) -> Estimate:
-        """The reward of a step that does not exist yet."""
-        constant, slope, deeper = self._imagined.weights
-        return Estimate(constant + slope * parent + deeper * depth / 10.0, self._imagined.spread)
-
-    def hazard(self, depth: int) -> float:
-        """The probability that a step at `depth` (≥ 1) ends its path."""
-        prior = _HAZARD_PRIOR * _HAZARD_WEIGHT
-        return (self._ends[depth] + prior) / (self._steps[depth] + _HAZARD_WEIGHT)
-
-    def length(self, z: float) -> int:
-        """A step's tokens at `z` standard deviations of their logarithm."""
-        return self._log_lengths.at(z)
-
-    def observe_step(self, step: Step, depth: int) -> None:
+    def observe_step(self, action: str, step: Step, depth: int) -> None:
         """A text has come in."""
-        self._steps[depth] += 1.0
-        self._ends[depth] += float(step.terminal)
-        self._log_lengths.observe(step.token_count)
+        self.habits(action).observe_step(step, depth)
 
-    def observe_reward(self, step: Step, around: Surroundings, reward: float) -> None:
+    def observe_reward(self, action: str, step: Step, around: Surroundings, reward: float) -> None:
         """A text has been scored."""
-        features = _features(step, around)
-        self.errors.observe(self._read.mean(features), around.parent, reward)
-        self._read.observe(features, reward)
-        self._imagined.observe((1.0, around.parent, around.depth / 10.0), reward)
-
-
-class LogLengths:
-    """Mean and spread of the logarithm of step lengths in tokens."""
-
-    def __init__(self) -> None:
-        self._count, self._sum, self._squares = 2.0, 2.0 * log(64.0), 2.0 * (log(64.0) ** 2 + 0.25)
-        self._mean, self._spread = log(64.0), 0.5
-
-    def observe(self, tokens: int) -> None:
-        value = log(max(1, tokens))
-        self._count += 1.0
-        self._sum += value
-        self._squares += value * value
-        self._mean = self._sum / self._count
-        self._spread = sqrt(max(0.0, self._squares / self._count - self._mean * self._mean))
-
-    def at(self, z: float) -> int:
-        return max(1, round(exp(self._mean + min(3.0, z) * self._spread)))
+        expected = self.habits(action).observe_reward(step, around, reward)
+        self.errors.observe(expected, around.parent, reward)
 
 
 class Errors:
@@ -147,21 +47,3 @@ class Errors:
         self.constant += (constant - reward) ** 2
         self.count += 1
         self._sum += reward
-
-
-def _features(step: Step, around: Surroundings) -> tuple[float, ...]:
-    mean, least = _log_probabilities(step.logprobs)
-    siblings = around.siblings / around.sibling_count - around.parent if around.sibling_count else 0.0
-    length = log1p(step.token_count) - 4.0
-    return (1.0, around.parent, around.depth / 10.0, mean, least, length, siblings)
-
-
-def _log_probabilities(logprobs: tuple[float, ...] | None) -> tuple[float, float]:
-    """Mean and least log-probability, scaled to about one; zeros where the engine gives none.
-
-    Whatever an engine calls a log-probability is brought into the range of one.
-    """
-    if not logprobs:
-        return 0.0, 0.0
-    mean, least = sum(logprobs) / len(logprobs), min(logprobs)
-    return min(0.0, max(-5.0, mean)), min(0.0, max(-20.0, least)) / 10.0

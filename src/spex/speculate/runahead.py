@@ -14,12 +14,13 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from spex.ids import ROOT, Call, Expand, NodeId
+from spex.ids import ROOT, Call, Expand, NodeId, Score
 from spex.speculate.absent import ROOT_REWARD
 from spex.speculate.course import Course, Strand
+from spex.speculate.habits import Surroundings
 from spex.speculate.imagined import ImaginedTree
 from spex.speculate.particle import Particle
-from spex.speculate.predictor import Predictor, Surroundings
+from spex.speculate.predictor import Predictor
 from spex.tree import Tree
 
 
@@ -62,14 +63,14 @@ class RunAhead:
         self._finished.append(call)
         if isinstance(call, Expand):
             for node in self._tree.expansions[call]:
-                self._predictor.observe_step(self._tree.steps[node], len(node))
-        elif len(call.nodes) == 1 and call.nodes[0] != ROOT and call.index == 0 and self._tree.scores[call]:
+                self._predictor.observe_step(node[-1].action, self._tree.steps[node], len(node))
+        elif call == Score(call.nodes[:1]) and call.nodes[0] != ROOT and self._tree.scores[call]:
             self.scored(call.nodes[0], self._tree.scores[call][0])
 
     def scored(self, node: NodeId, reward: float) -> None:
         """Tell the predictor, and the node's siblings, of a real reward."""
         around = surroundings(self._tree, node, self._siblings)
-        self._predictor.observe_reward(self._tree.steps[node], around, reward)
+        self._predictor.observe_reward(node[-1].action, self._tree.steps[node], around, reward)
         total, count = self._siblings.get(node[:-1], (0.0, 0))
         self._siblings[node[:-1]] = (total + reward, count + 1)
 

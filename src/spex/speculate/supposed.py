@@ -7,6 +7,7 @@ says, and is noted: the calls that have no result, and the nodes whose children 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from spex.ids import Call, Expand, NodeId, Score, child
@@ -27,6 +28,17 @@ class Assumption(Protocol):
     def reward(self, tree: Tree, node: NodeId, model: str) -> float:
         """Its reward by `model`, in [0, 1]."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class AsLong:
+    """As many `tokens` as another text, whose log-probabilities nobody tells."""
+
+    tokens: int
+    logprob: float | None = None
+
+    def length(self, z: float) -> int:  # noqa: ARG002  # nothing departs from it
+        return self.tokens
 
 
 class AsParent:
@@ -81,7 +93,7 @@ class SupposedTree:
             return real
         before = self._tree.steps.get(node[:-1])
         tokens = real.token_count if real else before.token_count if before else _ROOT_TOKENS
-        return AbsentStep(self._assumption.terminal, lambda _: tokens)
+        return AbsentStep(self._assumption.terminal, AsLong(tokens))
 
     def score(self, call: Score) -> tuple[float, ...]:
         self._ask(call)
