@@ -72,6 +72,7 @@ class Mcts:
     unvisited: Literal["scored", "first"] = "scored"
 
     answer_rule: ClassVar[str] = "weighted"
+    source: ClassVar[str] = 'Kocsis and Szepesvári 2006, "Bandit based Monte-Carlo Planning"'
     aliases: ClassVar[Mapping[str, str]] = {"rollouts": "iterations", "num_simulations": "iterations"}
 
     def __post_init__(self) -> None:
