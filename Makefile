@@ -101,7 +101,7 @@ imports: $(DEV) ## The layers: who may import whom
 
 clean: ## Remove all that these verbs have made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* build dist
-	find src tests scripts benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find src tests scripts benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
 # The virtual environment
 
