@@ -21,9 +21,12 @@ SEARCHES: Mapping[str, Mapping[str, int]] = {
     "dvts": {"width": 16, "children": 4},
     "mcts": {"iterations": 32, "children": 4},
     "rebase": {"width": 16},
+    "rest-mcts": {"iterations": 32, "children": 4, "answers": 128},
     "self-consistency": {"width": 16},
     "tot-bfs": {"children": 4, "keep": 4},
     "tot-dfs": {"children": 4, "visits": 32, "answers": 32},
+    "virtual-loss": {"iterations": 32, "children": 4},
+    "wu-uct": {"iterations": 32, "children": 4},
 }
 """Each search with what makes it 16 samples wide, or 32 expansions of 4 children long; the rest by default."""
 

@@ -64,9 +64,12 @@ if TYPE_CHECKING:
     from spex.search.mcts import Mcts as Mcts
     from spex.search.merging import Merging as Merging
     from spex.search.rebase import Rebase as Rebase
+    from spex.search.rest_mcts import RestMcts as RestMcts
     from spex.search.self_consistency import SelfConsistency as SelfConsistency
     from spex.search.tot_bfs import TotBfs as TotBfs
     from spex.search.tot_dfs import TotDfs as TotDfs
+    from spex.search.virtual_loss import VirtualLoss as VirtualLoss
+    from spex.search.wu_uct import WuUct as WuUct
     from spex.solution import Solution as Solution
     from spex.tasks.base import Task as Task
     from spex.tasks.game24 import Game24 as Game24
@@ -122,6 +125,7 @@ __all__ = (
     "Problem",
     "Rebase",
     "RecordError",
+    "RestMcts",
     "Reward",
     "Run",
     "Sampling",
@@ -146,7 +150,9 @@ __all__ = (
     "Unreachable",
     "Usage",
     "Verifier",
+    "VirtualLoss",
     "Weighted",
+    "WuUct",
     "__version__",
     "child",
     "run",
@@ -196,6 +202,7 @@ _PLACES = {
     "Problem": "spex.problem",
     "Rebase": "spex.search.rebase",
     "RecordError": "spex.errors",
+    "RestMcts": "spex.search.rest_mcts",
     "Reward": "spex.reward.base",
     "ROOT": "spex.ids",
     "run": "spex.api",
@@ -225,7 +232,9 @@ _PLACES = {
     "Unreachable": "spex.errors",
     "Usage": "spex.usage",
     "Verifier": "spex.reward.verifier",
+    "VirtualLoss": "spex.search.virtual_loss",
     "Weighted": "spex.answer",
+    "WuUct": "spex.search.wu_uct",
 }
 
 

@@ -32,6 +32,11 @@ class Step:
     def token_count(self) -> int:
         return len(self.token_ids)
 
+    @property
+    def content(self) -> Hashable:
+        """What tells one text from another."""
+        return self.text
+
 
 class Sketch(Protocol):
     """What a search may read of a step without needing its text: real and imagined steps have it."""
@@ -52,6 +57,10 @@ class Sketch(Protocol):
     def answer(self) -> str | None: ...
     @property
     def state(self) -> Hashable: ...
+    @property
+    def content(self) -> Hashable:
+        """Equal where the texts are: an imagined step has no text, and a content like no other."""
+        ...
 
 
 class Unknown(Exception):

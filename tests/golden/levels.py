@@ -53,14 +53,20 @@ def rounded_up(width: int, exponents: list[Fraction]) -> int:
     return ceil(share)
 
 
-def beam(record: Record, width: int, children: int, depth_max: int) -> None:
+def beam(record: Record, width: int, children: int, depth_max: int, lookahead: int, *, dedup: bool) -> None:
+    """Dropping equal texts leaves one child of each node here, for all texts of this world are alike."""
     terminals: list[NodeId] = []
     calls = [Expand(ROOT, step_or_solution(1, depth_max), index) for index in range(width)]
     for depth in range(1, depth_max + 1):
-        frontier = record.sample(calls)
-        terminals += [node for node in frontier if record.terminal(node)]
-        alive = [node for node in frontier if not record.terminal(node)]
-        kept = sorted(alive, key=lambda node: (-record.reward(node), node))[: width // children]
+        if lookahead and depth < depth_max:
+            ends = dict(record.play(calls, "step", lookahead))
+        else:
+            ends = {node: node for node in record.sample(calls)}
+        terminals += [node for node in ends if record.terminal(node)]
+        alive = [node for node in ends if not record.terminal(node)]
+        if dedup:
+            alive = [node for node in alive if node == min(other for other in alive if other[:-1] == node[:-1])]
+        kept = sorted(alive, key=lambda node: (-record.reward(ends[node]), node))[: width // children]
         action = step_or_solution(depth + 1, depth_max)
         calls = [Expand(node, action, index) for node in sorted(kept) for index in range(children)]
         if not kept:

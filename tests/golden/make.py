@@ -68,6 +68,13 @@ CASES = {
     "beam_w3_m3_all_end_at_once": Case("beam", {"width": "3", "children": "3", "depth_max": "5"}, ALL_END),
     "beam_w4_m2_gaps": Case("beam", {"width": "4", "children": "2", "depth_max": "6"}, GAPS),
     "beam_w3_m1_no_end": Case("beam", {"width": "3", "children": "1", "depth_max": "3"}, NO_END),
+    "beam_w6_m2_lookahead_2": Case(
+        "beam", {"width": "6", "children": "2", "depth_max": "5", "lookahead": "2"}, ORDINARY
+    ),
+    "beam_w6_m3_lookahead_gaps": Case(
+        "beam", {"width": "6", "children": "3", "depth_max": "4", "lookahead": "1"}, GAPS
+    ),
+    "beam_w6_m3_dedup": Case("beam", {"width": "6", "children": "3", "depth_max": "4", "dedup": "true"}, ORDINARY),
     "beam_w4_m2_depth_1": Case("beam", {"width": "4", "children": "2", "depth_max": "1"}, ORDINARY),
     "dvts_w6_m2_ordinary": Case("dvts", {"width": "6", "children": "2", "depth_max": "5"}, ORDINARY),
     "dvts_w6_m3_ties": Case("dvts", {"width": "6", "children": "3", "depth_max": "5"}, TIES),
@@ -116,6 +123,51 @@ CASES = {
     "mcts_i12_k3_first": Case("mcts", {"iterations": "12", "children": "3", "unvisited": "first"}, ORDINARY),
     "mcts_i14_k3_first_early": Case("mcts", {"iterations": "14", "children": "3", "unvisited": "first"}, MIXED),
     "mcts_i30_k4_nodes_10": Case("mcts", {"iterations": "30", "children": "4", "nodes_max": "10"}, NO_END),
+    "mcts_i12_k3_puct": Case("mcts", {"iterations": "12", "children": "3", "select": "puct"}, ORDINARY),
+    "mcts_i12_k3_puct_greedy": Case(
+        "mcts", {"iterations": "12", "children": "3", "select": "puct", "c": "0.2", "unvisited": "first"}, MIXED
+    ),
+    "mcts_i9_k2_rollout": Case("mcts", {"iterations": "9", "children": "2", "rollout": "true"}, ORDINARY),
+    "mcts_i9_k3_rollout_gaps": Case("mcts", {"iterations": "9", "children": "3", "rollout": "true"}, GAPS),
+    "mcts_i12_k2_linear": Case("mcts", {"iterations": "12", "children": "2", "schedule": "linear"}, NO_END),
+    "mcts_i12_k2_exponential": Case(
+        "mcts", {"iterations": "12", "children": "2", "schedule": "exponential", "c": "2", "c_last": "0.05"}, NO_END
+    ),
+    "mcts_i20_k4_widening": Case("mcts", {"iterations": "20", "children": "4", "widening": "0.45"}, ORDINARY),
+    "mcts_i20_k3_widening_gaps": Case("mcts", {"iterations": "20", "children": "3", "widening": "0.6"}, IN_VAIN),
+    "mcts_i20_k3_widening_first": Case(
+        "mcts", {"iterations": "20", "children": "3", "widening": "0.7", "unvisited": "first", "rollout": "true"}, MIXED
+    ),
+    "virtual_loss_i12_k2_w3_ordinary": Case(
+        "virtual-loss", {"iterations": "12", "children": "2", "workers": "3"}, ORDINARY
+    ),
+    "virtual_loss_i14_k3_w4_gaps": Case("virtual-loss", {"iterations": "14", "children": "3", "workers": "4"}, GAPS),
+    "virtual_loss_i9_k2_w2_ends": Case("virtual-loss", {"iterations": "9", "children": "2", "workers": "2"}, ALL_END),
+    "virtual_loss_i16_k2_w3_half": Case(
+        "virtual-loss", {"iterations": "16", "children": "2", "workers": "3", "loss": "0.5", "c": "0.3"}, MIXED
+    ),
+    "virtual_loss_i9_k3_w1_no_end": Case("virtual-loss", {"iterations": "9", "children": "3", "workers": "1"}, NO_END),
+    "virtual_loss_i9_k2_w2_no_children": Case(
+        "virtual-loss", {"iterations": "9", "children": "2", "workers": "2"}, NO_CHILDREN
+    ),
+    "wu_uct_i12_k2_w3_ordinary": Case("wu-uct", {"iterations": "12", "children": "2", "workers": "3"}, ORDINARY),
+    "wu_uct_i14_k3_w4_gaps": Case("wu-uct", {"iterations": "14", "children": "3", "workers": "4"}, GAPS),
+    "wu_uct_i16_k2_w3_mixed": Case("wu-uct", {"iterations": "16", "children": "2", "workers": "3", "c": "0.3"}, MIXED),
+    "wu_uct_i20_k2_w4_nodes_9": Case(
+        "wu-uct", {"iterations": "20", "children": "2", "workers": "4", "nodes_max": "9"}, NO_END
+    ),
+    "rest_mcts_i10_k3_ordinary": Case("rest-mcts", {"iterations": "10"}, ORDINARY),
+    "rest_mcts_i12_k2_greedy_rollouts": Case(
+        "rest-mcts", {"iterations": "12", "children": "2", "rollout_children": "2", "rollout_steps": "3"}, NO_END
+    ),
+    "rest_mcts_i12_k3_gaps": Case("rest-mcts", {"iterations": "12", "answers": "9"}, GAPS),
+    "rest_mcts_i12_k3_early": Case("rest-mcts", {"iterations": "12", "answers": "4"}, MIXED),
+    "rest_mcts_i9_k3_all_end": Case("rest-mcts", {"iterations": "9", "answers": "9"}, ALL_END),
+    "rest_mcts_i5_k3_no_children": Case("rest-mcts", {"iterations": "5"}, NO_CHILDREN),
+    "rest_mcts_i12_k2_no_rollout": Case(
+        "rest-mcts", {"iterations": "12", "children": "2", "rollout_steps": "0", "depth_max": "3"}, NO_END
+    ),
+    "rest_mcts_i8_k2_alpha_1": Case("rest-mcts", {"iterations": "8", "children": "2", "alpha": "1", "c": "0"}, IN_VAIN),
     "mcts_i16_k2_depth_2": Case("mcts", {"iterations": "16", "children": "2", "depth_max": "2"}, NO_END),
 }
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 
 from spex.ids import NodeId
 from tests.golden.levels import beam, best_of_n, dvts_strand, rebase, tot_bfs
 from tests.golden.mcts import Mcts, Statistic
 from tests.golden.one_by_one import DepthFirst, best_first
+from tests.golden.parallel_mcts import ParallelMcts
+from tests.golden.rest_mcts import RestMcts
 from tests.golden.world import Record, World
 
 
@@ -34,7 +37,9 @@ def run_rebase(world: World, settings: dict[str, str]) -> tuple[list[Record], di
 
 def run_beam(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
     record = Record(world)
-    beam(record, int(settings["width"]), int(settings["children"]), int(settings["depth_max"]))
+    lookahead, dedup = int(settings.get("lookahead", "0")), settings.get("dedup") == "true"
+    width, children, depth_max = (int(settings[key]) for key in ("width", "children", "depth_max"))
+    beam(record, width, children, depth_max, lookahead, dedup=dedup)
     return [record], {}
 
 
@@ -52,15 +57,68 @@ def run_mcts(world: World, settings: dict[str, str]) -> tuple[list[Record], dict
         record,
         iterations=int(settings["iterations"]),
         children=int(settings["children"]),
-        c=Fraction(settings.get("c", "1")),
+        c=scheduled(settings),
         nodes_max=int(settings.get("nodes_max", "65536")),
         depth_max=int(settings.get("depth_max", "25")),
         first=settings.get("unvisited") == "first",
+        puct=settings.get("select") == "puct",
+        rollout=settings.get("rollout") == "true",
+        widening=Decimal(settings.get("widening", "0")),
     )
     search.run()
     # The search itself ends where no leaf can grow, because the rest of its iterations would only add visits.
     exhausted = not any(map(search.can_grow, search.statistics))
     return [record], {} if exhausted else search.statistics
+
+
+def scheduled(settings: dict[str, str]) -> Callable[[int], Decimal]:
+    """The constant of exploration by the number of iterations that are over."""
+    first, last = Decimal(settings.get("c", "1")), Decimal(settings.get("c_last", "0.1"))
+    steps = max(1, int(settings["iterations"]) - 1)
+    schedule = settings.get("schedule", "constant")
+    if schedule == "linear":
+        return lambda over: first * (steps - over) / steps + last * over / steps
+    if schedule == "exponential":
+        return lambda over: (first.ln() + (last.ln() - first.ln()) * over / steps).exp()
+    return lambda over: first
+
+
+def run_parallel(world: World, settings: dict[str, str], *, loss: Fraction | None) -> list[Record]:
+    record = Record(world)
+    ParallelMcts(
+        record,
+        iterations=int(settings["iterations"]),
+        children=int(settings["children"]),
+        c=Decimal(settings.get("c", "1")),
+        workers=int(settings["workers"]),
+        nodes_max=int(settings.get("nodes_max", "65536")),
+        loss=loss,
+    ).run()
+    return [record]
+
+
+def run_virtual_loss(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    return run_parallel(world, settings, loss=Fraction(settings.get("loss", "1"))), {}
+
+
+def run_wu_uct(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    return run_parallel(world, settings, loss=None), {}
+
+
+def run_rest_mcts(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    RestMcts(
+        record,
+        iterations=int(settings["iterations"]),
+        children=int(settings.get("children", "3")),
+        c=Decimal(settings.get("c", "0.7")),
+        rollout_steps=int(settings.get("rollout_steps", "2")),
+        rollout_children=int(settings.get("rollout_children", "1")),
+        alpha=Fraction(settings.get("alpha", "0.5")),
+        answers=int(settings.get("answers", "5")),
+        depth_max=int(settings.get("depth_max", "25")),
+    ).run()
+    return [record], {}
 
 
 def run_best_first(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
@@ -106,6 +164,9 @@ STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[No
     "beam": run_beam,
     "dvts": run_dvts,
     "mcts": run_mcts,
+    "virtual-loss": run_virtual_loss,
+    "wu-uct": run_wu_uct,
+    "rest-mcts": run_rest_mcts,
     "best-first": run_best_first,
     "tot-dfs": run_tot_dfs,
     "tot-bfs": run_tot_bfs,

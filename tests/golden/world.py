@@ -67,12 +67,37 @@ class Record:
         self.decisions.append([name for pair in names for name in pair])
         made: list[NodeId] = []
         for call in calls:
-            kids = self.world.children(call)
-            made += kids
-            self.nodes.update((node_key(kid), self.world.node(kid)) for kid in kids)
-            if not kids:
-                self.barren.append(call_key(call))
+            made += self.found(call)
         return made
+
+    def play(self, calls: list[Expand], action: str = "solution", steps: int = 1) -> list[tuple[NodeId, NodeId]]:
+        """One decision: demand `calls`, so many more calls below what each makes, and the score of the last one's.
+
+        What they make, each with the end of its path, which is itself where there is nothing below it.
+        """
+        chains = [[call] for call in calls]
+        for chain in chains:
+            while len(chain) <= steps:
+                chain.append(Expand(child(chain[-1]), action, 0))
+        names = [[*map(call_key, chain), call_key(Score((child(chain[-1]),)))] for chain in chains]
+        self.decisions.append([name for chain in names for name in chain])
+        made: list[tuple[NodeId, NodeId]] = []
+        for call, *further in chains:
+            for kid in self.found(call):
+                end = kid
+                for more in further:
+                    below = [] if self.terminal(end) or more.parent != end else self.found(more)
+                    end = below[0] if below else end
+                made.append((kid, end))
+        return made
+
+    def found(self, call: Expand) -> list[NodeId]:
+        """What the world makes of a call."""
+        kids = self.world.children(call)
+        self.nodes.update((node_key(kid), self.world.node(kid)) for kid in kids)
+        if not kids:
+            self.barren.append(call_key(call))
+        return kids
 
     def reward(self, node: NodeId) -> Fraction:
         return self.nodes[node_key(node)].reward

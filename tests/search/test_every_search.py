@@ -15,6 +15,8 @@ from spex.testing import SHAPES, Run, Shape, SyntheticWorld, check_search, run_a
 from tests.search.small import NAMES, SMALL, small
 
 ORDERS = 20
+AGAIN = frozenset({"rest-mcts"})
+"""Searches that demand a call again: a step of a rollout may become a child later."""
 
 
 def worlds() -> st.SearchStrategy[SyntheticWorld]:
@@ -61,7 +63,7 @@ def test_no_call_is_demanded_twice_no_terminal_grows_and_no_depth_is_wider_than_
     search = small(name)
     run = run_alone(search, world, seed=world.seed)
     made = expansions(run)
-    assert len(made) == len(set(made))
+    assert len(made) == len(set(made)) or name in AGAIN
     assert {call.parent for call in made if call.parent != ROOT and run.tree.steps[call.parent].terminal} == set()
     width = getattr(search, "width", None)
     if width is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import ceil, exp, log, sqrt
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +12,12 @@ from hypothesis import strategies as st
 from spex.errors import InputError
 from spex.ids import ROOT, Expand, NodeId, Score
 from spex.search.base import Demand, Stop
-from spex.search.mcts import Mcts, Place, State
+from spex.search.exploration import c_at
+from spex.search.mcts import Mcts, State
+from spex.search.uct import Place
 from spex.testing import SHAPES, Run, Shape, SyntheticWorld, run_alone
 from spex.tree import Step
+from tests.builders import node as named
 
 SEEDS = st.integers(0, 10_000)
 SHAPE = st.sampled_from(SHAPES)
@@ -146,6 +150,94 @@ def test_a_tree_in_which_no_leaf_can_grow_ends_the_search_early() -> None:
     assert len(run.terminals) == 4
 
 
+class Told:
+    """Two children of equal reward, the second of which the policy thinks likelier."""
+
+    def steps(self, call: Expand) -> tuple[Step, ...]:
+        return (Step("", (1, 2), (-0.5 if call.index else -2.0, -0.7)),)
+
+    def scores(self, call: Score) -> tuple[float, ...]:
+        return (0.5,) * len(call.nodes)
+
+
+def test_puct_goes_first_where_the_policy_thinks_it_likelier() -> None:
+    def second(select: Literal["uct", "puct"]) -> NodeId:
+        run = run_alone(Mcts(iterations=2, children=2, select=select), Told())
+        return list(run.tree.expansions)[2].parent
+
+    assert second("uct") == named(0)
+    assert second("puct") == named(1)
+
+
+def test_a_prior_is_the_exponential_of_the_mean_log_probability() -> None:
+    run = run_alone(Mcts(iterations=1, children=2, select="puct"), Told())
+    places = statistics(states(run)[-1])
+    assert places[named(0)].weight == pytest.approx(exp(-1.35))
+    assert places[named(1)].weight == pytest.approx(exp(-0.6))
+
+
+def test_with_a_rollout_a_child_is_worth_what_its_solution_is_and_that_is_an_answer() -> None:
+    class Deceptive:
+        """What looks worse after one step ends better."""
+
+        def steps(self, call: Expand) -> tuple[Step, ...]:
+            whole = call.action == "solution"
+            return (Step("", (1,), terminal=whole, answer="1" if whole else None),)
+
+        def scores(self, call: Score) -> tuple[float, ...]:
+            assert all(node[-1].action == "solution" for node in call.nodes)
+            return tuple(0.9 if node[0].index else 0.2 for node in call.nodes)
+
+    run = run_alone(Mcts(iterations=2, children=2, c=0.1, rollout=True), Deceptive())
+    places = statistics(states(run)[-1])
+    assert [places[named(index)].total for index in (0, 1)] == pytest.approx([0.2, 3 * 0.9])
+    assert set(run.terminals) == set(run.tree.terminals())
+    assert len(run.terminals) == 4
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, SHAPE, st.sampled_from([0.3, 0.5, 1.0]), st.integers(1, 4))
+def test_a_widened_node_never_has_more_samples_than_its_visits_allow(
+    seed: int, shape: Shape, widening: float, children: int
+) -> None:
+    run = run_alone(Mcts(iterations=16, children=children, widening=widening, depth_max=4), SyntheticWorld(seed, shape))
+    for state in states(run):
+        for place in state.places.values():
+            assert place.samples <= min(children, ceil(max(1, place.visits) ** widening))
+            assert place.grows == (place.samples < children and not place.terminal and len(place.node) < 4)
+    calls = [
+        call
+        for decided in run.courses[0].decisions
+        if isinstance(decided.outcome, Demand)
+        for call in decided.outcome.calls
+    ]
+    assert len(set(calls)) == len(calls)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, SHAPE, st.booleans(), st.sampled_from([0.0, 0.5]), st.integers(1, 9))
+def test_the_outlook_is_never_passed(seed: int, shape: Shape, rollout: bool, widening: float, nodes_max: int) -> None:
+    search = Mcts(iterations=9, children=2, rollout=rollout, widening=widening, nodes_max=nodes_max, depth_max=5)
+    run = run_alone(search, SyntheticWorld(seed, shape))
+    assert len(run.terminals) == len(set(run.terminals))
+    for state in states(run):
+        known = sum(place.terminal for place in state.places.values()) + len(state.played)
+        assert len(run.terminals) <= known + search.outlook(state, run.courses[0].view).answers
+
+
+def test_the_constant_falls_from_the_first_iteration_to_the_last() -> None:
+    assert [c_at("linear", 2.0, 1.0, passed) for passed in (0.0, 0.5, 1.0)] == [2.0, 1.5, 1.0]
+    assert [c_at("exponential", 4.0, 1.0, passed) for passed in (0.0, 0.5, 1.0)] == pytest.approx([4.0, 2.0, 1.0])
+    assert [c_at("constant", 2.0, 1.0, passed) for passed in (0.0, 1.0)] == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(("field", "c", "c_last"), [("c", 0.0, 0.1), ("c_last", 1.0, 0.0)])
+def test_an_exponential_schedule_has_no_zero(field: str, c: float, c_last: float) -> None:
+    with pytest.raises(InputError) as caught:
+        Mcts(schedule="exponential", c=c, c_last=c_last)
+    assert caught.value.field == field
+
+
 def test_asking_again_after_the_end_gives_the_same_end() -> None:
     search = Mcts(iterations=4)
     course = run_alone(search, SyntheticWorld(0)).courses[0]
@@ -175,6 +267,11 @@ def test_the_outlook_counts_iterations_and_the_room_for_nodes() -> None:
         ("nodes_max", 0),
         ("depth_max", 0),
         ("unvisited", "last"),
+        ("select", "ucb"),
+        ("rollout", 1),
+        ("schedule", "cosine"),
+        ("c_last", -1.0),
+        ("widening", 1.5),
     ],
 )
 def test_a_bad_parameter_is_refused_with_its_name(field: str, value: object) -> None:

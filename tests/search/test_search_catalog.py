@@ -20,9 +20,12 @@ from spex.search.catalog import allowed_for, answer_rule_of, build_search, find_
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
+from spex.search.rest_mcts import RestMcts
 from spex.search.self_consistency import SelfConsistency
 from spex.search.tot_bfs import TotBfs
 from spex.search.tot_dfs import TotDfs
+from spex.search.virtual_loss import VirtualLoss
+from spex.search.wu_uct import WuUct
 from spex.tree import TreeView
 
 OURS = {
@@ -32,9 +35,12 @@ OURS = {
     "dvts": Dvts,
     "mcts": Mcts,
     "rebase": Rebase,
+    "rest-mcts": RestMcts,
     "self-consistency": SelfConsistency,
     "tot-bfs": TotBfs,
     "tot-dfs": TotDfs,
+    "virtual-loss": VirtualLoss,
+    "wu-uct": WuUct,
 }
 
 

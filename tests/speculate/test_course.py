@@ -18,8 +18,11 @@ from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
+from spex.search.rest_mcts import RestMcts
 from spex.search.tot_bfs import TotBfs
 from spex.search.tot_dfs import TotDfs
+from spex.search.virtual_loss import VirtualLoss
+from spex.search.wu_uct import WuUct
 from spex.speculate.course import Course
 from spex.speculate.imagined import ImaginedTree, makeable
 from spex.speculate.particle import Particle
@@ -31,6 +34,8 @@ from tests.builders import Decision, Rule, demand, grow, node, rate, rule, stop
 SEARCHES: list[AnySearch] = [Rebase(6), Beam(6, 2), Dvts(6, 2), Mcts(12, 3), Mcts(20, 2, c=0.1)]
 SEARCHES += [BestFirst(3, nodes_max=20), TotDfs(3, visits=8, answers=3), TotBfs(3, 2)]
 SEARCHES += [TotBfs(3, 2, evaluate="vote"), TotBfs(3, 2, select="sample", samples=2)]
+SEARCHES += [Mcts(12, 2, select="puct", widening=0.5), Mcts(6, 2, rollout=True), VirtualLoss(12, 2), WuUct(12, 2)]
+SEARCHES += [Beam(6, 2, dedup=True), Beam(6, 2, 6, lookahead=2), RestMcts(8), RestMcts(8, rollout_children=2)]
 SEARCHES += [Merging(Rebase(6)), Merging(Dvts(6, 2)), Merging(Mcts(12, 3))]
 DEPTH = 12
 

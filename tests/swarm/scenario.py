@@ -17,9 +17,12 @@ from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
+from spex.search.rest_mcts import RestMcts
 from spex.search.self_consistency import SelfConsistency
 from spex.search.tot_bfs import TotBfs
 from spex.search.tot_dfs import TotDfs
+from spex.search.virtual_loss import VirtualLoss
+from spex.search.wu_uct import WuUct
 from spex.sim.workload import Workload
 from spex.speculate.confident import Confident
 from spex.speculate.early_alternatives import AdaptiveConsistency, Paper
@@ -144,6 +147,23 @@ def _search(random: Random) -> AnySearch:
             samples=random.randint(1, 2),
         ),
         TotDfs(children=children, visits=random.randint(1, 12), answers=random.randint(1, 3)),
+        Mcts(
+            iterations=random.randint(1, 10),
+            children=children,
+            select=random.choice(["uct", "puct"]),
+            rollout=random.random() < 0.5,
+            widening=random.choice([0.0, 0.5]),
+            schedule=random.choice(["linear", "exponential"]),
+        ),
+        Beam(width=children * subtrees, children=children, depth_max=6, lookahead=random.randint(0, 2), dedup=True),
+        VirtualLoss(iterations=random.randint(1, 14), children=children, workers=random.randint(1, 5)),
+        WuUct(iterations=random.randint(1, 14), children=children, workers=random.randint(1, 5)),
+        RestMcts(
+            iterations=random.randint(1, 8),
+            children=children,
+            rollout_steps=random.randint(0, 3),
+            rollout_children=random.randint(1, 2),
+        ),
         SenselessStrands(_senseless(random), random.randint(1, 3)),
     ]
     search = random.choice(options)

@@ -86,8 +86,8 @@ def _record(name: str) -> SearchRecord:
 
 
 def _parameter(name: str, key: str, default: JsonValue) -> ParameterRecord:
+    from spex.search.bounds import bounds_in  # noqa: PLC0415
     from spex.search.catalog import allowed_for  # noqa: PLC0415
-    from spex.search.parameters import bounds_in  # noqa: PLC0415
 
     allowed = allowed_for(name, key)
     return ParameterRecord(default, allowed, *bounds_in(allowed or ""))

@@ -28,9 +28,12 @@ SEARCHES: Catalog[AnySearch] = Catalog(
         "dvts": "spex.search.dvts:Dvts",
         "mcts": "spex.search.mcts:Mcts",
         "rebase": "spex.search.rebase:Rebase",
+        "rest-mcts": "spex.search.rest_mcts:RestMcts",
         "self-consistency": "spex.search.self_consistency:SelfConsistency",
         "tot-bfs": "spex.search.tot_bfs:TotBfs",
         "tot-dfs": "spex.search.tot_dfs:TotDfs",
+        "virtual-loss": "spex.search.virtual_loss:VirtualLoss",
+        "wu-uct": "spex.search.wu_uct:WuUct",
     },
 )
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 from spex.ids import ROOT
 from spex.search.base import Demand, Outlook, Stop
 from spex.search.levels import Level, answers_at_most, best_of, check_levels, next_level
-from spex.search.samples import read_samples
+from spex.search.rollout import read_played
 from spex.tree import TreeView
 
 
@@ -56,7 +56,7 @@ class Subtree:
             first = self.number * self.children
             grown = next_level(state, [ROOT], range(first, first + self.children), self.depth_max)
             return grown, grown.samples.demand()
-        frontier = read_samples(state.samples, tree)
+        frontier = [scored for scored, _ in read_played(state.samples, tree)]
         completed = tuple(scored.node for scored in frontier if scored.step.terminal)
         level = Level(state.depth, terminals=state.terminals + completed)
         kept = best_of(frontier, 1)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from spex.errors import InputError
 from spex.ids import Expand, NodeId
 from spex.search.parameters import DEPTH_MAX, WIDTH_MAX, check_whole
+from spex.search.rollout import Rollouts
 from spex.search.samples import Samples, Scored, samples_of
 
 
@@ -15,7 +16,7 @@ class Level(NamedTuple):
     """`samples` make the nodes of `depth`; depth 0 is before the first. `terminals` were met so far."""
 
     depth: int = 0
-    samples: Samples = Samples()
+    samples: Samples | Rollouts = Samples()
     terminals: tuple[NodeId, ...] = ()
 
 

@@ -1,18 +1,12 @@
-"""Checks of a search's parameters: whole and real numbers within a range, and what a refusal says of the range."""
+"""Checks of a search's parameters: whole and real numbers within a range."""
 
 from __future__ import annotations
-
-import re
-from typing import NamedTuple
 
 from spex.errors import InputError
 
 WIDTH_MAX = 65_536
 DEPTH_MAX = 1_000
 TOKENS_MAX = 10_000_000
-
-_NUMBER = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d\d)?)"
-_RANGE = re.compile(rf"a (?:whole )?number from {_NUMBER} to {_NUMBER}")
 
 
 def check_whole(field: str, value: object, lowest: int, highest: int) -> None:
@@ -28,23 +22,16 @@ def check_real(field: str, value: object, lowest: float, highest: float) -> None
         raise InputError(field, value, f"it must be a number from {lowest:g} to {highest:g}")
 
 
-class Bounds(NamedTuple):
-    """What a parameter may be, as values: the ends of its range, or all that can be chosen; None: it has none."""
-
-    lowest: int | float | None = None
-    highest: int | float | None = None
-    choices: tuple[str | bool, ...] | None = None
+def check_truth(field: str, value: object) -> None:
+    """Raise `InputError` unless `value` is true or false."""
+    if not isinstance(value, bool):
+        raise InputError(field, value, "it must be true or false")
 
 
-def bounds_in(allowed: str) -> Bounds:
-    """The bounds that the words of a refusal tell, such as "a whole number from 1 to 65536" or "one of a, b"."""
-    if found := _RANGE.match(allowed):
-        return Bounds(_number(found[1]), _number(found[2]))
-    if allowed == "true or false":
-        return Bounds(choices=(True, False))
-    words = allowed.removeprefix("one of ")
-    return Bounds() if words == allowed else Bounds(choices=tuple(words.split(", ")))
-
-
-def _number(text: str) -> int | float:
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+def check_tree_search(iterations: object, children: object, c: object, nodes_max: object, depth_max: object) -> None:
+    """Raise `InputError` unless the limits of an MCTS are within their ranges, and so is its exploration."""
+    check_whole("iterations", iterations, 1, WIDTH_MAX)
+    check_whole("children", children, 1, 1024)
+    check_real("c", c, 0.0, 1000.0)
+    check_whole("nodes_max", nodes_max, 1, 1_000_000)
+    check_whole("depth_max", depth_max, 1, DEPTH_MAX)

@@ -11,10 +11,10 @@ ROOT_REWARD = 0.5
 
 
 class AbsentStep:
-    """It has an end, a length, and a state like no other; anything else raises `Unknown`.
+    """It has an end, a length, a state and a content like no other; anything else raises `Unknown`.
 
     The length is `tokens(z)`, asked when it is read: `z` says how the step departs from what is expected.
-    `told_state`: its state has been read, which its text will contradict.
+    `told_state`: its state or content has been read, which its text will contradict.
     """
 
     __slots__ = ("_tokens", "_z", "terminal", "told_state")
@@ -55,6 +55,10 @@ class AbsentStep:
 
     @property
     def state(self) -> Hashable:
-        # What merges equal states must be able to go on where a text is missing. It equals itself alone.
+        # What merges equal states, or drops equal texts, must go on where a text is missing. It equals itself alone.
         self.told_state = True
         return self
+
+    @property
+    def content(self) -> Hashable:
+        return self.state

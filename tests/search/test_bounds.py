@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spex.errors import InputError
-from spex.search.parameters import Bounds, bounds_in, check_real, check_whole
+from spex.search.bounds import Bounds, bounds_in
+from spex.search.parameters import check_real, check_whole
 
 
 def refusal_of_whole(lowest: int, highest: int) -> str:
