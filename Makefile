@@ -22,7 +22,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage swarm bench tables table-goals table-ablation table-throughput bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
+.PHONY: help demo test coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -56,7 +56,10 @@ table-ablation: $(RUN) ## What each technique wins, ours and the paper's, into t
 	@$(BIN)/python -m benchmarks.table_ablation $(ARGS)
 
 table-goals: $(DEV) ## The share of the clairvoyant gain beside its goals, two hours (ARGS="--only 'MCTS c=1'")
-	$(BIN)/python benchmarks/table_goals.py $(ARGS)
+	$(BIN)/python -m benchmarks.table_goals $(ARGS)
+
+table-searches: $(DEV) ## Every search of the catalogue at 1, 4 and 16 queries at once, hours (ARGS="--only mcts beam")
+	@$(BIN)/python -m benchmarks.table_searches $(ARGS)
 
 bench-grid: $(RUN) ## Is speculation ever in the way? Loads, curves and wrong beliefs (ARGS="--without-largest --factor 0.5")
 	@$(BIN)/python -m benchmarks.grid_never_in_the_way $(ARGS)
@@ -73,8 +76,9 @@ bench-stopping: $(RUN) ## What early termination and merging change and save (AR
 table-throughput: $(DEV) ## Latency against throughput at 1 to 64 queries at once (ARGS="--search dvts")
 	@$(BIN)/python -m spex simulate --search rebase --json --plot tables/throughput.svg $(ARGS) > tables/throughput.json
 
-tables: $(DEV) ## All of them into tables/, hours; cells of goals, grid and ablation that are there are not run again
+tables: $(DEV) ## All of them into tables/, hours; cells of goals, searches, grid and ablation that are there are not run again
 	@$(MAKE) --no-print-directory table-goals
+	@$(MAKE) --no-print-directory table-searches
 	@$(BIN)/python -m benchmarks.grid_never_in_the_way
 	@$(MAKE) --no-print-directory table-ablation
 	@$(BIN)/python -m benchmarks.early_termination --all --out tables
@@ -101,7 +105,7 @@ imports: $(DEV) ## The layers: who may import whom
 
 clean: ## Remove all that these verbs have made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* build dist
-	find src tests scripts benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find src tests scripts benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
 # The virtual environment
 

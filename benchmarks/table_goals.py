@@ -1,6 +1,6 @@
 """The share of the clairvoyant gain that each search reaches, at 1, 4 and 16 queries at once, beside its goal.
 
-    python benchmarks/table_goals.py [--queries N] [--seed S] [--only NAME ...]
+    python -m benchmarks.table_goals [--queries N] [--seed S] [--only NAME ...]
 
 Each cell is the JSON of one `spex simulate` command on the reference workload, kept in tables/goals.json under
 that command: a cell that is there is not run again. tables/goals.md is made of them.
@@ -8,14 +8,11 @@ that command: a cell that is there is not run again. tables/goals.md is made of 
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks import cells
+from benchmarks.cells import Book, Cell, line, options_of
+
 CONCURRENCIES = (1, 4, 16)
 
 SEARCHES = {
@@ -31,43 +28,29 @@ SEARCHES = {
 
 def command_of(name: str, concurrency: int, queries: int | None, seed: int) -> str:
     """The command of one cell."""
-    count = queries or max(64, 8 * concurrency)
-    return (
-        f"spex simulate {SEARCHES[name][0]} --workload reference --queries {count} "
-        f"--concurrency {concurrency} --seed {seed} --json"
-    )
+    return cells.command_of(SEARCHES[name][0], "reference", concurrency, queries, seed)
 
 
-def run(command: str) -> dict[str, Any]:
-    """What the command printed. Raises `CalledProcessError`."""
-    arguments = [sys.executable, "-m", *command.split()]
-    # The words are from the table above.
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def row(name: str, cells: dict[str, dict[str, Any]], queries: int | None, seed: int) -> str:
-    """One search's line of the table; a cell that was not run is a dash."""
+def row(name: str, found: Mapping[str, Cell], queries: int | None, seed: int) -> str:
+    """One search's line of the table; a cell that was not run, or failed, is a dash."""
     columns = [name]
     for concurrency, goal in zip(CONCURRENCIES, SEARCHES[name][1], strict=True):
-        cell = cells.get(command_of(name, concurrency, queries, seed))
-        if cell is None:
+        cell = found.get(command_of(name, concurrency, queries, seed))
+        if cell is None or "failed" in cell:
             columns += ["–"] * 4
             continue
-        share, low, high = (100 * cell[key] for key in ("share", "share_low", "share_high"))
         columns += [
-            f"{cell['speedup']:.2f} ({cell['speedup_low']:.2f}–{cell['speedup_high']:.2f})",
+            cells.speedup(cell),
             f"{cell['speedup_clairvoyant']:.2f}",
-            f"{share:.0f} % ({low:.0f}–{high:.0f})",
-            f"{goal} %{' ✓' if low >= goal else ''}",
+            cells.share(cell),
+            f"{goal} %{' ✓' if 100 * cell['share_low'] >= goal else ''}",
         ]
-    return f"| {' | '.join(columns)} |"
+    return line(columns)
 
 
-def table(cells: dict[str, dict[str, Any]], queries: int | None, seed: int) -> str:
+def table(found: Mapping[str, Cell], queries: int | None, seed: int) -> str:
     """The table in Markdown, with the command that made it."""
-    again = f"python benchmarks/table_goals.py --seed {seed}" + (f" --queries {queries}" if queries else "")
+    again = f"python -m benchmarks.table_goals --seed {seed}" + (f" --queries {queries}" if queries else "")
     heads = [f"{what}, {count}" for count in CONCURRENCIES for what in ("speed-up", "clairvoyant", "share", "goal")]
     return "\n".join(
         [
@@ -77,33 +60,23 @@ def table(cells: dict[str, dict[str, Any]], queries: int | None, seed: int) -> s
             "share of the clairvoyant gain, with 95 % paired bootstrap intervals; 1, 4 and 16 are queries at once. A",
             "goal is met (✓) where the lower end of the interval reaches it. Virtual time counts no controller.",
             "",
-            f"| search | {' | '.join(heads)} |",
+            line(["search", *heads]),
             f"|---{'|---' * len(heads)}|",
-            *(row(name, cells, queries, seed) for name in SEARCHES),
+            *(row(name, found, queries, seed) for name in SEARCHES),
             "",
         ]
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--queries", type=int, help="queries a cell (default: max(64, 8 x concurrency))")
-    parser.add_argument("--seed", type=int, default=101)
-    parser.add_argument("--only", nargs="*", choices=SEARCHES, default=list(SEARCHES))
-    parser.add_argument("--concurrency", nargs="*", type=int, choices=CONCURRENCIES, default=list(CONCURRENCIES))
-    parser.add_argument("--folder", type=Path, default=ROOT / "tables")
-    options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    store = options.folder / "goals.json"
-    cells: dict[str, dict[str, Any]] = json.loads(store.read_text()) if store.exists() else {}
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = options_of(arguments, __doc__, SEARCHES, CONCURRENCIES)
+    book = Book(options.folder / "goals.json")
     for concurrency in options.concurrency:
         for name in options.only:
             command = command_of(name, concurrency, options.queries, options.seed)
-            if command not in cells:
-                cells[command] = run(command)
-                store.write_text(json.dumps(cells, indent=1) + "\n")
-            print(row(name, {command: cells[command]}, options.queries, options.seed), flush=True)
-            (options.folder / "goals.md").write_text(table(cells, options.queries, options.seed))
+            cell = book.fill(command)
+            print(cell.get("failed") or row(name, {command: cell}, options.queries, options.seed), flush=True)
+            (options.folder / "goals.md").write_text(table(book.cells, options.queries, options.seed))
 
 
 if __name__ == "__main__":

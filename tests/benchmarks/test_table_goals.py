@@ -26,11 +26,9 @@ def test_a_goal_is_met_where_the_lower_end_reaches_it(low: float, met: bool) -> 
     assert ("✓" in line) == met
 
 
-def test_enough_queries_are_run_for_many_at_once() -> None:
-    assert "--queries 128 --concurrency 16" in command_of("beam 16", 16, None, 7)
-
-
 def test_what_was_not_run_is_a_dash() -> None:
     lines = table({}, 5, 9).splitlines()
-    assert lines[0] == "`python benchmarks/table_goals.py --seed 9 --queries 5`"
+    assert lines[0] == "`python -m benchmarks.table_goals --seed 9 --queries 5`"
     assert sum(line.count("– | – | – | –") for line in lines) == 3 * len(SEARCHES)
+    failed = {command_of("REBASE 16", 1, 5, 9): {"failed": "why"}}
+    assert table(failed, 5, 9).splitlines() == lines

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import spex as package
+from spex.search.base import Demand, Outlook, Stop
 from spex.search.catalog import SEARCHES, search_names
+from spex.tree import TreeView
 from tests.cli.terminal import Command
 
 
@@ -60,27 +64,105 @@ def test_the_limit_of_the_demo_is_of_no_file(spex: Command) -> None:
     assert "file" not in options.partition("--limit")[2].partition("--seed")[0]
 
 
-def test_searches_lists_names_classes_parameters_and_what_they_do(spex: Command) -> None:
-    ended = spex("searches")
-    assert ended.code == 0
-    for word in ("rebase", "Rebase", "width=16", "mcts", "iterations=32", "self-consistency"):
-        assert word in ended.out
+class Plugged:
+    """A plug-in's search\x1b[31m that says little."""
+
+    def start(self, seed: int) -> int:
+        return 0
+
+    def advance(self, state: int, tree: TreeView) -> tuple[int, Demand | Stop]:
+        return state, Stop(())
+
+    def outlook(self, state: int, tree: TreeView) -> Outlook:
+        return Outlook(0)
 
 
-def test_a_plug_in_that_cannot_be_loaded_says_so_in_its_row(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    catalog = replace(SEARCHES, own={**SEARCHES.own, "broken": "no_such_module:Thing"})
-    monkeypatch.setattr("spex.search.catalog.SEARCHES", catalog)
-    broken = next(row for row in json.loads(spex("searches", "--json").out)["searches"] if row["name"] == "broken")
-    assert "No module named 'no_such_module'" in broken["description"]
+@pytest.fixture
+def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two plug-ins: a search without a source and without parameters, and one that cannot be loaded."""
+    own = {**SEARCHES.own, "broken": "no_such_module:Thing", "plugged": f"{__name__}:Plugged"}
+    monkeypatch.setattr("spex.search.catalog.SEARCHES", replace(SEARCHES, own=own))
 
 
-def test_searches_as_json_has_defaults_by_name(spex: Command) -> None:
+def listed(spex: Command, name: str) -> dict[str, Any]:
+    """What `spex searches --json` says of one search."""
     record = json.loads(spex("searches", "--json").out)
     assert record["spex"] == 1
-    rebase = next(search for search in record["searches"] if search["name"] == "rebase")
-    assert rebase["class_name"] == "Rebase"
-    assert rebase["parameters"]["width"] == {"default": 16, "allowed": "a whole number from 1 to 65536"}
-    assert rebase["description"].endswith(".")
+    found: dict[str, Any] = next(search for search in record["searches"] if search["name"] == name)
+    return found
+
+
+def test_searches_tells_of_each_what_it_is_where_it_is_from_and_each_parameter_with_its_range(spex: Command) -> None:
+    ended = spex("searches")
+    assert ended.code == 0
+    assert next(block for block in ended.out.split("\n\n") if block.startswith("rebase ")).splitlines() == [
+        "rebase (Rebase)",
+        "  Breadth-first search that shares its width in proportion to exp(reward / temperature).",
+        "  Wu et al. 2024, arXiv 2408.00724",
+        "    width=16             a whole number from 1 to 65536",
+        "    temperature=0.2      a number from 0.002 to 1000",
+        "    tokens_max=2048      a whole number from 1 to 10000000",
+        "    depth_max=25         a whole number from 1 to 1000",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_searches_keeps_to_the_width_of_the_terminal_and_loses_no_word(
+    spex: Command, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    whole = spex("searches").out
+    monkeypatch.setattr("spex.cli.searches.width_of_stdout", lambda: width)
+    narrow = spex("searches").out
+    assert max(map(len, narrow.splitlines())) <= width
+    assert narrow.split() == whole.split()
+
+
+@pytest.mark.parametrize("name", SEARCHES.own)
+def test_every_search_of_ours_has_a_line_a_source_and_a_range_for_each_parameter(spex: Command, name: str) -> None:
+    record = listed(spex, name)
+    assert re.fullmatch(r"[A-Z].{10,98}\.", record["description"])
+    assert re.search(r"\b(19|20)\d\d, (arXiv \d{4}\.\d{5}|\".+\")", record["source"])
+    assert record["parameters"]
+    for key, parameter in record["parameters"].items():
+        default, choices = parameter["default"], parameter["choices"]
+        assert parameter["allowed"], key
+        if choices is not None:
+            assert default in choices, key
+        else:
+            assert parameter["lowest"] < parameter["highest"], key
+            assert default is None or parameter["lowest"] <= default <= parameter["highest"], key
+
+
+def test_searches_as_json_has_defaults_and_ranges_as_values(spex: Command) -> None:
+    rebase, mcts = listed(spex, "rebase"), listed(spex, "mcts")
+    assert (rebase["class_name"], rebase["source"]) == ("Rebase", "Wu et al. 2024, arXiv 2408.00724")
+    assert rebase["parameters"]["temperature"] == {
+        "default": 0.2,
+        "allowed": "a number from 0.002 to 1000",
+        "lowest": 0.002,
+        "highest": 1000,
+        "choices": None,
+    }
+    assert mcts["parameters"]["unvisited"] == {
+        "default": "scored",
+        "allowed": "one of scored, first",
+        "lowest": None,
+        "highest": None,
+        "choices": ["scored", "first"],
+    }
+
+
+@pytest.mark.usefixtures("plugged")
+def test_a_plug_in_needs_no_source_and_no_parameters_to_be_listed(spex: Command) -> None:
+    assert (listed(spex, "plugged")["source"], listed(spex, "plugged")["parameters"]) == (None, {})
+    block = next(block for block in spex("searches").out.split("\n\n") if block.startswith("plugged "))
+    assert block == "plugged (Plugged)\n  A plug-in's search␛[31m that says little."
+
+
+@pytest.mark.usefixtures("plugged")
+def test_a_plug_in_that_cannot_be_loaded_says_so_in_its_block(spex: Command) -> None:
+    assert "No module named 'no_such_module'" in listed(spex, "broken")["description"]
+    assert "\nbroken\n  search: 'broken' is not valid;" in spex("searches").out
 
 
 def test_doctor_tells_versions_and_says_what_is_missing(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from spex.control.setup import Speculation
 from spex.profile import Affine, Curve, Roofline, Scaled
 from spex.search.base import AnySearch
 from spex.search.beam import Beam
-from spex.search.best_of_n import BestOfN
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
@@ -22,6 +21,7 @@ from spex.speculate.paper_budget import PaperBudget
 from spex.speculate.paper_selection import PaperSelection
 from spex.speculate.rule import Imagination, Rule
 from spex.speculate.runahead import Effort
+from tests.search.small import NAMES, small
 from tests.swarm.markets import Greedy, Whim
 from tests.swarm.scenario import Faults, Scenario
 from tests.swarm.senseless import Senseless, SenselessStrands
@@ -63,11 +63,10 @@ def levelled(draw: st.DrawFn) -> Beam | Dvts:
 
 
 def searches() -> st.SearchStrategy[AnySearch]:
-    """Any search: those of ours, and those without sense."""
+    """Any search: those of the catalogue, some with drawn parameters, and those without sense."""
     mcts = st.builds(Mcts, iterations=st.integers(1, 8), children=st.integers(1, 3), c=st.sampled_from([0.1, 1.0, 3.0]))
     rebase = st.builds(Rebase, width=st.integers(1, 8), temperature=st.sampled_from([0.05, 0.2]), depth_max=st.just(5))
-    best_of_n = st.builds(BestOfN, width=st.integers(1, 4))
-    return st.one_of(best_of_n, rebase, levelled(), mcts, senseless_searches())
+    return st.one_of(st.sampled_from(NAMES).map(small), rebase, levelled(), mcts, senseless_searches())
 
 
 def workloads() -> st.SearchStrategy[Workload]:

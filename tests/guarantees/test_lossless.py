@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ from tests.guarantees.situations import (
     shares,
     tried,
 )
+from tests.search.small import NAMES, small
 from tests.swarm.checker import compare
 from tests.swarm.judge import in_vain, plain_trial
 from tests.swarm.markets import Greedy
@@ -56,6 +58,17 @@ def test_so_it_does_whatever_fails_on_the_way_and_however_many_guesses_fail_for_
     plain = plain_trial(scenario)
     speculative = carry_out(scenario, speculate=True, doomed=in_vain(scenario, plain))
     assert compare(plain.events, speculative.events) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+@tried(12)
+@given(drawn=st.data())
+def test_so_it_does_with_every_search_of_the_catalogue_and_so_does_the_replay(name: str, drawn: st.DataObject) -> None:
+    scenario = drawn.draw(scenarios(st.just(small(name)), fault=faults()))
+    plain, log = plain_trial(scenario), MemoryLog()
+    speculative = carry_out(scenario, speculate=True, log=log, doomed=in_vain(scenario, plain))
+    assert compare(plain.events, speculative.events) == []
+    assert compare(plain.events, replay(scenario, log).events) == []
 
 
 @tried(60)

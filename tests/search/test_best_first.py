@@ -9,13 +9,9 @@ from hypothesis import strategies as st
 from spex.errors import InputError
 from spex.ids import NodeId
 from spex.search.best_first import BestFirst
-from spex.testing import SHAPES, Shape, SyntheticWorld, check_search, run_alone
+from spex.testing import SHAPES, Shape, SyntheticWorld, run_alone
 from tests.builders import node
 from tests.search.worlds import Drawn
-
-
-def test_it_is_a_search_as_any_other() -> None:
-    check_search(BestFirst(children=3, nodes_max=40))
 
 
 def test_it_goes_back_to_a_shallow_node_that_is_better_than_all_deeper_ones() -> None:

@@ -195,7 +195,7 @@ def test_a_broken_plugin_is_told_in_one_line() -> None:
     [
         ("rebase", "width", "a whole number from 1 to 65536"),
         ("mcts", "unvisited", "one of scored, first"),
-        ("plugged", "limit", "a whole number"),
+        ("plugged", "limit", "a whole number, or none"),
         ("plugged", "loud", "true or false"),
         ("plugged", "label", None),
     ],

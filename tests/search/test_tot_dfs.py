@@ -9,13 +9,9 @@ from hypothesis import strategies as st
 from spex.errors import InputError
 from spex.ids import ROOT, NodeId
 from spex.search.tot_dfs import TotDfs
-from spex.testing import SHAPES, Shape, SyntheticWorld, check_search, run_alone
+from spex.testing import SHAPES, Shape, SyntheticWorld, run_alone
 from tests.builders import node
 from tests.search.worlds import Drawn
-
-
-def test_it_is_a_search_as_any_other() -> None:
-    check_search(TotDfs(children=3, visits=30, answers=3))
 
 
 def test_all_below_the_best_child_comes_before_the_next_one() -> None:

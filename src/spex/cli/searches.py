@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from inspect import getdoc
+from textwrap import wrap
 from typing import Annotated
 
 import msgspec
 import typer
 
 from spex.cli.parameters import JsonValue, parameters_of
-from spex.cli.streams import put_json, put_table
+from spex.cli.streams import put, put_json, width_of_stdout
 from spex.errors import InputError
-from spex.report.table import table
+from spex.visible import one_line
 
 _CELLS_MAX = 400
 
 
 class ParameterRecord(msgspec.Struct, frozen=True):
-    """A parameter: its default, and in words what it may be (None: any text)."""
+    """A parameter: its default, and what it may be: in words (None: any text), by its range, by all choices."""
 
     default: JsonValue
     allowed: str | None
+    lowest: int | float | None = None
+    highest: int | float | None = None
+    choices: tuple[str | bool, ...] | None = None
 
 
 class SearchRecord(msgspec.Struct, frozen=True):
-    """A search as it may be named: its class, and its parameters."""
+    """A search as it may be named: its class, its parameters, and where it is from (None: it does not say)."""
 
     name: str
     class_name: str
     parameters: dict[str, ParameterRecord]
     description: str
+    source: str | None = None
 
 
 def searches(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """List the searches with their parameters, for --search NAME and --set key=value."""
+    """List the searches with their parameters, for --search NAME and --set key=value.
+
+    Of each: what it is, where it is from, and each parameter as --set takes it, with its default and its range.
+    """
     records = known_searches()
     if as_json:
         put_json({"spex": 1, "searches": msgspec.to_builtins(records)})
         return
-    rows = [(record.name, record.class_name, _spelled(record.parameters), record.description) for record in records]
-    put_table(table(("name", "class", "parameters", "what it does"), rows, cells_max=_CELLS_MAX))
+    put("\n\n".join(blocks(records, width_of_stdout())))
 
 
 def known_searches() -> list[SearchRecord]:
@@ -51,28 +59,58 @@ def known_searches() -> list[SearchRecord]:
     return [_record(name) for name in search_names()]
 
 
+def blocks(records: Sequence[SearchRecord], width: int) -> Iterator[str]:
+    """A few lines for each search, at most `width` characters long where words allow it; ranges in one column."""
+    settings = [_set(key, parameter) for record in records for key, parameter in record.parameters.items()]
+    column = 4 + max(map(len, settings), default=0) + 2
+    for record in records:
+        lines = [f"{record.name} ({record.class_name})" if record.class_name else record.name]
+        for text in (record.description, record.source):
+            lines += _wrapped(text or "", width, "  ")
+        for key, parameter in record.parameters.items():
+            begun = f"    {_set(key, parameter)}".ljust(column)
+            lines += _wrapped(parameter.allowed or "any text", width, begun, " " * column)
+        yield "\n".join(lines)
+
+
 def _record(name: str) -> SearchRecord:
-    from spex.search.catalog import allowed_for, build_search  # noqa: PLC0415
+    from spex.search.catalog import build_search, source_of  # noqa: PLC0415
 
     try:
         search = build_search(name, {})
     except InputError as error:
         return SearchRecord(name, "", {}, str(error))
     kind = type(search)
-    parameters = {
-        key: ParameterRecord(default, allowed_for(name, key)) for key, default in parameters_of(search).items()
-    }
-    return SearchRecord(name, kind.__name__, parameters, _first_line(getdoc(kind)))
+    parameters = {key: _parameter(name, key, default) for key, default in parameters_of(search).items()}
+    return SearchRecord(name, kind.__name__, parameters, _first_line(getdoc(kind)), source_of(search))
+
+
+def _parameter(name: str, key: str, default: JsonValue) -> ParameterRecord:
+    from spex.search.bounds import bounds_in  # noqa: PLC0415
+    from spex.search.catalog import allowed_for  # noqa: PLC0415
+
+    allowed = allowed_for(name, key)
+    return ParameterRecord(default, allowed, *bounds_in(allowed or ""))
 
 
 def _first_line(doc: str | None) -> str:
     return (doc or "").partition("\n")[0].strip()
 
 
-def _spelled(parameters: dict[str, ParameterRecord]) -> str:
-    return " ".join(f"{key}={_typed(parameter.default)}" for key, parameter in parameters.items())
+def _set(key: str, parameter: ParameterRecord) -> str:
+    """A parameter with its default, as `--set` takes it."""
+    default = parameter.default
+    value = str(default).lower() if isinstance(default, bool | None) else str(default)
+    return one_line(f"{key}={value}", _CELLS_MAX)
 
 
-def _typed(value: JsonValue) -> str:
-    """A value as `--set` takes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _wrapped(text: str, width: int, first: str, others: str | None = None) -> list[str]:
+    """What a plug-in says of itself may be anything: it is made visible, and broken between words."""
+    return wrap(
+        one_line(text, _CELLS_MAX),
+        width,
+        initial_indent=first,
+        subsequent_indent=first if others is None else others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

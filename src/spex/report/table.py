@@ -14,16 +14,14 @@ from spex.visible import one_line
 _CELLS_MAX = 60
 
 
-def table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[str] = (), cells_max: int = _CELLS_MAX
-) -> Table:
-    """A table of plain texts, each cut at `cells_max`; the columns that `numbers` names are set to the right."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[str] = ()) -> Table:
+    """A table of plain texts, each cut at 60 cells; the columns that `numbers` names are set to the right."""
     right = set(numbers)
     drawn = Table(box=SIMPLE, pad_edge=False)
     for column in columns:
         drawn.add_column(Text(column), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(one_line(cell, cells_max)) if cell else Text() for cell in row))
+        drawn.add_row(*(Text(one_line(cell, _CELLS_MAX)) if cell else Text() for cell in row))
     return drawn
 
 

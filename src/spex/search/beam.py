@@ -38,6 +38,7 @@ class Beam:
     dedup: bool = False
 
     answer_rule: ClassVar[str] = "weighted"
+    source: ClassVar[str] = "Snell et al. 2024, arXiv 2408.03314; as in Hugging Face's search-and-learn"
 
     def __post_init__(self) -> None:
         check_levels(self.width, self.children, self.depth_max)

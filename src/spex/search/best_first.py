@@ -57,6 +57,9 @@ class BestFirst:
     depth_max: int = 25
 
     answer_rule: ClassVar[str] = "best"
+    source: ClassVar[str] = (
+        'Hart, Nilsson and Raphael 1968, "A Formal Basis for the Heuristic Determination of Minimum Cost Paths"'
+    )
 
     def __post_init__(self) -> None:
         check_whole("children", self.children, 1, 1024)

@@ -32,6 +32,7 @@ class BestOfN:
     width: int = 16
 
     answer_rule: ClassVar[str] = "weighted"
+    source: ClassVar[str] = "Cobbe et al. 2021, arXiv 2110.14168"
 
     def __post_init__(self) -> None:
         check_whole("width", self.width, 1, WIDTH_MAX)

@@ -1,7 +1,8 @@
 """The searches by name, built from text. Plug-ins add theirs by the entry point group `spex.searches`.
 
 A search's parameters are the fields of its dataclass; `aliases` on the class maps other spellings to them,
-and `answer_rule` names the rule by which its answers are voted on unless the caller says otherwise.
+`answer_rule` names the rule by which its answers are voted on unless the caller says otherwise, and `source`
+says in a few words where it is from.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
-from typing import Any, get_type_hints
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from spex.catalog import Catalog
 from spex.errors import InputError
@@ -71,11 +73,18 @@ def build_search(name: str, settings: Mapping[str, str]) -> AnySearch:
 def allowed_for(name: str, key: str) -> str | None:
     """What the parameter `key` of a search may be, in words; None where any text may stand. Raises `InputError`."""
     factory = find_search(name)
+    kind = _parameter_types(factory)[key]
     try:
-        _value(factory, key, key, "?", _parameter_types(factory)[key])
+        _value(factory, key, key, "?", kind)
     except InputError as error:
-        return error.allowed.removeprefix("it must be ")
+        return error.allowed.removeprefix("it must be ") + (", or none" if NoneType in get_args(kind) else "")
     return None
+
+
+def source_of(search: AnySearch) -> str | None:
+    """Where `search` is from, in a few words; None where it does not say."""
+    source = getattr(type(search), "source", None)
+    return source if isinstance(source, str) else None
 
 
 def answer_rule_of(search: AnySearch) -> str:

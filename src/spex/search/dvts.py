@@ -31,6 +31,7 @@ class Dvts:
     depth_max: int = 40
 
     answer_rule: ClassVar[str] = "weighted"
+    source: ClassVar[str] = 'Beeching et al. 2024, "Scaling test-time compute with open models"'
 
     def __post_init__(self) -> None:
         check_levels(self.width, self.children, self.depth_max)

@@ -71,6 +71,7 @@ class Mcts:
     widening: float = 0.0
 
     answer_rule: ClassVar[str] = "weighted"
+    source: ClassVar[str] = 'Kocsis and Szepesvári 2006, "Bandit based Monte-Carlo Planning"'
     aliases: ClassVar[Mapping[str, str]] = {"rollouts": "iterations", "num_simulations": "iterations"}
 
     def __post_init__(self) -> None:

@@ -55,6 +55,7 @@ class Rebase:
     depth_max: int = 25
 
     answer_rule: ClassVar[str] = "weighted"
+    source: ClassVar[str] = "Wu et al. 2024, arXiv 2408.00724"
 
     def __post_init__(self) -> None:
         check_whole("width", self.width, 1, WIDTH_MAX)

@@ -83,6 +83,7 @@ class RestMcts:
     depth_max: int = 25
 
     answer_rule: ClassVar[str] = "weighted"
+    source: ClassVar[str] = "Zhang et al. 2024, arXiv 2406.03816"
 
     def __post_init__(self) -> None:
         check_whole("iterations", self.iterations, 1, WIDTH_MAX)

@@ -31,6 +31,7 @@ class SelfConsistency:
     width: int = 16
 
     answer_rule: ClassVar[str] = "majority"
+    source: ClassVar[str] = "Wang et al. 2022, arXiv 2203.11171"
 
     def __post_init__(self) -> None:
         check_whole("width", self.width, 1, WIDTH_MAX)

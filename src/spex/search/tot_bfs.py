@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from spex.errors import InputError
 from spex.ids import ROOT, Call, Expand, NodeId, Score, child
@@ -49,6 +49,8 @@ class TotBfs:
     generate: Literal["sample", "propose"] = "sample"
     samples: int = 1
     depth_max: int = 25
+
+    source: ClassVar[str] = "Yao et al. 2023, arXiv 2305.10601"
 
     def __post_init__(self) -> None:
         check_whole("children", self.children, 1, 1024)

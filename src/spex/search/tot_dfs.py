@@ -54,6 +54,7 @@ class TotDfs:
     depth_max: int = 25
 
     answer_rule: ClassVar[str] = "best"
+    source: ClassVar[str] = "Yao et al. 2023, arXiv 2305.10601"
 
     def __post_init__(self) -> None:
         check_whole("children", self.children, 1, 1024)

@@ -38,6 +38,7 @@ class VirtualLoss:
     depth_max: int = 25
 
     answer_rule: ClassVar[str] = "weighted"
+    source: ClassVar[str] = 'Chaslot, Winands and van den Herik 2008, "Parallel Monte-Carlo Tree Search"'
     aliases: ClassVar[Mapping[str, str]] = {"rollouts": "iterations", "num_simulations": "iterations"}
 
     def __post_init__(self) -> None:

@@ -37,6 +37,7 @@ class WuUct:
     depth_max: int = 25
 
     answer_rule: ClassVar[str] = "weighted"
+    source: ClassVar[str] = "Liu et al. 2020, arXiv 1810.11755"
     aliases: ClassVar[Mapping[str, str]] = {"rollouts": "iterations", "num_simulations": "iterations"}
 
     def __post_init__(self) -> None:
