@@ -14,6 +14,7 @@ import pytest
 import spex
 
 _NAMES = """
+    AbMcts
     AnswerRule Arithmetic Beam Best BestFirst BestOfN Call Capabilities Confidence Demand Dvts Edge Engine EngineError
     Event Expand FunctionPolicy FunctionReward Game24 Gsm8k InputError InvariantError Judge LlamaCpp LogMismatch
     LogUnwritable Majority Mcts Merging Misbehaving NodeId NotLossless Outlook Overloaded Parallel Policy Problem ROOT

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spex.control.strand import RunningStrand, running_strands
 from spex.ids import ROOT, Call, Expand, Score, child, maker
+from spex.search.ab_mcts import AbMcts
 from spex.search.base import AnySearch, Demand, Stop
 from spex.search.beam import Beam
 from spex.search.best_first import BestFirst
@@ -31,6 +32,7 @@ from tests.builders import Decision, Rule, demand, grow, node, rate, rule, stop
 SEARCHES: list[AnySearch] = [Rebase(6), Beam(6, 2), Dvts(6, 2), Mcts(12, 3), Mcts(20, 2, c=0.1)]
 SEARCHES += [BestFirst(3, nodes_max=20), TotDfs(3, visits=8, answers=3), TotBfs(3, 2)]
 SEARCHES += [TotBfs(3, 2, evaluate="vote"), TotBfs(3, 2, select="sample", samples=2)]
+SEARCHES += [AbMcts(12), AbMcts(12, "beta")]
 SEARCHES += [Merging(Rebase(6)), Merging(Dvts(6, 2)), Merging(Mcts(12, 3))]
 DEPTH = 12
 
