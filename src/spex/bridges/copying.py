@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import is_dataclass
 from functools import cache
 from operator import is_
 from types import BuiltinFunctionType, FunctionType
@@ -100,7 +99,7 @@ def _copier_of(kind: Any) -> _Copier:
     own = _COPIERS.get(kind)
     if own is not None:
         return own
-    if is_dataclass(kind) and kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
         return _share
     return _copy_object if _is_plain(kind) else copy.deepcopy
 

@@ -68,8 +68,9 @@ def stir() -> None:
 
 
 def _state_of(generator: Any) -> object:
-    get = getattr(generator, "get_state", None) or generator.getstate
-    return repr(get())
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    return [part.tobytes() if hasattr(part, "tobytes") else part for part in generator.get_state()]
 
 
 def _is_shared(owner: object) -> bool:
