@@ -28,19 +28,22 @@ class AbsentStep:
     """It has an end, a length, usual log-probabilities, a state and a content like no other; all else raises `Unknown`.
 
     The length is what is `usual` when it is read: `z` says how the step departs from what is usual.
-    `told`: something has been read of it that its text will contradict.
+    `told`: something has been read of it that its text will contradict; `told_logprobs`: these have been read.
     """
 
-    __slots__ = ("_usual", "_z", "terminal", "told")
+    __slots__ = ("_usual", "_z", "terminal", "told", "told_logprobs")
 
     def __init__(self, terminal: bool, usual: Usual, z: float = 0.0) -> None:  # as a step has it
         self.terminal: bool = terminal
         self._usual = usual
         self._z = z
         self.told: bool = False
+        self.told_logprobs: bool = False
 
     def is_contradicted_by(self, step: Step) -> bool:
         """Whether what has been read of it is otherwise in the real step, the length apart."""
+        if self.told_logprobs and (step.logprobs or self._usual.logprob) is not None:
+            return True
         return self.told or self.terminal != step.terminal
 
     @property
@@ -57,11 +60,9 @@ class AbsentStep:
 
     @property
     def logprobs(self) -> tuple[float, ...] | None:
+        self.told_logprobs = True
         mean = self._usual.logprob
-        if mean is None:
-            return None
-        self.told = True
-        return (mean,) * self.token_count
+        return None if mean is None else (mean,) * self.token_count
 
     @property
     def end(self) -> End:
