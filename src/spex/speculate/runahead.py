@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from spex.ids import ROOT, Call, Expand, NodeId
+from spex.ids import ROOT, Call, Expand, NodeId, Score
 from spex.speculate.absent import ROOT_REWARD
 from spex.speculate.course import Course, Strand
 from spex.speculate.imagined import ImaginedTree
@@ -63,7 +63,7 @@ class RunAhead:
         if isinstance(call, Expand):
             for node in self._tree.expansions[call]:
                 self._predictor.observe_step(self._tree.steps[node], len(node))
-        elif len(call.nodes) == 1 and call.nodes[0] != ROOT and call.index == 0 and self._tree.scores[call]:
+        elif len(call.nodes) == 1 and call == Score(call.nodes) != Score((ROOT,)) and self._tree.scores[call]:
             self.scored(call.nodes[0], self._tree.scores[call][0])
 
     def scored(self, node: NodeId, reward: float) -> None:
