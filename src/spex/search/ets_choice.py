@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from math import lcm
 from typing import NamedTuple
@@ -78,15 +79,18 @@ def _prices(
 ) -> _Prices:
     """1/Σ shares, λ_c/(M+N) and λ_s/K times their common denominator."""
     width = sum(leaf.share for leaf in leaves)
-    node = _exactly(cost) / (above.total() + len(leaves))
-    cluster = _exactly(diversity) / len(clusters) if len(clusters) > 1 else Fraction(0)
-    scale = lcm(width, node.denominator, cluster.denominator)
-    return _Prices(scale // width, int(node * scale), int(cluster * scale))
+    node, per_node = _exactly(cost)
+    cluster, per_cluster = _exactly(diversity) if len(clusters) > 1 else (0, 1)
+    per_node *= above.total() + len(leaves)
+    per_cluster *= len(clusters)
+    scale = lcm(width, per_node, per_cluster)
+    return _Prices(scale // width, node * (scale // per_node), cluster * (scale // per_cluster))
 
 
-def _exactly(parameter: float) -> Fraction:
-    """The number as it is written: 1.4 is 7/5."""
-    return Fraction(str(parameter))
+@lru_cache
+def _exactly(parameter: float) -> tuple[int, int]:
+    """The number as it is written, as a ratio: 1.4 is 7/5."""
+    return Fraction(str(parameter)).as_integer_ratio()
 
 
 def _nodes_above(leaves: Sequence[NodeId]) -> Counter[_Span]:
