@@ -56,6 +56,7 @@ SMALL = {
     "beam": {"width": "6", "children": "2", "depth_max": "5"},
     "best-of-n": {"width": "5"},
     "dvts": {"width": "6", "children": "2", "depth_max": "5"},
+    "ets": {"width": "6", "depth_max": "8"},
     "mcts": {"iterations": "8", "children": "3", "depth_max": "4"},
     "rebase": {"width": "6", "depth_max": "6", "tokens_max": "150"},
     "self-consistency": {"width": "5"},
