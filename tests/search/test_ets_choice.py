@@ -105,7 +105,8 @@ def test_a_cluster_of_its_own_saves_a_weak_leaf() -> None:
 
 
 def test_of_two_leaves_that_say_the_same_the_cheaper_one_is_kept() -> None:
-    # M + N = 6, and K = 2: node 1 and its leaf cost 2/6 for a share of 1/4, but for the cluster's sake.
+    # M + N = 6, and K = 2. For the second cluster leaf 0/1 costs 1/6, leaf 1/0 with the node above it 2/6: for 1/3 more
+    # of the width it is worth that, for as much it is not.
     leaves = [Candidate(node(0, 0), 2, 0.0), Candidate(node(0, 1), 0, 0.5), Candidate(node(1, 0), 1, 0.5)]
     assert chosen(leaves, 1.0, 1.0) == {leaves[0].node, leaves[2].node}
     dearer = [leaves[0], leaves[1]._replace(share=1), leaves[2]]

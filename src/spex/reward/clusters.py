@@ -49,6 +49,8 @@ class Clusters:
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:  # noqa: ARG002
         with self._server.busy():
             texts = [_last_step(path) for path in request.paths]
+            if len(texts) < 2:
+                return numbered(texts)
             vectors = self._checked(await self._embedding.embed(texts), len(texts))
             return numbered(clusters_of(vectors, self._distance))
 
@@ -67,9 +69,7 @@ class Clusters:
 
 
 def clusters_of(vectors: np.ndarray[tuple[int, int], np.dtype[np.float64]], distance: float) -> Sequence[int]:
-    """The cluster of each of `vectors`, which are of length 1."""
-    if len(vectors) < 2:
-        return [0] * len(vectors)
+    """The cluster of each of `vectors`, two or more, which are of length 1."""
     from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415  # slow to import, and an extra
 
     apart = np.maximum(0.0, 1.0 - vectors @ vectors.T)
