@@ -14,12 +14,12 @@ import pytest
 import spex
 
 _NAMES = """
-    AnswerRule Arithmetic Beam Best BestFirst BestOfN Call Capabilities Confidence Demand Dvts Edge Engine EngineError
-    Event Expand FunctionPolicy FunctionReward Game24 Gsm8k InputError InvariantError Judge LlamaCpp LogMismatch
-    LogUnwritable Majority Mcts Merging Misbehaving NodeId NotLossless Outlook Overloaded Parallel Policy Problem ROOT
-    Rebase RecordError Reward Run Sampling Score Search SearchError SelfConsistency Solution Speculation SpexError
-    Step Stop Task Text TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown Unreachable Usage Verifier Weighted
-    __version__ child run run_sync solve solve_sync
+    AnswerRule Arithmetic Beam Best BestFirst BestOfN Call Capabilities Clusters Confidence Demand Dvts Edge Embedding
+    Engine EngineError Ets Event Expand FunctionPolicy FunctionReward Game24 Gsm8k InputError InvariantError Judge
+    LlamaCpp LogMismatch LogUnwritable Majority Mcts Merging Misbehaving NodeId NotLossless Outlook Overloaded Parallel
+    Policy Problem ROOT Rebase RecordError Reward Run Sampling Score Search SearchError SelfConsistency Solution
+    Speculation SpexError Step Stop Task Text TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown Unreachable Usage
+    Verifier Weighted __version__ child run run_sync solve solve_sync
 """
 NAMES = tuple(_NAMES.split())
 SOURCE = Path(str(spex.__file__))

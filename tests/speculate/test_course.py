@@ -15,6 +15,7 @@ from spex.search.base import AnySearch, Demand, Stop
 from spex.search.beam import Beam
 from spex.search.best_first import BestFirst
 from spex.search.dvts import Dvts
+from spex.search.ets import Ets
 from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
@@ -31,6 +32,7 @@ from tests.builders import Decision, Rule, demand, grow, node, rate, rule, stop
 SEARCHES: list[AnySearch] = [Rebase(6), Beam(6, 2), Dvts(6, 2), Mcts(12, 3), Mcts(20, 2, c=0.1)]
 SEARCHES += [BestFirst(3, nodes_max=20), TotDfs(3, visits=8, answers=3), TotBfs(3, 2)]
 SEARCHES += [TotBfs(3, 2, evaluate="vote"), TotBfs(3, 2, select="sample", samples=2)]
+SEARCHES += [Ets(6), Ets(6, cost=2.0, diversity=0.3)]
 SEARCHES += [Merging(Rebase(6)), Merging(Dvts(6, 2)), Merging(Mcts(12, 3))]
 DEPTH = 12
 

@@ -63,6 +63,8 @@ class Ets:
         nodes = [UNGROWN]
         if state.depth:
             frontier = read_samples(state.samples, tree)
+            # Read even where nothing hangs on it any more: so all that is demanded is there, in every run.
+            tree.need(self._meaning_calls(state))
             level = taken_in(state, frontier, self.tokens_max)
             if level.is_last or state.depth == self.depth_max:
                 return level.state, Stop(level.state.terminals)
@@ -70,25 +72,24 @@ class Ets:
             if len(nodes) > 1:
                 nodes = self._kept(nodes, state.remaining, self._meanings(frontier, tree))
         after = grown(state, nodes, self.temperature)
-        meanings = self._first_meanings(after)
-        return after, Demand(after.samples.demand().calls + ((meanings,) if meanings else ()))
+        return after, Demand(after.samples.demand().calls + self._meaning_calls(after))
 
     def outlook(self, state: State, tree: TreeView) -> Outlook:
         """Every answer takes one off the remaining width, as long as a call makes at most one child."""
         return Outlook(max(0, state.remaining), keeps=True)
 
-    def _first_meanings(self, state: State) -> Score | None:
-        """The call for the meanings of the first child of each sample; None where nothing hangs on them."""
+    def _meaning_calls(self, state: State) -> tuple[Score, ...]:
+        """The call for what the first child of each sample means; none where nothing can hang on it."""
         if not self.diversity or len(state.samples.scores) < 2 or state.depth == self.depth_max:
-            return None
-        return Score(tuple(node for score in state.samples.scores for node in score.nodes), CLUSTERS)
+            return ()
+        return (Score(tuple(node for score in state.samples.scores for node in score.nodes), CLUSTERS),)
 
     def _meanings(self, frontier: Sequence[Scored], tree: TreeView) -> dict[NodeId, float]:
         """What each node of the frontier means; empty where nothing hangs on that."""
         if not self.diversity:
             return {}
         nodes = tuple(scored.node for scored in frontier)
-        # Where a sample made no child, or several, the call that was demanded with them is not about these nodes.
+        # Where a sample made no child, or several, the call that came with the samples is not about these nodes.
         return dict(zip(nodes, tree.score(Score(nodes, CLUSTERS)), strict=True))
 
     def _kept(self, nodes: list[Open], width: int, meanings: dict[NodeId, float]) -> list[Open]:
