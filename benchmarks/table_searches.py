@@ -20,6 +20,7 @@ SEARCHES: Mapping[str, Mapping[str, int]] = {
     "best-first": {"children": 4, "nodes_max": 128},
     "best-of-n": {"width": 16},
     "dvts": {"width": 16, "children": 4},
+    "ets": {"width": 16},
     "mcts": {"iterations": 32, "children": 4},
     "rebase": {"width": 16},
     "rest-mcts": {"iterations": 32, "children": 4, "answers": 128},

@@ -24,8 +24,10 @@ from spex.events import Event
 from spex.ids import Edge, Expand
 from spex.problem import Problem
 from spex.record import MemoryLog
+from spex.reward.clusters import Clusters
 from spex.reward.function import FunctionReward
 from spex.search.best_of_n import BestOfN
+from spex.search.ets import Ets
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
 from spex.solution import Solution
@@ -113,6 +115,36 @@ def test_a_search_may_be_named_as_policies_and_rewards_are() -> None:
     assert setup_of(options(search="mcts")).search == spex.Mcts()  # type: ignore[arg-type]
     with pytest.raises(spex.InputError, match=r"search: 'rebas' is not valid; did you mean rebase\?"):
         solve_sync("2 + 2?", **options(search="rebas"))
+
+
+class Asking(BestOfN):
+    """A search that asks for a model of scores that has no usual reward."""
+
+    models = ("novelty",)
+
+
+def test_what_a_search_asks_for_besides_the_reward_is_there_by_itself() -> None:
+    made = setup_of({"policy": model(), "search": Ets(width=2)})
+    assert made.rewards["reward"].name.startswith("confidence")
+    assert isinstance(made.rewards["clusters"], Clusters)
+    solution = solve_sync("2 + 2", **options(search=Ets(width=3, depth_max=2)))
+    assert {call.model for call in solution.tree.scores} == {"reward", "clusters"}
+    assert set(setup_of({"policy": model(), "search": Ets(diversity=0.0)}).rewards) == {"reward"}
+
+
+def test_rewards_that_are_given_come_before_the_usual_ones() -> None:
+    rewards = {"reward": even(), "clusters": even()}
+    assert setup_of({"policy": model(), "reward": rewards, "search": Ets()}).rewards == rewards
+    assert setup_of({"policy": model(), "reward": {"reward": even(), "other": even()}}).rewards.keys() == {
+        "reward",
+        "other",
+    }
+
+
+def test_a_search_that_asks_for_what_nobody_gives_is_refused() -> None:
+    with pytest.raises(InputError, match="reward: it must name one for the model 'novelty', which the search asks for"):
+        setup_of({"policy": model(), "search": Asking()})
+    assert "novelty" in setup_of({"policy": model(), "search": Asking(), "reward": {"novelty": even()}}).rewards
 
 
 def test_the_search_says_how_its_answers_vote_unless_it_is_told() -> None:

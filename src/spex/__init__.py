@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     from spex.problem import Problem as Problem
     from spex.reward.arithmetic import Arithmetic as Arithmetic
     from spex.reward.base import Reward as Reward
+    from spex.reward.clusters import Clusters as Clusters
     from spex.reward.confidence import Confidence as Confidence
+    from spex.reward.embedding import Embedding as Embedding
     from spex.reward.function import FunctionReward as FunctionReward
     from spex.reward.judge import Judge as Judge
     from spex.reward.verifier import Verifier as Verifier
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from spex.search.best_first import BestFirst as BestFirst
     from spex.search.best_of_n import BestOfN as BestOfN
     from spex.search.dvts import Dvts as Dvts
+    from spex.search.ets import Ets as Ets
     from spex.search.mcts import Mcts as Mcts
     from spex.search.merging import Merging as Merging
     from spex.search.rebase import Rebase as Rebase
@@ -96,12 +99,15 @@ __all__ = (
     "BestOfN",
     "Call",
     "Capabilities",
+    "Clusters",
     "Confidence",
     "Demand",
     "Dvts",
     "Edge",
+    "Embedding",
     "Engine",
     "EngineError",
+    "Ets",
     "Event",
     "Expand",
     "FunctionPolicy",
@@ -174,12 +180,15 @@ _PLACES = {
     "Call": "spex.ids",
     "Capabilities": "spex.engine.base",
     "child": "spex.ids",
+    "Clusters": "spex.reward.clusters",
     "Confidence": "spex.reward.confidence",
     "Demand": "spex.search.base",
     "Dvts": "spex.search.dvts",
     "Edge": "spex.ids",
+    "Embedding": "spex.reward.embedding",
     "Engine": "spex.engine.base",
     "EngineError": "spex.errors",
+    "Ets": "spex.search.ets",
     "Event": "spex.events",
     "Expand": "spex.ids",
     "FunctionPolicy": "spex.engine.function",

@@ -27,9 +27,9 @@ from spex.policy import Policy
 from spex.problem import Problem
 from spex.record import CallLog
 from spex.reward.base import Reward
-from spex.reward.catalog import REWARDS
+from spex.reward.catalog import REWARDS, served
 from spex.search.base import AnySearch, Parallel
-from spex.search.catalog import answer_rule_of, build_search
+from spex.search.catalog import answer_rule_of, build_search, models_of
 from spex.search.rebase import Rebase
 from spex.solution import Solution
 from spex.speculate.stopping import StoppingRule, stopping_rule
@@ -45,7 +45,8 @@ class Options(TypedDict, total=False):
     """What `solve` and `run` take by name.
 
     policy: an engine, or a name such as `"llamacpp"` or `"llamacpp:/path/model.gguf"`.
-    reward: a reward, a name (`"confidence"`, `"judge"`, ...), or one for each `Score` model.
+    reward: a reward, a name (`"confidence"`, `"judge"`, ...), or one for each `Score` model; those that only the
+    search knows of (its `models`) have usual ones.
     search: what decides, or its name for its usual parameters (default: `Rebase()`).
     task: a task or its name (default `"text"`).
     answer_rule: how terminals vote (default: the search's own). seed: 0 to 2^63 − 1.
@@ -140,7 +141,7 @@ def setup_of(options: Options) -> Setup:
     return Setup(
         search=search,
         policy=Policy(engine, _task(options.get("task", "text")), _sampling(options), _step_tokens_max(options)),
-        rewards=_rewards(options.get("reward", "confidence"), engine),
+        rewards=served(_rewards(options.get("reward", "confidence"), engine), models_of(search)),
         answer_rule=_answer_rule(options, search),
         seed=seed,
         speculation=speculation,

@@ -27,11 +27,15 @@ class Expand(NamedTuple):
     index: int = 0  # type: ignore[assignment]
 
 
+REWARD = "reward"
+"""The model whose scores are nodes' rewards. What another one's numbers mean is between it and the search."""
+
+
 class Score(NamedTuple):
     """One reward call over `nodes`; it yields one number in [0, 1] for each of them."""
 
     nodes: tuple[NodeId, ...]
-    model: str = "reward"
+    model: str = REWARD
     index: int = 0  # type: ignore[assignment]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from spex.ids import ROOT, Call, Expand, NodeId, Score, child, maker
+from spex.ids import REWARD, ROOT, Call, Expand, NodeId, Score, child, maker
 
 End: TypeAlias = Literal["delimiter", "eos", "length", "context"]
 
@@ -129,7 +129,7 @@ class Tree:
         """The steps from the root to `node`."""
         return tuple(self.steps[node[:depth]] for depth in range(1, len(node) + 1))
 
-    def reward(self, node: NodeId, model: str = "reward") -> float | None:
+    def reward(self, node: NodeId, model: str = REWARD) -> float | None:
         """The node's own score by `model`, where it was scored alone."""
         values = self.scores.get(Score((node,), model))
         return values[0] if values else None

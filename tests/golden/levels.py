@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
+from typing import TypeAlias
 
 from spex.ids import ROOT, Expand, NodeId
 from tests.golden.exact import MARGIN, as_decimal
 from tests.golden.world import Record
+
+Keep: TypeAlias = Callable[[list[NodeId], int], list[NodeId]]
+"""Which nodes are kept, of some, where so much width remains."""
 
 
 def best_of_n(record: Record, width: int, *, scored: bool = True) -> None:
@@ -16,7 +21,10 @@ def best_of_n(record: Record, width: int, *, scored: bool = True) -> None:
     record.end([node for node in made if record.terminal(node)])
 
 
-def rebase(record: Record, width: int, temperature: Fraction, tokens_max: int, depth_max: int) -> None:
+def rebase(
+    record: Record, width: int, temperature: Fraction, tokens_max: int, depth_max: int, keep: Keep | None = None
+) -> None:
+    """With `keep`, the search that asks what nodes mean, and shares among those alone that it keeps."""
     frontier, remaining, terminals = [ROOT], width, list[NodeId]()
     while True:
         terminals += [node for node in frontier if record.terminal(node)]
@@ -24,10 +32,11 @@ def rebase(record: Record, width: int, temperature: Fraction, tokens_max: int, d
         remaining -= len(frontier) - len(alive)
         if remaining <= 0 or not alive or len(alive[0]) == depth_max:
             return record.end(terminals)
-        shares = balanced(record, sorted(alive), remaining, temperature)
-        frontier = record.sample(
-            [Expand(node, "step", index) for node in sorted(alive) for index in range(shares[node])]
-        )
+        kept = keep(sorted(alive), remaining) if keep and len(alive) > 1 else sorted(alive)
+        shares = balanced(record, kept, remaining, temperature)
+        calls = [Expand(node, "step", index) for node in kept for index in range(shares[node])]
+        weighed = keep is not None and len(calls) > 1 and len(kept[0]) + 1 < depth_max
+        frontier = record.sample(calls, meaning=weighed)
 
 
 def balanced(record: Record, nodes: list[NodeId], width: int, temperature: Fraction) -> dict[NodeId, int]:

@@ -61,6 +61,17 @@ CASES = {
     "rebase_w5_cold": Case("rebase", {"width": "5", "temperature": "0.05"}, ORDINARY),
     "rebase_w5_tokens_exhausted": Case("rebase", {"width": "5", "tokens_max": "60"}, NO_END),
     "rebase_w4_depth_3": Case("rebase", {"width": "4", "depth_max": "3"}, NO_END),
+    "ets_w6_ordinary": Case("ets", {"width": "6"}, ORDINARY),
+    "ets_w8_ties": Case("ets", {"width": "8", "depth_max": "6"}, TIES),
+    "ets_w6_all_equal": Case("ets", {"width": "6"}, EQUAL),
+    "ets_w8_early_terminals": Case("ets", {"width": "8"}, EARLY),
+    "ets_w3_all_end_at_once": Case("ets", {"width": "3"}, ALL_END),
+    "ets_w8_gaps": Case("ets", {"width": "8", "diversity": "0.6"}, GAPS),
+    "ets_w4_no_children": Case("ets", {"width": "4"}, NO_CHILDREN),
+    "ets_w8_costly": Case("ets", {"width": "8", "cost": "1.7", "diversity": "0.2", "depth_max": "6"}, NO_END),
+    "ets_w7_extremes_hot": Case("ets", {"width": "7", "temperature": "2", "diversity": "0.5"}, EXTREMES),
+    "ets_w8_tokens_exhausted": Case("ets", {"width": "8", "diversity": "0.25", "tokens_max": "80"}, NO_END),
+    "ets_w1_ordinary": Case("ets", {"width": "1"}, ORDINARY),
     "beam_w6_m2_ordinary": Case("beam", {"width": "6", "children": "2", "depth_max": "5"}, ORDINARY),
     "beam_w6_m3_ties": Case("beam", {"width": "6", "children": "3", "depth_max": "5"}, TIES),
     "beam_w6_m2_all_equal": Case("beam", {"width": "6", "children": "2", "depth_max": "4"}, EQUAL),
@@ -195,6 +206,9 @@ def document(case: Case) -> dict[str, Any]:
         "barren": [call for record in records for call in record.barren],
         "strands": [{"decisions": record.decisions, "stop": record.stop} for record in records],
     }
+    meanings = {name: str(meaning) for record in records for name, meaning in record.meanings.items()}
+    if meanings:
+        made["meanings"] = meanings
     if statistics:
         made["statistics"] = {
             node_key(node): {"visits": found.visits, "total": str(found.total)} for node, found in statistics.items()

@@ -9,6 +9,7 @@ from fractions import Fraction
 from spex.ids import NodeId
 from spex.seeds import strand_seed
 from tests.golden.adaptive import Adaptive
+from tests.golden.ets import worthwhile
 from tests.golden.levels import beam, best_of_n, dvts_strand, rebase, tot_bfs
 from tests.golden.mcts import Mcts, Statistic
 from tests.golden.one_by_one import DepthFirst, best_first
@@ -34,6 +35,19 @@ def run_rebase(world: World, settings: dict[str, str]) -> tuple[list[Record], di
     temperature = Fraction(settings.get("temperature", "0.2"))
     tokens_max, depth_max = int(settings.get("tokens_max", "2048")), int(settings.get("depth_max", "25"))
     rebase(record, int(settings["width"]), temperature, tokens_max, depth_max)
+    return [record], {}
+
+
+def run_ets(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    temperature = Fraction(settings.get("temperature", "0.2"))
+    cost, diversity = Fraction(settings.get("cost", "1")), Fraction(settings.get("diversity", "1.5"))
+
+    def keep(nodes: list[NodeId], width: int) -> list[NodeId]:
+        return worthwhile(record, nodes, width, temperature, cost, diversity)
+
+    tokens_max, depth_max = int(settings.get("tokens_max", "2048")), int(settings.get("depth_max", "25"))
+    rebase(record, int(settings["width"]), temperature, tokens_max, depth_max, keep)
     return [record], {}
 
 
@@ -175,6 +189,7 @@ STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[No
     "best-of-n": run_best_of_n,
     "self-consistency": run_self_consistency,
     "rebase": run_rebase,
+    "ets": run_ets,
     "beam": run_beam,
     "dvts": run_dvts,
     "mcts": run_mcts,

@@ -47,6 +47,10 @@ class World:
             answer=str(self._die(f"{name} answer", 3)) if answered else None,
         )
 
+    def meaning(self, node: NodeId) -> Fraction:
+        """Nodes of one meaning have the same number."""
+        return Fraction(self._die(f"{node_key(node)} meaning", 3), 4)
+
     def _die(self, name: str, sides: int) -> int:
         return int.from_bytes(sha256(f"{self.seed} {name}".encode()).digest()[:8]) % sides
 
@@ -60,14 +64,19 @@ class Record:
     stop: list[str] = field(default_factory=list)
     nodes: dict[str, Node] = field(default_factory=dict)
     barren: list[str] = field(default_factory=list)
+    meanings: dict[str, Fraction] = field(default_factory=dict)
 
-    def sample(self, calls: list[Expand], *, scored: bool = True) -> list[NodeId]:
-        """One decision: demand `calls` with their scores; what they make."""
+    def sample(self, calls: list[Expand], *, scored: bool = True, meaning: bool = False) -> list[NodeId]:
+        """One decision: demand `calls` with their scores, and what their children mean; what they make."""
         names = [[call_key(call), call_key(Score((child(call),)))][: 2 if scored else 1] for call in calls]
         self.decisions.append([name for pair in names for name in pair])
+        if meaning:
+            self.decisions[-1].append(call_key(Score(tuple(map(child, calls)), "clusters")))
         made: list[NodeId] = []
         for call in calls:
             made += self.found(call)
+        if meaning:
+            self.meanings.update((node_key(kid), self.world.meaning(kid)) for kid in made)
         return made
 
     def play(self, calls: list[Expand], action: str = "solution", steps: int = 1) -> list[tuple[NodeId, NodeId]]:
@@ -101,6 +110,9 @@ class Record:
 
     def reward(self, node: NodeId) -> Fraction:
         return self.nodes[node_key(node)].reward
+
+    def meaning(self, node: NodeId) -> Fraction:
+        return self.meanings[node_key(node)]
 
     def terminal(self, node: NodeId) -> bool:
         return node != ROOT and self.nodes[node_key(node)].terminal

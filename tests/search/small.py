@@ -18,6 +18,8 @@ SMALL: Mapping[str, Mapping[str, str]] = {
     "best-first": {"children": "3", "nodes_max": "24", "depth_max": "5"},
     "best-of-n": {"width": "6"},
     "dvts": {"width": "6", "children": "3", "depth_max": "5"},
+    # No two steps of these worlds mean the same: worth as much as by default, meanings would keep every leaf.
+    "ets": {"width": "6", "cost": "2", "diversity": "0.3", "tokens_max": "150", "depth_max": "5"},
     "mcts": {"iterations": "8", "children": "3", "depth_max": "5"},
     "rebase": {"width": "6", "tokens_max": "150", "depth_max": "5"},
     "rest-mcts": {"iterations": "8", "children": "3", "depth_max": "5"},

@@ -29,6 +29,11 @@ class GoldenWorld:
 
     nodes: dict[str, Any]
     barren: list[str]
+    meanings: dict[str, str]
+
+    @classmethod
+    def of(cls, golden: dict[str, Any]) -> GoldenWorld:
+        return cls(golden["nodes"], golden["barren"], golden.get("meanings", {}))
 
     def steps(self, call: Expand) -> tuple[Step, ...]:
         if call_key(call) in self.barren:
@@ -38,6 +43,8 @@ class GoldenWorld:
         return (Step("", ids, terminal=node["terminal"], answer=node["answer"]),)
 
     def scores(self, call: Score) -> tuple[float, ...]:
+        if call.model == "clusters":
+            return tuple(float(Fraction(self.meanings[node_key(node)])) for node in call.nodes)
         return tuple(float(Fraction(self.nodes[node_key(node)]["reward"])) for node in call.nodes)
 
 
@@ -45,8 +52,7 @@ class GoldenWorld:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_search_comes_to_its_golden_tree(name: str, order: Order) -> None:
     golden = GOLDEN[name]
-    world = GoldenWorld(golden["nodes"], golden["barren"])
-    run = run_alone(build_search(golden["search"], golden["settings"]), world, order=order)
+    run = run_alone(build_search(golden["search"], golden["settings"]), GoldenWorld.of(golden), order=order)
     assert set(map(node_key, run.tree.steps)) == set(golden["nodes"])
     for course, strand in zip(run.courses, golden["strands"], strict=True):
         outcomes = [decided.outcome for decided in course.decisions]
@@ -59,7 +65,7 @@ def test_a_search_comes_to_its_golden_tree(name: str, order: Order) -> None:
 @pytest.mark.parametrize("name", [name for name in GOLDEN if "statistics" in GOLDEN[name]])
 def test_an_mcts_has_the_visits_and_totals_of_its_golden_tree(name: str) -> None:
     golden = GOLDEN[name]
-    run = run_alone(build_search(golden["search"], golden["settings"]), GoldenWorld(golden["nodes"], golden["barren"]))
+    run = run_alone(build_search(golden["search"], golden["settings"]), GoldenWorld.of(golden))
     state = run.courses[0].state
     assert isinstance(state, State)
     found = {node_key(place.node): (place.visits, place.total) for place in state.places.values()}

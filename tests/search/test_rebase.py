@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from spex.errors import InputError
 from spex.ids import ROOT, Expand, NodeId, Score, child
+from spex.search.balance import allocation
 from spex.search.base import Demand, Outlook, Search
-from spex.search.rebase import Rebase, allocation
+from spex.search.rebase import Rebase
 from spex.testing import SHAPES, Shape, SyntheticWorld, run_alone
 from spex.tree import Step
 

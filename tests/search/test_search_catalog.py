@@ -19,6 +19,7 @@ from spex.search.best_first import BestFirst
 from spex.search.best_of_n import BestOfN
 from spex.search.catalog import allowed_for, answer_rule_of, build_search, find_search, search_names
 from spex.search.dvts import Dvts
+from spex.search.ets import Ets
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.search.rest_mcts import RestMcts
@@ -35,6 +36,7 @@ OURS = {
     "best-first": BestFirst,
     "best-of-n": BestOfN,
     "dvts": Dvts,
+    "ets": Ets,
     "mcts": Mcts,
     "rebase": Rebase,
     "rest-mcts": RestMcts,

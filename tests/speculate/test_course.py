@@ -16,6 +16,7 @@ from spex.search.base import AnySearch, Demand, Stop
 from spex.search.beam import Beam
 from spex.search.best_first import BestFirst
 from spex.search.dvts import Dvts
+from spex.search.ets import Ets
 from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
@@ -38,6 +39,7 @@ SEARCHES += [TotBfs(3, 2, evaluate="vote"), TotBfs(3, 2, select="sample", sample
 SEARCHES += [Mcts(12, 2, select="puct", widening=0.5), Mcts(6, 2, rollout=True), VirtualLoss(12, 2), WuUct(12, 2)]
 SEARCHES += [Beam(6, 2, dedup=True), Beam(6, 2, 6, lookahead=2), RestMcts(8), RestMcts(8, rollout_children=2)]
 SEARCHES += [AbMcts(12), AbMcts(12, "beta")]
+SEARCHES += [Ets(6), Ets(6, cost=2.0, diversity=0.3)]
 SEARCHES += [Merging(Rebase(6)), Merging(Dvts(6, 2)), Merging(Mcts(12, 3))]
 DEPTH = 12
 

@@ -229,3 +229,14 @@ def test_strands_that_want_the_same_get_the_sooner_of_their_picks(rewards: list[
 def test_picks_are_a_whole_number_from_one(picks: int) -> None:
     with pytest.raises(InputError, match="picks"):
         PaperSelection(picks)
+
+
+def test_what_another_model_would_say_is_different_for_every_node_and_leaves_their_rewards_alone() -> None:
+    tree = tree_of({(0,): 0.6, (1,): 0.4})
+    for assumption in (AsParent(), Worthless()):
+        view = SupposedTree(tree, assumption)
+        said = view.score(Score((node(0), node(1), node(2)), "clusters"))
+        assert len(set(said)) == 3
+        assert view.score(rate(0)) == (0.6,)
+        view.children(grow(0))
+        assert view.finished == {node(0)}

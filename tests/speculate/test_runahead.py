@@ -285,6 +285,55 @@ def test_a_score_is_learned_with_its_parents_and_its_siblings_rewards() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "call", [rate(0, model="clusters"), Score((node(0),), "reward", 1), Score((node(0), node(1))), Score(())]
+)
+def test_what_is_not_a_nodes_reward_is_not_learned_as_one(call: Score) -> None:
+    tree, spy = Tree(), Spy()
+    ahead = RunAhead(tree, spy, 1)
+    for index in (0, 1):
+        tree.expand(grow(index), [Step("a", (1, 2))])
+    tree.scores[call] = (0.75,) * len(call.nodes)
+    ahead.learn(call)
+    assert spy.told == []
+    tree.scores[rate(0)] = (0.25,)
+    ahead.learn(rate(0))
+    assert spy.told == [(Surroundings(0.5, 1), 0.25)]
+
+
+CLUSTERS = Score((node(0), node(1), node(0, 0)), "clusters")
+
+
+def test_what_another_model_would_say_is_imagined_as_different_for_every_node() -> None:
+    view = ImaginedTree(Tree(), Particle(1), Predictor(), {})
+    imagined = view.score(CLUSTERS)
+    assert len(set(imagined)) == 3
+    assert all(0.0 <= value <= 1.0 for value in imagined)
+    assert imagined == ImaginedTree(Tree(), Particle(2), Predictor(), {}).score(CLUSTERS)
+
+
+def test_what_another_model_has_said_is_no_nodes_reward() -> None:
+    tree = Tree()
+    view = ImaginedTree(tree, Particle(1), Predictor(), {})
+    before = view.score(rate(0))
+    tree.expand(grow(0), [Step("a", (1, 2, 3))])
+    tree.scores[rate(0, model="clusters")] = (0.0,)
+    view.settle([grow(0), rate(0, model="clusters")])
+    assert view.score(rate(0)) == before
+    assert view.score(rate(0, model="clusters")) == (0.0,)
+
+
+def test_only_decisions_that_have_read_it_go_back_when_another_model_answers() -> None:
+    view = ImaginedTree(Tree(), Particle(1), Predictor(), {})
+    view.attempt(3)
+    view.score(rate(0))
+    view.attempt(4)
+    view.score(CLUSTERS)
+    assert view.put_back([CLUSTERS]) == 4
+    assert view.put_back([CLUSTERS._replace(index=1)]) is None
+    assert view.put_back([rate(0)]) == 3
+
+
 def test_an_unscored_parent_counts_as_its_nearest_scored_ancestor() -> None:
     tree, spy = Tree(), Spy()
     ahead = RunAhead(tree, spy, 1)

@@ -15,6 +15,7 @@ from spex.search.beam import Beam
 from spex.search.best_first import BestFirst
 from spex.search.best_of_n import BestOfN
 from spex.search.dvts import Dvts
+from spex.search.ets import Ets
 from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
@@ -166,6 +167,12 @@ def _search(random: Random) -> AnySearch:
             rollout_children=random.randint(1, 2),
         ),
         AbMcts(iterations=random.randint(1, 20), posterior=random.choice(["gaussian", "beta"])),
+        Ets(
+            width=random.randint(1, 10),
+            cost=random.choice([0.5, 1.0, 2.0]),
+            diversity=random.choice([0.0, 0.5, 1.5]),
+            depth_max=8,
+        ),
         SenselessStrands(_senseless(random), random.randint(1, 3)),
     ]
     search = random.choice(options)

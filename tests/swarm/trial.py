@@ -13,6 +13,7 @@ import msgspec
 from spex.control.clock import run_virtual
 from spex.control.run import Conduct, run
 from spex.control.setup import Setup, recorded, replayed
+from spex.engine.base import Scoring
 from spex.engine.retrying import Retrying
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
 from spex.events import Event
@@ -122,7 +123,8 @@ class _Stage:
             cancel_delay_seconds=scenario.cancel_delay_seconds,
             seed="positional" if scenario.positional else "whole",
         )
-        self._reward = SimulatedReward(self._world.judge, scenario.reward_curve, slots=scenario.reward_slots)
+        self._judgements = {"reward": self._world.judge, "clusters": self._world.cluster}
+        self._reward = SimulatedReward(self._judged, scenario.reward_curve, slots=scenario.reward_slots)
         self._events: list[Event] = []
         self._solutions: list[Solution] = []
         self._overstayed: list[str] = []
@@ -135,12 +137,16 @@ class _Stage:
         return Setup(
             search=scenario.search,
             policy=Policy(Retrying(engine, _ATTEMPTS, wait_jitter_seconds=0.0), ProposingTask()),
-            rewards={"reward": reward},
+            rewards=dict.fromkeys(self._judgements, reward),
             answer_rule=scenario.answer_rule,
             seed=scenario.seed,
             speculation=scenario.speculation if speculate else None,
             stopping=scenario.stopping,
         )
+
+    def _judged(self, request: Scoring) -> tuple[float, ...]:
+        """One server for all models."""
+        return self._judgements[request.model](request)
 
     async def play(self, setup: Setup, cut: Cut | None) -> float:
         """Run the problems; the length of the run in seconds."""

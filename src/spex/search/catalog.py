@@ -1,8 +1,8 @@
 """The searches by name, built from text. Plug-ins add theirs by the entry point group `spex.searches`.
 
 A search's parameters are the fields of its dataclass; `aliases` on the class maps other spellings to them,
-`answer_rule` names the rule by which its answers are voted on unless the caller says otherwise, and `source`
-says in a few words where it is from.
+`answer_rule` names the rule by which its answers are voted on unless the caller says otherwise, `models` the models of
+scores that it asks for besides the reward, and `source` says in a few words where it is from.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ SEARCHES: Catalog[AnySearch] = Catalog(
         "best-first": "spex.search.best_first:BestFirst",
         "best-of-n": "spex.search.best_of_n:BestOfN",
         "dvts": "spex.search.dvts:Dvts",
+        "ets": "spex.search.ets:Ets",
         "mcts": "spex.search.mcts:Mcts",
         "rebase": "spex.search.rebase:Rebase",
         "rest-mcts": "spex.search.rest_mcts:RestMcts",
@@ -91,6 +92,11 @@ def source_of(search: AnySearch) -> str | None:
 def answer_rule_of(search: AnySearch) -> str:
     """The name of the answer rule that `search` is usually voted by."""
     return str(getattr(search, "answer_rule", "weighted"))
+
+
+def models_of(search: AnySearch) -> tuple[str, ...]:
+    """The models of scores that `search` asks for besides the reward."""
+    return tuple(getattr(search, "models", ()))
 
 
 def _value(factory: Callable[..., AnySearch], key: str, spelled: str, text: str, kind: Any) -> object:

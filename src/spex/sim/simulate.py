@@ -9,10 +9,14 @@ from spex.answer import AnswerRule, Weighted
 from spex.control.clock import run_virtual
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Setup, Speculation
+from spex.errors import InputError
 from spex.events import Sink
+from spex.ids import REWARD
 from spex.policy import Policy
 from spex.problem import Problem
+from spex.reward.base import Reward
 from spex.search.base import AnySearch
+from spex.search.catalog import models_of
 from spex.sim.arrivals import Arrivals
 from spex.sim.bounds import Floor, Pace, floor_of
 from spex.sim.clairvoyant import Clairvoyant
@@ -49,7 +53,7 @@ class Simulation:
         setup = Setup(
             search=self.search,
             policy=Policy(self.workload.policy(world.write), SimulatedTask()),
-            rewards={"reward": self.workload.reward(world.judge)},
+            rewards=self._rewards(world),
             answer_rule=self.answer_rule,
             seed=self.seed,
             speculation=speculation,
@@ -58,6 +62,14 @@ class Simulation:
         problems = [Problem(f"simulated problem {number}", f"q{number}") for number in range(self.queries)]
         conduct = Conduct(concurrency=self.queries_at_once, on_event=on_event, arrivals_seconds=self.arrivals_seconds())
         return await run(problems, setup, conduct)
+
+    def _rewards(self, world: World) -> dict[str, Reward]:
+        """A server for each model that the search asks for. Raises `InputError`."""
+        judgements = {REWARD: world.judge, "clusters": world.cluster}
+        for model in models_of(self.search):
+            if model not in judgements:
+                raise InputError("search", self.search, f"no world is there for the scores {model!r} that it asks for")
+        return {model: self.workload.reward(judgements[model], model) for model in (REWARD, *models_of(self.search))}
 
     @property
     def queries_at_once(self) -> int:

@@ -99,9 +99,9 @@ class Workload:
             cache=Boundless() if self.pool_tokens is None else KvPool(self.pool_tokens),
         )
 
-    def reward(self, judgement: Judgement) -> SimulatedReward:
+    def reward(self, judgement: Judgement, name: str = "reward") -> SimulatedReward:
         """A new reward server that finds what `judgement` says."""
-        return SimulatedReward(judgement, self.reward_curve, slots=self.reward_slots)
+        return SimulatedReward(judgement, self.reward_curve, slots=self.reward_slots, name=name)
 
     def on(self, curve: Curve) -> Workload:
         """The same work on an engine of another ℓ(b)."""

@@ -7,6 +7,7 @@ the reward server agree without talking to each other.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
@@ -15,9 +16,12 @@ from random import Random
 from typing import NamedTuple
 
 from spex.engine.base import Completion, Generation, Scoring
+from spex.reward.clusters import numbered
 from spex.sim.workload import Workload
 
 _NAME_BITS = 48
+# The first meaning has the probability 0.45, and each one after it 0.55 of that before it.
+_MEANING_RATE = 0.6
 _WRONG_WEIGHTS = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16)
 RIGHT = "right"
 STATE = " to state "
@@ -72,6 +76,14 @@ class World:
     def judge(self, request: Scoring) -> tuple[float, ...]:
         """What the reward server answers to `request`: a `SimulatedReward`'s judgement."""
         return tuple(self.quality(path.prompt.segments) for path in request.paths)
+
+    def cluster(self, request: Scoring) -> tuple[float, ...]:
+        """Which of the paths say the same in their last step: below one parent there are a few things to say."""
+        return numbered(self._meaning(path.prompt.segments) for path in request.paths)
+
+    def _meaning(self, segments: tuple[tuple[int, ...], ...]) -> Hashable:
+        drawn = self._random(f"meaning:{segments[-1][0]}").expovariate(_MEANING_RATE)
+        return len(segments), segments[-2:-1], int(drawn)
 
     def quality(self, segments: tuple[tuple[int, ...], ...]) -> float:
         """The reward of a partial solution: the root's, then each step's shift, clipped."""

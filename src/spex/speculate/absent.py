@@ -11,6 +11,11 @@ ROOT_REWARD = 0.5
 """What the root counts as where nothing has scored it."""
 
 
+def told_apart(count: int) -> tuple[float, ...]:
+    """What another model than the reward is taken to say of `count` nodes: that no two of them are alike."""
+    return tuple((place + 0.5) / count for place in range(count))
+
+
 class Usual(Protocol):
     """What texts are usually like."""
 

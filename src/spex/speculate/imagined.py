@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from spex.ids import Call, Expand, NodeId, Score, child, maker
-from spex.speculate.absent import ROOT_REWARD, AbsentStep
+from spex.ids import REWARD, Call, Expand, NodeId, Score, child, maker
+from spex.speculate.absent import ROOT_REWARD, AbsentStep, told_apart
 from spex.speculate.guesses import DONE, NEVER, RIPE, Node, Text, Value
 from spex.speculate.habits import Surroundings
 from spex.speculate.particle import Particle
@@ -87,6 +87,8 @@ class ImaginedTree:
             if value.asked not in self._live:
                 self._ask(value)
         nodes = value.nodes
+        if call.model != REWARD:
+            return told_apart(len(nodes))
         return (self._reward(nodes[0]),) if len(nodes) == 1 else tuple(map(self._reward, nodes))
 
     def need(self, calls: Iterable[Call]) -> None:
@@ -168,7 +170,9 @@ class ImaginedTree:
         live = self._live
         if isinstance(call, Score):
             value = self._values.get(call)
-            stamps = [value.read if value else NEVER, *map(self._family, call.nodes)]
+            stamps = [value.read if value else NEVER]
+            if call.model == REWARD:
+                stamps += map(self._family, call.nodes)
             return min((live[stamp] for stamp in stamps if stamp in live), default=None)
         text = self._texts.get(call)
         number = None if text is None else live.get(text.read)

@@ -64,7 +64,7 @@ class RunAhead:
         if isinstance(call, Expand):
             for node in self._tree.expansions[call]:
                 self._predictor.observe_step(node[-1].action, self._tree.steps[node], len(node))
-        elif call == Score(call.nodes[:1]) and call.nodes[0] != ROOT and self._tree.scores[call]:
+        elif len(call.nodes) == 1 and call == Score(call.nodes) != Score((ROOT,)) and self._tree.scores[call]:
             self.scored(call.nodes[0], self._tree.scores[call][0])
 
     def scored(self, node: NodeId, reward: float) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from spex.ids import Call, Expand, NodeId, Score, child
-from spex.speculate.absent import ROOT_REWARD, AbsentStep
+from spex.ids import REWARD, Call, Expand, NodeId, Score, child
+from spex.speculate.absent import ROOT_REWARD, AbsentStep, told_apart
 from spex.tree import Sketch, Tree
 
 _ROOT_TOKENS = 64
@@ -25,8 +25,8 @@ class Assumption(Protocol):
         """Whether it ends its path."""
         ...
 
-    def reward(self, tree: Tree, node: NodeId, model: str) -> float:
-        """Its reward by `model`, in [0, 1]."""
+    def reward(self, tree: Tree, node: NodeId) -> float:
+        """Its reward, in [0, 1]."""
         ...
 
 
@@ -46,9 +46,9 @@ class AsParent:
 
     terminal: bool = False
 
-    def reward(self, tree: Tree, node: NodeId, model: str) -> float:
+    def reward(self, tree: Tree, node: NodeId) -> float:
         for depth in range(len(node) - 1, -1, -1):
-            known = tree.reward(node[:depth], model)
+            known = tree.reward(node[:depth])
             if known is not None:
                 return known
         return ROOT_REWARD
@@ -59,7 +59,7 @@ class Worthless:
 
     terminal: bool = True
 
-    def reward(self, tree: Tree, node: NodeId, model: str) -> float:  # noqa: ARG002
+    def reward(self, tree: Tree, node: NodeId) -> float:  # noqa: ARG002
         return 0.0
 
 
@@ -100,7 +100,9 @@ class SupposedTree:
         real = self._tree.scores.get(call)
         if real is not None:
             return real
-        return tuple(self._reward(node, call.model) for node in call.nodes)
+        if call.model != REWARD:
+            return told_apart(len(call.nodes))
+        return tuple(map(self._reward, call.nodes))
 
     def need(self, calls: Iterable[Call]) -> None:
         for call in calls:
@@ -111,9 +113,9 @@ class SupposedTree:
             self.parents.add(call.parent)
         if call not in self._tree:
             self.missing.setdefault(call)
-            if isinstance(call, Score):
+            if isinstance(call, Score) and call.model == REWARD:
                 self._unscored.update(call.nodes)
 
-    def _reward(self, node: NodeId, model: str) -> float:
-        known = self._tree.reward(node, model)
-        return self._assumption.reward(self._tree, node, model) if known is None else known
+    def _reward(self, node: NodeId) -> float:
+        known = self._tree.reward(node)
+        return self._assumption.reward(self._tree, node) if known is None else known
