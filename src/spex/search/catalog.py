@@ -29,6 +29,7 @@ SEARCHES: Catalog[AnySearch] = Catalog(
         "mcts": "spex.search.mcts:Mcts",
         "rebase": "spex.search.rebase:Rebase",
         "rest-mcts": "spex.search.rest_mcts:RestMcts",
+        "rstar": "spex.search.rstar:RStar",
         "self-consistency": "spex.search.self_consistency:SelfConsistency",
         "tot-bfs": "spex.search.tot_bfs:TotBfs",
         "tot-dfs": "spex.search.tot_dfs:TotDfs",
