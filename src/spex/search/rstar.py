@@ -6,7 +6,7 @@ by UCT, where a node has children without a visit to one of them by a draw; give
 and walks on by draws, each node on its way getting its children too, to an end, whose value it backs up: N += 1 and
 Q += value. The value of a solution edge is the share of its commonest answer among its own samples, of which the first
 with that answer stands in the tree; of another end the share of its answer among itself and its parent's solutions; 0
-without an answer, and where a walk meets a node that got no children. With `confidence="reward"` it is the end's reward.
+without an answer, and where a walk meets a node that got no children. With `confidence="reward"` it is that reward.
 
 The answer with most votes wins: of a solution edge all samples vote that agree with its answer, so that it weighs as
 much as it is worth. Defaults: 16 iterations, c = 2, depth 5, 3 children each by A1 and A3, and 32 votes, as in the
@@ -127,7 +127,7 @@ class RStar:
 
     def _selected(self, state: State) -> tuple[int, ...]:
         """The path to a node that has not been visited, or to an end."""
-        path = (ROOT_NUMBER,)
+        path: tuple[int, ...] = (ROOT_NUMBER,)
         place = state.places[ROOT_NUMBER]
         while place.kids:
             fresh = [number for number in place.kids if not state.places[number].visits]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Protocol
 
+from spex.speculate.answers import Answers
 from spex.tree import End, Step, Unknown
 
 ROOT_REWARD = 0.5
@@ -27,21 +28,37 @@ class Usual(Protocol):
 class AbsentStep:
     """It has an end, a length, usual log-probabilities, a state and a content like no other; all else raises `Unknown`.
 
-    The length is what is `usual` when it is read: `z` says how the step departs from what is usual.
-    `told`: something has been read of it that its text will contradict.
+    The length is what is `usual` when it is read: `z` says how the step departs from what is usual. An end's answer is
+    drawn from `answers` by its `chance` when it is first read; without them it is not known.
+    `told`: something has been read of it that its text will contradict; `silent`: that it has no log-probabilities;
+    `answered`: its answer.
     """
 
-    __slots__ = ("_usual", "_z", "terminal", "told")
+    __slots__ = ("_answer", "_answers", "_chance", "_usual", "_z", "answered", "silent", "terminal", "told")
 
-    def __init__(self, terminal: bool, usual: Usual, z: float = 0.0) -> None:  # as a step has it
+    def __init__(
+        self,
+        terminal: bool,  # as a step has it
+        usual: Usual,
+        z: float = 0.0,
+        answers: Answers | None = None,
+        chance: float = 0.0,
+    ) -> None:
         self.terminal: bool = terminal
         self._usual = usual
         self._z = z
+        self._answers = answers
+        self._chance = chance
+        self._answer: str | None = None
+        self.answered: bool = False
+        self.silent: bool = False
         self.told: bool = False
 
     def is_contradicted_by(self, step: Step) -> bool:
         """Whether what has been read of it is otherwise in the real step, the length apart."""
-        return self.told or self.terminal != step.terminal
+        if self.told or self.terminal != step.terminal or (self.silent and step.logprobs is not None):
+            return True
+        return self.answered and self._answer != step.answer
 
     @property
     def token_count(self) -> int:
@@ -59,6 +76,7 @@ class AbsentStep:
     def logprobs(self) -> tuple[float, ...] | None:
         mean = self._usual.logprob
         if mean is None:
+            self.silent = True
             return None
         self.told = True
         return (mean,) * self.token_count
@@ -69,7 +87,12 @@ class AbsentStep:
 
     @property
     def answer(self) -> str | None:
-        raise Unknown
+        if self._answers is None:
+            raise Unknown
+        if not self.answered:
+            self.answered = True
+            self._answer = self._answers.at(self._chance) if self.terminal else None
+        return self._answer
 
     @property
     def state(self) -> Hashable:
