@@ -15,6 +15,7 @@ from benchmarks import cells
 from benchmarks.cells import Book, Cell, line, options_of
 
 SEARCHES: Mapping[str, Mapping[str, int]] = {
+    "ab-mcts": {"iterations": 128},
     "beam": {"width": 16, "children": 4},
     "best-first": {"children": 4, "nodes_max": 128},
     "best-of-n": {"width": 16},
@@ -28,7 +29,7 @@ SEARCHES: Mapping[str, Mapping[str, int]] = {
     "virtual-loss": {"iterations": 32, "children": 4},
     "wu-uct": {"iterations": 32, "children": 4},
 }
-"""Each search with what makes it 16 samples wide, or 32 expansions of 4 children long; the rest by default."""
+"""Each search with what makes it 16 samples wide, or 128 nodes long, 4 children at a time; the rest by default."""
 
 
 class Place(NamedTuple):

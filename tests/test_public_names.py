@@ -14,7 +14,7 @@ import pytest
 import spex
 
 _NAMES = """
-    AnswerRule Arithmetic Beam Best BestFirst BestOfN Call Capabilities Confidence Demand Dvts Edge Engine
+    AbMcts AnswerRule Arithmetic Beam Best BestFirst BestOfN Call Capabilities Confidence Demand Dvts Edge Engine
     EngineError Event Expand FunctionPolicy FunctionReward Game24 Gsm8k InputError InvariantError Judge LlamaCpp
     LogMismatch LogUnwritable Majority Mcts Merging Misbehaving NodeId NotLossless Outlook Overloaded Parallel
     Policy Problem ROOT Rebase RecordError RestMcts Reward Run Sampling Score Search SearchError SelfConsistency

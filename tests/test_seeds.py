@@ -41,6 +41,10 @@ def test_a_draw_is_in_the_unit_interval_and_the_same_every_time(seed: int, stran
     assert draw(seed, strand, decision, k) == drawn
 
 
+def test_a_draw_stays_what_it_has_been() -> None:
+    assert draw(5, 4, 3, 2) == 0.3650742275834957
+
+
 def test_draws_are_spread_evenly() -> None:
     drawn = sorted(draw(5, strand, decision, k) for strand in range(10) for decision in range(10) for k in range(10))
     assert max(abs(value - place / 1000) for place, value in enumerate(drawn)) < 0.06

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from spex.reward.function import FunctionReward as FunctionReward
     from spex.reward.judge import Judge as Judge
     from spex.reward.verifier import Verifier as Verifier
+    from spex.search.ab_mcts import AbMcts as AbMcts
     from spex.search.base import Demand as Demand
     from spex.search.base import Outlook as Outlook
     from spex.search.base import Parallel as Parallel
@@ -86,6 +87,7 @@ __version__ = "0.1.0"
 
 __all__ = (
     "ROOT",
+    "AbMcts",
     "AnswerRule",
     "Arithmetic",
     "Beam",
@@ -162,6 +164,7 @@ __all__ = (
 )
 
 _PLACES = {
+    "AbMcts": "spex.search.ab_mcts",
     "AnswerRule": "spex.answer",
     "Arithmetic": "spex.reward.arithmetic",
     "Beam": "spex.search.beam",

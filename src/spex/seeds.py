@@ -28,7 +28,8 @@ def seed_of(
 
 def draw(seed: int, strand: int, decision: int, k: int = 0) -> float:
     """A uniform number in [0, 1) for the k-th need of a decision: randomness inside a search."""
-    return _hash64(seed, strand, decision, k) / _SPAN
+    # The text that `_hash64` would make of four numbers: a search may draw thousands of times a decision.
+    return _hashed(f"{seed}\x1f{strand}\x1f{decision}\x1f{k}") / _SPAN
 
 
 def strand_seed(run_seed: int, problem_id: str, strand: int) -> int:
@@ -38,4 +39,8 @@ def strand_seed(run_seed: int, problem_id: str, strand: int) -> int:
 
 def _hash64(*parts: int | str) -> int:
     text = "\x1f".join(f"{len(part)}:{part}" if isinstance(part, str) else str(part) for part in parts)
+    return _hashed(text)
+
+
+def _hashed(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())

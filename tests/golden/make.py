@@ -169,6 +169,19 @@ CASES = {
     ),
     "rest_mcts_i8_k2_alpha_1": Case("rest-mcts", {"iterations": "8", "children": "2", "alpha": "1", "c": "0"}, IN_VAIN),
     "mcts_i16_k2_depth_2": Case("mcts", {"iterations": "16", "children": "2", "depth_max": "2"}, NO_END),
+    "ab_mcts_i20_ordinary": Case("ab-mcts", {"iterations": "20"}, ORDINARY),
+    "ab_mcts_i16_ties": Case("ab-mcts", {"iterations": "16"}, TIES),
+    "ab_mcts_i16_all_equal": Case("ab-mcts", {"iterations": "16"}, EQUAL),
+    "ab_mcts_i20_early_terminals": Case("ab-mcts", {"iterations": "20"}, MIXED),
+    "ab_mcts_i8_all_end_at_once": Case("ab-mcts", {"iterations": "8"}, ALL_END),
+    "ab_mcts_i20_gaps": Case("ab-mcts", {"iterations": "20"}, GAPS),
+    "ab_mcts_i6_no_children": Case("ab-mcts", {"iterations": "6"}, NO_CHILDREN),
+    "ab_mcts_i40_no_end": Case("ab-mcts", {"iterations": "40"}, NO_END),
+    "ab_mcts_i16_depth_2": Case("ab-mcts", {"iterations": "16", "depth_max": "2"}, NO_END),
+    "ab_mcts_i20_beta_ordinary": Case("ab-mcts", {"iterations": "20", "posterior": "beta"}, ORDINARY),
+    "ab_mcts_i20_beta_zeros_and_ones": Case("ab-mcts", {"iterations": "20", "posterior": "beta"}, EXTREMES),
+    "ab_mcts_i20_beta_gaps": Case("ab-mcts", {"iterations": "20", "posterior": "beta"}, GAPS),
+    "ab_mcts_i24_beta_early_terminals": Case("ab-mcts", {"iterations": "24", "posterior": "beta"}, MIXED),
 }
 
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from spex.ids import NodeId
+from spex.seeds import strand_seed
+from tests.golden.adaptive import Adaptive
 from tests.golden.levels import beam, best_of_n, dvts_strand, rebase, tot_bfs
 from tests.golden.mcts import Mcts, Statistic
 from tests.golden.one_by_one import DepthFirst, best_first
@@ -157,6 +159,18 @@ def run_tot_bfs(world: World, settings: dict[str, str]) -> tuple[list[Record], d
     return [record], {}
 
 
+def run_ab_mcts(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    Adaptive(
+        record,
+        int(settings["iterations"]),
+        settings.get("posterior", "gaussian"),
+        int(settings.get("depth_max", "25")),
+        strand_seed(0, "alone", 0),
+    ).run()
+    return [record], {}
+
+
 STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[NodeId, Statistic]]]] = {
     "best-of-n": run_best_of_n,
     "self-consistency": run_self_consistency,
@@ -170,4 +184,5 @@ STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[No
     "best-first": run_best_first,
     "tot-dfs": run_tot_dfs,
     "tot-bfs": run_tot_bfs,
+    "ab-mcts": run_ab_mcts,
 }

@@ -13,6 +13,7 @@ from spex.search.catalog import SEARCHES, build_search
 NAMES = tuple(sorted(SEARCHES.own))
 
 SMALL: Mapping[str, Mapping[str, str]] = {
+    "ab-mcts": {"iterations": "14", "depth_max": "5"},
     "beam": {"width": "6", "children": "3", "depth_max": "5"},
     "best-first": {"children": "3", "nodes_max": "24", "depth_max": "5"},
     "best-of-n": {"width": "6"},

@@ -12,6 +12,7 @@ from typing import Literal
 import pytest
 
 from spex.errors import InputError
+from spex.search.ab_mcts import AbMcts
 from spex.search.base import Demand, Outlook, Stop
 from spex.search.beam import Beam
 from spex.search.best_first import BestFirst
@@ -29,6 +30,7 @@ from spex.search.wu_uct import WuUct
 from spex.tree import TreeView
 
 OURS = {
+    "ab-mcts": AbMcts,
     "beam": Beam,
     "best-first": BestFirst,
     "best-of-n": BestOfN,
@@ -208,6 +210,7 @@ def test_a_parameter_says_in_words_what_it_may_be(name: str, key: str, allowed: 
 def test_each_search_says_how_its_answers_are_usually_voted_on() -> None:
     rules = {name: answer_rule_of(build_search(name, {})) for name in OURS}
     assert rules == dict.fromkeys(OURS, "weighted") | {
+        "ab-mcts": "best",
         "best-first": "best",
         "self-consistency": "majority",
         "tot-bfs": "best",

@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 
 from spex.control.strand import running_strands
-from spex.ids import ROOT, Expand, Score, child
-from spex.search.base import Demand, Outlook
+from spex.ids import ROOT, Expand, child
+from spex.search.base import Demand
 from spex.search.self_consistency import SelfConsistency
 from spex.speculate.absent import AbsentStep
 from spex.speculate.answers import Answers
@@ -146,31 +146,21 @@ def test_chances_of_answers_are_even_and_stand_apart_from_ends() -> None:
 
 
 def test_a_vote_on_texts_that_are_not_there_yet_is_run_ahead() -> None:
-    class Twice:
-        """Two samples; a third where they do not agree, and what follows on that."""
+    calls = [Expand(ROOT, "solution", index) for index in range(2)]
 
-        def start(self, seed: int) -> int:
-            return 0
-
-        def advance(self, state: int, tree: TreeView) -> tuple[int, Demand]:
-            calls = [Expand(ROOT, "solution", index) for index in range(2)]
-            if not state:
-                return 1, Demand(tuple(calls))
-            tree.need(calls)
-            one, other = (tree.step(child(call)).answer for call in calls)
-            return state + 1, Demand((Expand(ROOT, "step", state), Score((child(calls[0]),))) if one != other else ())
-
-        def outlook(self, state: int, tree: TreeView) -> Outlook:
-            return Outlook(1)
+    def decide(tree: TreeView) -> Demand:
+        tree.need(calls)
+        one, other = (tree.step(child(call)).answer for call in calls)
+        return Demand((Expand(ROOT, "solution", 2),) if one != other else ())
 
     tree = Tree()
     ahead = RunAhead(tree, Predictor(), 1)
-    strand = Strand(Twice(), 0, 0)
-    tree.expand(Expand(ROOT, "solution", 0), [end("7")])
-    ahead.learn(Expand(ROOT, "solution", 0))
-    wanted = ahead.foresee([strand], Effort(64, 2))
-    assert wanted[Expand(ROOT, "solution", 1)] == 1.0
-    assert 0.1 < wanted[Expand(ROOT, "step", 1)] < 0.9
+    strand = running_strands(rule(demand(*calls), decide, stop()), 7, "p")[0].snapshot()
+    tree.expand(calls[0], [end("7")])
+    ahead.learn(calls[0])
+    wanted = ahead.foresee([strand], Effort(64, 8))
+    assert wanted[calls[1]] == 1.0
+    assert 0.1 < wanted[Expand(ROOT, "solution", 2)] < 1.0
 
 
 def test_a_vote_over_all_answers_is_imagined_to_its_end() -> None:

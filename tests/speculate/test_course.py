@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spex.control.strand import RunningStrand, running_strands
 from spex.ids import ROOT, Call, Expand, Score, child, maker
+from spex.search.ab_mcts import AbMcts
 from spex.search.base import AnySearch, Demand, Stop
 from spex.search.beam import Beam
 from spex.search.best_first import BestFirst
@@ -38,6 +39,7 @@ SEARCHES += [BestFirst(3, nodes_max=20), TotDfs(3, visits=8, answers=3), TotBfs(
 SEARCHES += [TotBfs(3, 2, evaluate="vote"), TotBfs(3, 2, select="sample", samples=2)]
 SEARCHES += [Mcts(12, 2, select="puct", widening=0.5), Mcts(6, 2, rollout=True), VirtualLoss(12, 2), WuUct(12, 2)]
 SEARCHES += [Beam(6, 2, dedup=True), Beam(6, 2, 6, lookahead=2), RestMcts(8), RestMcts(8, rollout_children=2)]
+SEARCHES += [AbMcts(12), AbMcts(12, "beta")]
 SEARCHES += [RStar(6, 2, depth_max=4, votes=3), RStar(6, 2, confidence="reward")]
 SEARCHES += [Merging(Rebase(6)), Merging(Dvts(6, 2)), Merging(Mcts(12, 3))]
 DEPTH = 12

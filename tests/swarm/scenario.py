@@ -9,6 +9,7 @@ from random import Random
 from spex.answer import AnswerRule, Best, Majority, Weighted
 from spex.control.setup import Speculation
 from spex.profile import Affine, Curve, Roofline, Scaled
+from spex.search.ab_mcts import AbMcts
 from spex.search.base import AnySearch
 from spex.search.beam import Beam
 from spex.search.best_first import BestFirst
@@ -164,6 +165,7 @@ def _search(random: Random) -> AnySearch:
             rollout_steps=random.randint(0, 3),
             rollout_children=random.randint(1, 2),
         ),
+        AbMcts(iterations=random.randint(1, 20), posterior=random.choice(["gaussian", "beta"])),
         SenselessStrands(_senseless(random), random.randint(1, 3)),
     ]
     search = random.choice(options)

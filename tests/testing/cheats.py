@@ -270,6 +270,42 @@ class Unseeded(Walker):
         return Walk(-int(random.random() * 1e9))
 
 
+class Keyed(Walker):
+    """Honest: seeds the generator that all share, and puts it back."""
+
+    keys_shared_chance: ClassVar[bool] = True
+
+    def advance(self, state: Walk, tree: TreeView) -> tuple[Walk, Demand | Stop]:
+        before = random.getstate()
+        try:
+            random.seed(state.depth)
+            return self.step(state, tree, samples=random.randint(2, 4))
+        finally:
+            random.setstate(before)
+
+
+class KeyedInName(Walker):
+    """Puts the shared generator back, but has not seeded it."""
+
+    keys_shared_chance: ClassVar[bool] = True
+
+    def advance(self, state: Walk, tree: TreeView) -> tuple[Walk, Demand | Stop]:
+        before = random.getstate()
+        chosen = random.randrange(1000)
+        random.setstate(before)
+        return state, Demand((Expand(ROOT, "step", chosen),))
+
+
+class KeyedForEver(Walker):
+    """Seeds the shared generator, and leaves it so."""
+
+    keys_shared_chance: ClassVar[bool] = True
+
+    def advance(self, state: Walk, tree: TreeView) -> tuple[Walk, Demand | Stop]:
+        random.seed(7)
+        return self.step(state, tree)
+
+
 class PromisingTooLittle(Walker):
     def outlook(self, state: Walk, tree: TreeView) -> Outlook:
         return Outlook(0)

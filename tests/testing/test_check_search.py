@@ -23,6 +23,9 @@ from tests.testing.cheats import (
     Endless,
     InPlace,
     InventingUnknown,
+    Keyed,
+    KeyedForEver,
+    KeyedInName,
     Legless,
     Listed,
     Mumbling,
@@ -60,6 +63,10 @@ def test_mcts_conforms_with_unvisited_children_first_and_a_limit_on_nodes() -> N
 
 def test_a_search_that_only_reads_conforms() -> None:
     check_search(Walker(), seeds=[0])
+
+
+def test_a_search_that_keys_the_shared_generators_and_says_so_conforms() -> None:
+    check_search(Keyed(), seeds=[0])
 
 
 def test_a_search_with_draws_keyed_by_its_seed_conforms() -> None:
@@ -109,6 +116,8 @@ CHEATS: list[tuple[Callable[[], Any], str]] = [
     (CountingOpenNodes, "step.0, which is not terminal"),
     (CountingStrangers, "never demanded"),
     (Unseeded, "two states from one seed"),
+    (KeyedInName, "two results from one state"),
+    (KeyedForEver, "did not put back the generators"),
     (PromisingTooLittle, "Outlook"),
     (PromisingOneTooFew, r"Outlook\(answers=0, best=1.0, keeps=False\), and 1 came"),
     (PromisingTooLow, "Outlook"),

@@ -1,11 +1,13 @@
-"""Engines by name: `llamacpp`, or with what it should load, `llamacpp:/path/model.gguf`."""
+"""Engines by name: `llamacpp`, or with what it should load or ask: `llamacpp:/path/model.gguf`, `sglang:URL`."""
 
 from __future__ import annotations
 
 from spex.catalog import Catalog
 from spex.engine.base import Engine
 
-ENGINES: Catalog[Engine] = Catalog("policy", "spex.engines", {"llamacpp": "spex.engine.llamacpp:LlamaCpp"})
+ENGINES: Catalog[Engine] = Catalog(
+    "policy", "spex.engines", {"llamacpp": "spex.engine.llamacpp:LlamaCpp", "sglang": "spex.engine.sglang:Sglang"}
+)
 
 
 def find_engine(spec: str) -> Engine:

@@ -22,6 +22,7 @@ SEARCHES: Catalog[AnySearch] = Catalog(
     kind="search",
     group="spex.searches",
     own={
+        "ab-mcts": "spex.search.ab_mcts:AbMcts",
         "beam": "spex.search.beam:Beam",
         "best-first": "spex.search.best_first:BestFirst",
         "best-of-n": "spex.search.best_of_n:BestOfN",

@@ -20,8 +20,9 @@ def check_search(search: AnySearch, *, seeds: Iterable[int] = range(2), decision
     """Run `search` alone on synthetic worlds of every shape, under several orders of arrival.
 
     Raises `SearchError`, naming the class and the rule that is broken, unless in every run: `advance` and
-    `start` are pure, read neither clock nor chance, and let `Unknown` pass; states are frozen and new; every
-    strand ends within `decisions_max` decisions; its demands, their order and its `Stop` do not depend on the
+    `start` are pure, read neither clock nor chance (but for the generators that whole programs share, where a
+    search `keys_shared_chance`: it seeds them, and puts them back), and let `Unknown` pass; states are frozen and new;
+    every strand ends within `decisions_max` decisions; its demands, their order and its `Stop` do not depend on the
     order of arrival; `Stop` names terminals that were demanded, each once unless the strand `repeats_terminals`; and
     the outlook is an upper bound, and with `keeps` all terminals that were read are in `Stop`.
     """

@@ -8,7 +8,7 @@ from typing import Any
 from spex.errors import SearchError
 from spex.ids import Call, Expand, NodeId, Score, call_key, node_key
 from spex.search.base import Demand, Outlook, Search, Stop
-from spex.testing.outside import watched
+from spex.testing.outside import shared_state, stir, watched
 from spex.testing.snapshot import changeable_part, snapshot
 from spex.testing.trial import Blocked, Decided
 from spex.tree import Step, Unknown, Visible
@@ -58,6 +58,8 @@ def advance_suspiciously(search: Search[Any], state: object, view: Visible) -> B
     first = _observed(search, state, view)
     if snapshot((search, state)) != before:
         raise _broken(search, "advance changed the state that it was given, or the search itself")
+    if _keys_shared_chance(search):
+        stir()
     if snapshot(_observed(search, state, view)) != snapshot(first):
         raise _broken(search, "advance gave two results from one state and one tree")
     if isinstance(first, Decided):
@@ -67,8 +69,11 @@ def advance_suspiciously(search: Search[Any], state: object, view: Visible) -> B
 
 def start_suspiciously(search: Search[Any], seed: int) -> object:
     """The first state of a strand. Raises `SearchError` where it is not a function of the seed."""
-    with watched() as read:
+    keyed = _keys_shared_chance(search)
+    with watched(shared_too=not keyed) as read:
         state: object = search.start(seed)
+    if keyed:
+        stir()
     if read or snapshot(search.start(seed)) != snapshot(state):
         raise _broken(search, f"start gave two states from one seed {_listed(read)}")
     _check_frozen(search, state)
@@ -88,7 +93,9 @@ def outlook_suspiciously(search: Search[Any], state: object, view: Visible) -> O
 
 def _observed(search: Search[Any], state: object, view: Visible) -> Blocked | Decided:
     seen = WatchedView(view)
-    with watched() as read:
+    keyed = _keys_shared_chance(search)
+    before = shared_state() if keyed else []
+    with watched(shared_too=not keyed) as read:
         try:
             result: Blocked | Decided = _decided(search, search.advance(state, seen))
         except Unknown as unknown:
@@ -104,7 +111,14 @@ def _observed(search: Search[Any], state: object, view: Visible) -> Blocked | De
         raise _broken(search, f"advance caught Unknown and went on, or made its own {_named(seen.raised)}")
     if read:
         raise _broken(search, f"advance read the clock, or chance that is not spex.seeds.draw {_listed(read)}")
+    if keyed and shared_state() != before:
+        raise _broken(search, "advance did not put back the generators that whole programs share")
     return result
+
+
+def _keys_shared_chance(search: Search[Any]) -> bool:
+    """Whether the search says that it seeds the shared generators by `spex.seeds.draw`, and puts them back."""
+    return bool(getattr(search, "keys_shared_chance", False))
 
 
 def _decided(search: Search[Any], result: object) -> Decided:

@@ -1,0 +1,81 @@
+"""Texts as token ids, by a server's own tokenizer: what people wrote never becomes a control token.
+
+Servers read the names of control tokens in any text as those tokens. So what has some is cut within their names, and
+each part is encoded alone: the token ids decode to the same text, and none of them is a control token. A chat is
+rendered by the server with marks in the place of its contents; its frame is the server's, the contents are encoded so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from spex.engine.base import Message
+from spex.errors import Misbehaving
+
+_MARK = "spexcontent{}spex"
+
+
+class Tokenizer(Protocol):
+    """What a server's tokenizer is asked for."""
+
+    async def tokens(self, text: str) -> tuple[int, ...]:
+        """`text` as token ids, nothing added; names of control tokens become those."""
+        ...
+
+    async def chat_tokens(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """A chat up to where the assistant speaks next."""
+        ...
+
+    async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
+        """What the ids say, with the names of control tokens or without."""
+        ...
+
+
+async def encoded(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
+    """`text` as token ids, none of them a control token. Raises `EngineError`."""
+    if not text:
+        return ()
+    token_ids = await tokenizer.tokens(text)
+    names = await _control_names(tokenizer, token_ids)
+    if not names:
+        return token_ids
+    parts = [await tokenizer.tokens(part) for part in cut_within(text, names)]
+    return tuple(token for part in parts for token in part)
+
+
+async def encoded_chat(tokenizer: Tokenizer, messages: Sequence[Message], name: str) -> tuple[int, ...]:
+    """A chat as token ids; `name` is the engine's, for `Misbehaving`, which a template that drops contents is."""
+    marks = [_MARK.format(number) for number in range(len(messages))]
+    turns = [message._replace(content=mark) for message, mark in zip(messages, marks, strict=True)]
+    rendered = await tokenizer.text(await tokenizer.chat_tokens(turns), control=True)
+    token_ids: list[int] = []
+    for message, mark in zip(messages, marks, strict=True):
+        frame, found, rendered = rendered.partition(mark)
+        if not found:
+            raise Misbehaving(name, "a chat template that keeps every message", rendered)
+        token_ids += await tokenizer.tokens(frame) if frame else ()
+        token_ids += await encoded(tokenizer, message.content)
+    return (*token_ids, *(await tokenizer.tokens(rendered) if rendered else ()))
+
+
+def cut_within(text: str, names: Sequence[str]) -> list[str]:
+    """`text` in parts, each name (of two characters at least) cut after its first character."""
+    for name in sorted(names, key=len, reverse=True):
+        parts, rest = [], text
+        while name in rest:
+            before, _, rest = rest.partition(name)
+            parts.append(before + name[0])
+            rest = name[1:] + rest
+        if parts:
+            return [piece for part in (*parts, rest) for piece in cut_within(part, names)]
+    return [text] if text else []
+
+
+async def _control_names(tokenizer: Tokenizer, token_ids: Sequence[int]) -> list[str]:
+    """The names of the control tokens among `token_ids`."""
+    spoken = await tokenizer.text(token_ids, control=False)
+    if spoken == await tokenizer.text(token_ids, control=True):
+        return []
+    names = {token: await tokenizer.text([token], control=True) for token in sorted(set(token_ids))}
+    return [name for token, name in names.items() if len(name) > 1 and not await tokenizer.text([token], control=False)]

@@ -1,0 +1,165 @@
+"""Whatever a server does, it comes out as one of the errors that say what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+
+from spex.engine.http import Deadlines, Http, checked_url
+from spex.errors import InputError, Misbehaving, Overloaded, SpexError, TimedOut, Unreachable
+from tests.engine.listening import Serve, listening
+
+QUICK = Deadlines(connect=5.0, first_token=0.3, token_gap=0.3)
+CALM = Deadlines()
+STREAM = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+
+def says(text: str) -> Serve:
+    """A server that answers with just these bytes, and closes."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(text.encode())
+        await writer.drain()
+
+    return answer
+
+
+def replies(status: str, body: str, headers: str = "") -> Serve:
+    return says(f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}")
+
+
+@asynccontextmanager
+async def connected(answer: Serve, deadlines: Deadlines = CALM) -> AsyncIterator[Http]:
+    async with listening(answer) as url:
+        http = Http("engine", url, "secret", deadlines)
+        http.open()
+        try:
+            yield http
+        finally:
+            await http.close()
+
+
+def asked(answer: Serve, deadlines: Deadlines = CALM) -> object:
+    async def main() -> object:
+        async with connected(answer, deadlines) as http:
+            return await http.post("/generate", {"a": 1})
+
+    return asyncio.run(main())
+
+
+def streamed(answer: Serve, deadlines: Deadlines = CALM) -> list[object]:
+    async def main() -> list[object]:
+        async with connected(answer, deadlines) as http, aclosing(http.events("/generate", {})) as events:
+            return [event async for event in events]
+
+    return asyncio.run(main())
+
+
+def test_an_answer_is_its_json_and_a_stream_its_events() -> None:
+    assert asked(replies("200 OK", '{"b": 2}')) == {"b": 2}
+    assert streamed(says(STREAM + 'data: {"n": 1}\n\n: a comment\n\ndata: {"n": 2}\n\ndata: [DONE]\n\n')) == [
+        {"n": 1},
+        {"n": 2},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "told"),
+    [
+        (replies("401 Unauthorized", "{}"), InputError, "key: http://127.0.0.1:"),
+        (replies("404 Not Found", "{}"), InputError, "it has no /generate"),
+        (replies("429 Too Many Requests", "{}"), Overloaded, "status 429"),
+        (replies("500 Internal Server Error", "boom"), Unreachable, "it failed with status 500: boom"),
+        (replies("400 Bad Request", "no such field"), Misbehaving, "400: no such field"),
+        (replies("200 OK", "<html>Welcome</html>"), Misbehaving, "expected JSON, got '<html>"),
+        (replies("200 OK", ""), Misbehaving, "expected JSON"),
+        (says("SSH-2.0-OpenSSH_9.6\r\n"), Unreachable, "the connection broke off"),
+        (says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), Unreachable, "the connection broke off"),
+        (says(""), Unreachable, "the connection broke off"),
+    ],
+)
+def test_each_failure_says_what_to_do(answer: Serve, error: type[SpexError], told: str) -> None:
+    with pytest.raises(error) as caught:
+        asked(answer)
+    assert told in str(caught.value)
+    with pytest.raises(error):
+        streamed(answer)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("Retry-After: 7\r\n", 7.0), ("Retry-After: Wed, 21 Oct 2026\r\n", None), ("", None)]
+)
+def test_a_full_server_may_say_for_how_long(header: str, seconds: float | None) -> None:
+    with pytest.raises(Overloaded) as caught:
+        asked(replies("503 Service Unavailable", "{}", header))
+    assert caught.value.retry_after_seconds == seconds
+
+
+def test_where_nothing_listens_the_address_is_named() -> None:
+    async def main() -> None:
+        http = Http("engine", "http://127.0.0.1:9")
+        http.open()
+        try:
+            await http.get("/")
+        finally:
+            await http.close()
+
+    with pytest.raises(Unreachable, match=r"nothing answers at http://127\.0\.0\.1:9"):
+        asyncio.run(main())
+
+
+async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A first piece, and then a byte now and then that never makes another."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write((STREAM + 'data: {"n": 1}\n\ndata: ').encode())
+    while not writer.is_closing():
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+def test_a_silent_server_runs_out_its_named_deadline() -> None:
+    for call in (asked, streamed):
+        with pytest.raises(TimedOut) as caught:
+            call(hang, QUICK)
+        assert caught.value.deadline == "first_token"
+
+
+def test_a_byte_now_and_then_is_silence() -> None:
+    with pytest.raises(TimedOut) as caught:
+        streamed(trickle, QUICK)
+    assert caught.value.deadline == "token_gap"
+
+
+def test_a_cancelled_request_is_cancelled_and_not_out_of_time() -> None:
+    async def main() -> None:
+        async with connected(hang) as http:
+            task = asyncio.ensure_future(http.post("/generate", {}))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("url", ["", "localhost:30000", "ftp://x", "http://", 5])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(InputError) as caught:
+        checked_url(url)
+    assert caught.value.field == "url"
+
+
+@pytest.mark.parametrize("name", ["connect", "first_token", "token_gap"])
+def test_a_deadline_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Deadlines(**{name: 0.0})
+    assert caught.value.field == f"deadlines.{name}"

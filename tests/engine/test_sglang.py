@@ -1,0 +1,317 @@
+"""SGLang's client against a server of its manners: streams, seeds, resuming, aborts by id, labels."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from spex.engine.base import Generation, Labelling, Progress, Sampling
+from spex.engine.sglang import Sglang
+from spex.errors import EngineError, InputError, Misbehaving, Unreachable
+from spex.prompt import Prompt
+from spex.usage import Tokens
+from tests.engine.listening import listening
+
+INFO = {
+    "version": "0.5.23",
+    "is_embedding": False,
+    "enable_deterministic_inference": True,
+    "dp_size": 1,
+    "max_req_input_len": 100,
+    "internal_states": [{"effective_max_running_requests_per_dp": 7}],
+}
+TEXT = "one two three four five\n\n"
+PROMPT = Prompt([(1, 2, 3)])
+
+
+class Server:
+    """Writes a letter of TEXT a token, from where the input ends, until it is done or asked to abort."""
+
+    def __init__(self, info: object = INFO, *, pace_seconds: float = 0.0) -> None:
+        self.info = info
+        self.pace_seconds = pace_seconds
+        self.asked: list[dict[str, Any]] = []
+        self.aborted: set[str] = set()
+        self.deaf = False
+        self.spoil: Callable[[dict[str, Any]], object] = lambda event: event
+        self.finish: dict[str, Any] | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        lengths = [line[15:] for line in head.splitlines() if line.lower().startswith("content-length:")]
+        body = json.loads(await reader.readexactly(int(lengths[0]))) if lengths and int(lengths[0]) else {}
+        await self.answer(head.split()[1], body, writer)
+
+    async def answer(self, path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        if path == "/server_info":
+            await self.say(writer, self.info)
+        elif path == "/abort_request":
+            if not self.deaf:
+                self.aborted.add(body["rid"])
+            await self.say(writer, "")
+        elif path == "/v1/detokenize":
+            await self.say(writer, {"text": "".join(map(chr, body["tokens"]))})
+        elif body.get("stream"):
+            self.asked.append(body)
+            await self.write(body, writer)
+        else:
+            self.asked.append(body)
+            labels = [[-float(label), label, None] for label in body["token_ids_logprob"]]
+            meta = {"cached_tokens": 2, "prompt_tokens": 3, "output_token_ids_logprobs": [labels]}
+            await self.say(writer, self.spoil({"meta_info": meta}))
+
+    async def write(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        before = len(body["input_ids"]) - PROMPT.token_count
+        most = body["sampling_params"]["max_new_tokens"]
+        for count in range(1, len(TEXT) - before + 1):
+            await asyncio.sleep(self.pace_seconds)
+            written = TEXT[before : before + count]
+            finish: dict[str, Any] | None = None
+            if body["rid"] in self.aborted:
+                finish = {"type": "abort", "message": "Abort in waiting queue"}
+            elif written.endswith("\n\n"):
+                finish = {"type": "stop", "matched": "\n\n"}
+            elif count == most:
+                finish = {"type": "length", "length": most}
+            finish = self.finish if finish and self.finish else finish
+            event = self.spoil(self.event(written, len(body["input_ids"]), finish))
+            writer.write(f"data: {json.dumps(event)}\n\n".encode())
+            await writer.drain()
+            if finish:
+                break
+        writer.write(b"data: [DONE]\n\n")
+        await writer.drain()
+
+    def event(self, written: str, prompt_tokens: int, finish: object) -> dict[str, Any]:
+        ids = list(map(ord, written))
+        meta = {
+            "completion_tokens": len(ids),
+            "cached_tokens": 1,
+            "prompt_tokens": prompt_tokens,
+            "output_token_logprobs": [[-0.5, token, None] for token in ids],
+            "finish_reason": finish,
+        }
+        return {"text": written, "output_ids": ids, "meta_info": meta}
+
+    async def say(self, writer: asyncio.StreamWriter, value: object) -> None:
+        text = json.dumps(value).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + text)
+        await writer.drain()
+
+
+@asynccontextmanager
+async def engine_of(server: Server) -> AsyncIterator[Sglang]:
+    async with listening(server.serve) as url:
+        engine = Sglang(url)
+        try:
+            await engine.open()
+            yield engine
+        finally:
+            await engine.close()
+
+
+def request(tokens_max: int = 50, seed: int = 7, stop: tuple[str, ...] = ("\n\n",)) -> Generation:
+    return Generation("problem|call", PROMPT, seed, stop, tokens_max, Sampling(0.8))
+
+
+def test_a_text_comes_with_its_stop_string_its_tokens_and_what_it_cost() -> None:
+    async def main() -> None:
+        server = Server()
+        async with engine_of(server) as engine:
+            progress = Progress()
+            completion = await engine.generate(request(), progress)
+            assert (completion.text, completion.end) == (TEXT, "delimiter")
+            assert completion.token_ids == tuple(map(ord, TEXT))
+            assert completion.logprobs == (-0.5,) * len(TEXT)
+            assert progress.cost == Tokens(len(TEXT), 1, 2)
+            assert engine.counters() == (0, progress.cost)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("tokens_max", "end"), [(3, "length"), (200, "delimiter")])
+def test_a_limit_ends_a_text(tokens_max: int, end: str) -> None:
+    async def main() -> None:
+        async with engine_of(Server()) as engine:
+            assert (await engine.generate(request(tokens_max), Progress())).end == end
+
+    asyncio.run(main())
+
+
+def test_a_text_that_fills_the_context_ends_there() -> None:
+    async def main() -> None:
+        async with engine_of(Server({**INFO, "max_req_input_len": 8})) as engine:
+            completion = await engine.generate(request(), Progress())
+            assert (completion.text, completion.end) == ("one t", "context")
+
+    asyncio.run(main())
+
+
+def test_seeds_are_sent_where_they_have_an_effect_and_fit_into_63_bits() -> None:
+    async def main() -> None:
+        for deterministic in (True, False):
+            server = Server({**INFO, "enable_deterministic_inference": deterministic})
+            async with engine_of(server) as engine:
+                await engine.generate(request(seed=(1 << 64) - 1), Progress())
+                assert engine.capabilities.seed == ("positional" if deterministic else "none")
+            sampling = server.asked[0]["sampling_params"]
+            assert ("sampling_seed" in sampling) is deterministic
+            assert 0 <= sampling.get("sampling_seed", 0) < 1 << 63
+
+    asyncio.run(main())
+
+
+async def cancelled_after(engine: Sglang, progress: Progress, tokens: int) -> None:
+    task = asyncio.ensure_future(engine.generate(request(), progress))
+    while len(progress.token_ids) < tokens:  # noqa: ASYNC110  # a server on a real clock
+        await asyncio.sleep(0.005)
+    task.cancel()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_an_aborted_text_is_over_at_the_server_when_the_cancellation_comes_through_and_goes_on_from_its_tokens() -> (
+    None
+):
+    async def main() -> None:
+        server = Server(pace_seconds=0.01)
+        async with engine_of(server) as engine:
+            progress = Progress()
+            await cancelled_after(engine, progress, 5)
+            assert server.aborted == {server.asked[0]["rid"]}
+            assert engine.counters().running == 0
+            kept = len(progress.token_ids)
+            assert 5 <= kept < len(TEXT)
+            completion = await engine.generate(request(), progress)
+            assert (completion.text, completion.token_ids) == (TEXT, tuple(map(ord, TEXT)))
+            assert server.asked[1]["input_ids"] == [1, 2, 3, *map(ord, TEXT[:kept])]
+            assert server.asked[1]["sampling_params"]["max_new_tokens"] == 50 - kept
+            assert progress.cost.generated == len(TEXT)
+
+    asyncio.run(main())
+
+
+def test_an_abort_that_is_ignored_lets_go_of_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spex.engine.sglang._ABORT_SECONDS", 0.2)
+    monkeypatch.setattr("spex.engine.sglang._ABORT_AGAIN_SECONDS", 0.05)
+
+    async def main() -> None:
+        server = Server(pace_seconds=0.05)
+        server.deaf = True
+        async with engine_of(server) as engine:
+            await cancelled_after(engine, Progress(), 2)
+            assert engine.counters().running == 0
+
+    asyncio.run(main())
+
+
+def test_what_may_be_half_a_stop_string_is_written_again() -> None:
+    async def main() -> None:
+        server = Server()
+        async with engine_of(server) as engine:
+            half = TEXT[:-1]
+            progress = Progress(list(map(ord, half)), [-0.5] * len(half), half)
+            assert (await engine.generate(request(), progress)).text == TEXT
+            assert server.asked[0]["input_ids"] == [1, 2, 3]
+
+    asyncio.run(main())
+
+
+def test_ids_are_of_one_length_so_that_none_begins_another() -> None:
+    async def main() -> None:
+        server = Server()
+        async with engine_of(server) as engine:
+            for _ in range(12):
+                await engine.generate(request(2), Progress())
+        ids = [asked["rid"] for asked in server.asked]
+        assert len(set(ids)) == 12
+        assert len(set(map(len, ids))) == 1
+
+    asyncio.run(main())
+
+
+def test_labels_are_probabilities_of_the_next_token() -> None:
+    async def main() -> None:
+        async with engine_of(Server()) as engine:
+            progress = Progress()
+            told = await engine.label(Labelling("l", PROMPT, (0, 2)), progress)
+            assert told == pytest.approx((1.0, 0.1353352832))
+            assert progress.cost == Tokens(0, 2, 0, 1)
+
+    asyncio.run(main())
+
+
+def without(key: str) -> Callable[[dict[str, Any]], object]:
+    def spoil(event: dict[str, Any]) -> object:
+        event["meta_info"].pop(key, None)
+        return event
+
+    return spoil
+
+
+def with_logprob(value: float) -> Callable[[dict[str, Any]], object]:
+    def spoil(event: dict[str, Any]) -> object:
+        event["meta_info"]["output_token_logprobs"] = [[value, 1, None] for _ in event["output_ids"]]
+        return event
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda event: {"error": {"message": "out of memory"}},
+        lambda event: [],
+        without("completion_tokens"),
+        without("finish_reason"),
+        with_logprob(float("nan")),
+        with_logprob(1.0),
+        lambda event: {**event, "output_ids": event["output_ids"][1:]},
+    ],
+)
+def test_a_piece_that_cannot_be_right_is_misbehaving(spoil: Callable[[dict[str, Any]], object]) -> None:
+    async def main() -> None:
+        server = Server()
+        server.spoil = spoil
+        async with engine_of(server) as engine:
+            with pytest.raises(Misbehaving):
+                await engine.generate(request(), Progress())
+            assert engine.counters().running == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("finish", "error"), [({"type": "abort", "message": "someone"}, Unreachable), ({"type": "odd"}, Misbehaving)]
+)
+def test_a_text_that_was_ended_by_somebody_else_may_be_asked_for_again(
+    finish: dict[str, str], error: type[EngineError]
+) -> None:
+    async def main() -> None:
+        server = Server()
+        server.finish = finish
+        async with engine_of(server) as engine:
+            with pytest.raises(error):
+                await engine.generate(request(), Progress())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("info", "error"), [({**INFO, "is_embedding": True}, InputError), ({"hello": 1}, Misbehaving), ([], Misbehaving)]
+)
+def test_another_kind_of_server_is_told_when_it_is_opened(info: object, error: type[Exception]) -> None:
+    async def main() -> None:
+        with pytest.raises(error):
+            async with engine_of(Server(info)):
+                pass
+
+    asyncio.run(main())
