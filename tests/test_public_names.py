@@ -17,7 +17,7 @@ _NAMES = """
     AbMcts AnswerRule Arithmetic Beam Best BestFirst BestOfN Call Capabilities Confidence Demand Dvts Edge Engine
     EngineError Event Expand FunctionPolicy FunctionReward Game24 Gsm8k InputError InvariantError Judge LlamaCpp
     LogMismatch LogUnwritable Majority Mcts Merging Misbehaving NodeId NotLossless Outlook Overloaded Parallel
-    Policy Problem ROOT Rebase RecordError RestMcts Reward Run Sampling Score Search SearchError SelfConsistency
+    Policy Problem ROOT RStar Rebase RecordError RestMcts Reward Run Sampling Score Search SearchError SelfConsistency
     Solution Speculation SpexError Step Stop Task Text TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown
     Unreachable Usage Verifier VirtualLoss Weighted WuUct __version__ child run run_sync solve solve_sync
 """

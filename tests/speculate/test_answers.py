@@ -12,7 +12,7 @@ from spex.search.base import Demand
 from spex.search.self_consistency import SelfConsistency
 from spex.speculate.absent import AbsentStep
 from spex.speculate.answers import Answers
-from spex.speculate.course import Course, Strand
+from spex.speculate.course import Course
 from spex.speculate.habits import Habits
 from spex.speculate.imagined import ImaginedTree
 from spex.speculate.particle import Particle
@@ -165,6 +165,5 @@ def test_a_vote_on_texts_that_are_not_there_yet_is_run_ahead() -> None:
 
 def test_a_vote_over_all_answers_is_imagined_to_its_end() -> None:
     ahead = RunAhead(Tree(), Predictor(), 1)
-    search = SelfConsistency(width=3)
-    wanted = ahead.foresee([Strand(search, search.start(7), 0)], Effort(2, 8))
+    wanted = ahead.foresee([running_strands(SelfConsistency(width=3), 7, "p")[0].snapshot()], Effort(2, 8))
     assert wanted == {Expand(ROOT, "solution", index): 1.0 for index in range(3)}
