@@ -1,8 +1,8 @@
 """The searches by name, built from text. Plug-ins add theirs by the entry point group `spex.searches`.
 
 A search's parameters are the fields of its dataclass; `aliases` on the class maps other spellings to them,
-`answer_rule` names the rule by which its answers are voted on unless the caller says otherwise, and `source`
-says in a few words where it is from.
+`answer_rule` names the rule by which its answers are voted on unless the caller says otherwise, `source` says in
+a few words where it is from, and `actions` which actions a task must know for it.
 """
 
 from __future__ import annotations
@@ -92,6 +92,11 @@ def source_of(search: AnySearch) -> str | None:
 def answer_rule_of(search: AnySearch) -> str:
     """The name of the answer rule that `search` is usually voted by."""
     return str(getattr(search, "answer_rule", "weighted"))
+
+
+def actions_of(search: AnySearch) -> tuple[str, ...]:
+    """The actions that a task must know for `search`, where it says so; none but `step` and `solution` otherwise."""
+    return tuple(getattr(search, "actions", ()))
 
 
 def _value(factory: Callable[..., AnySearch], key: str, spelled: str, text: str, kind: Any) -> object:
