@@ -102,6 +102,9 @@ class Record:
     def reward(self, node: NodeId) -> Fraction:
         return self.nodes[node_key(node)].reward
 
+    def answer(self, node: NodeId) -> str | None:
+        return self.nodes[node_key(node)].answer
+
     def terminal(self, node: NodeId) -> bool:
         return node != ROOT and self.nodes[node_key(node)].terminal
 

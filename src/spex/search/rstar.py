@@ -105,7 +105,7 @@ class RStar:
     def advance(self, state: State, tree: TreeView) -> tuple[State, Demand | Stop]:
         if state.path:
             state = self._walked(self._taken_in(state, tree))
-        while state.leaves and state.iterations < self.iterations:
+        while state.path or (state.leaves and state.iterations < self.iterations):
             path = state.path or self._selected(state)
             leaf = state.places[path[-1]]
             if leaf.grows:
