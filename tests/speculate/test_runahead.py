@@ -149,8 +149,15 @@ def test_other_innovations_give_other_probabilities() -> None:
 
 
 def test_a_decision_deeper_than_the_effort_is_not_seen() -> None:
-    waits = [decision for index in range(6) for decision in (demand(grow(index)), read(grow(index)))]
-    assert len(foreseen(rule(*waits, stop()), Tree(), Effort(2, 6))) == 3
+    eights = [demand(*map(grow, range(first, first + 8))) for first in range(0, 48, 8)]
+    assert len(foreseen(rule(*eights, stop()), Tree(), Effort(2, 4))) == 32
+
+
+def test_of_decisions_that_demand_little_more_are_followed() -> None:
+    ones = [demand(grow(index)) for index in range(48)]
+    assert len(foreseen(rule(*ones, stop()), Tree(), Effort(2, 4))) == 32
+    none = [decision for index in range(6) for decision in (demand(grow(index)), read(grow(index)))]
+    assert len(foreseen(rule(*none, stop()), Tree(), Effort(2, 4))) == 6
 
 
 def test_no_more_than_a_few_barren_decisions_are_followed() -> None:

@@ -30,11 +30,10 @@ class AbsentStep:
 
     The length is what is `usual` when it is read: `z` says how the step departs from what is usual. An end's answer is
     drawn from `answers` by its `chance` when it is first read; without them it is not known.
-    `told`: something has been read of it that its text will contradict; `silent`: that it has no log-probabilities;
-    `answered`: its answer.
+    `told`: something has been read of it that its text will contradict; `told_logprobs`, `told_answer`: so have these.
     """
 
-    __slots__ = ("_answer", "_answers", "_chance", "_usual", "_z", "answered", "silent", "terminal", "told")
+    __slots__ = ("_answer", "_answers", "_chance", "_usual", "_z", "terminal", "told", "told_answer", "told_logprobs")
 
     def __init__(
         self,
@@ -50,15 +49,17 @@ class AbsentStep:
         self._answers = answers
         self._chance = chance
         self._answer: str | None = None
-        self.answered: bool = False
-        self.silent: bool = False
         self.told: bool = False
+        self.told_logprobs: bool = False
+        self.told_answer: bool = False
 
     def is_contradicted_by(self, step: Step) -> bool:
         """Whether what has been read of it is otherwise in the real step, the length apart."""
-        if self.told or self.terminal != step.terminal or (self.silent and step.logprobs is not None):
+        if self.told_logprobs and (step.logprobs or self._usual.logprob) is not None:
             return True
-        return self.answered and self._answer != step.answer
+        if self.told_answer and self._answer != step.answer:
+            return True
+        return self.told or self.terminal != step.terminal
 
     @property
     def token_count(self) -> int:
@@ -74,12 +75,9 @@ class AbsentStep:
 
     @property
     def logprobs(self) -> tuple[float, ...] | None:
+        self.told_logprobs = True
         mean = self._usual.logprob
-        if mean is None:
-            self.silent = True
-            return None
-        self.told = True
-        return (mean,) * self.token_count
+        return None if mean is None else (mean,) * self.token_count
 
     @property
     def end(self) -> End:
@@ -89,8 +87,8 @@ class AbsentStep:
     def answer(self) -> str | None:
         if self._answers is None:
             raise Unknown
-        if not self.answered:
-            self.answered = True
+        if not self.told_answer:
+            self.told_answer = True
             self._answer = self._answers.at(self._chance) if self.terminal else None
         return self._answer
 

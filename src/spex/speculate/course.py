@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 from spex.ids import Call
 from spex.search.base import Search, Stop
+from spex.speculate.guesses import RIPE, UNRIPE
 from spex.speculate.imagined import START, ImaginedTree
+
+_BARREN_MAX = 16
+_USUAL_CALLS = 8
+"""Four samples and their scores: a search that asks for less at a time takes more decisions to come as far."""
 
 
 class Strand(NamedTuple):
@@ -25,7 +30,7 @@ class Course:
     They are taken again from the first one that a new result could have changed.
     """
 
-    __slots__ = ("_base", "_blocked", "_marks", "_over", "_search", "_seen", "_states", "_view")
+    __slots__ = ("_base", "_blocked", "_demands", "_marks", "_over", "_search", "_seen", "_states", "_view")
 
     def __init__(self, strand: Strand, view: ImaginedTree) -> None:
         self._search = strand.search
@@ -34,7 +39,7 @@ class Course:
         self._begin(strand)
 
     def follow(self, strand: Strand, finished: Sequence[Call], depth: int) -> Iterable[Call]:
-        """The calls that the strand asks for within `depth` decisions and that could be made now.
+        """The calls that the strand asks for within `depth` decisions (small ones: more) and that could be made now.
 
         `finished` are all finished calls of the query, in their order.
         """
@@ -43,14 +48,32 @@ class Course:
             self._take(news)
         if strand.decisions != self._base:
             self._catch_up(strand)
-        while not self._over and len(self._states) <= depth and not self._view.is_barren:
+        while not self._over and self._is_near(depth) and not self._is_barren():
             self._decide()
         return self._view.ripe
+
+    def _is_barren(self) -> bool:
+        """Whether the last demands were of nothing that could be made now: further on there will be less."""
+        barren = 0
+        for calls in reversed(self._demands):
+            for call in reversed(calls):
+                stage = self._view.stage(call)
+                if stage == RIPE:
+                    return False
+                barren += stage == UNRIPE
+                if barren > _BARREN_MAX:
+                    return True
+        return False
+
+    def _is_near(self, depth: int) -> bool:
+        """Whether less has been imagined than `depth` decisions, or than as many of a usual size would demand."""
+        return len(self._states) <= depth or sum(map(len, self._demands)) < depth * _USUAL_CALLS
 
     def _begin(self, strand: Strand) -> None:
         self._base = strand.decisions
         self._states = [strand.state]
         self._marks = [self._view.mark()]
+        self._demands: list[Sequence[Call]] = []
         self._over = self._blocked = False
 
     def _take(self, news: Sequence[Call]) -> None:
@@ -64,7 +87,7 @@ class Course:
 
     def _go_back(self, position: int) -> None:
         del self._states[position + 1 :]
-        del self._marks[position + 1 :]
+        del self._marks[position + 1 :], self._demands[position:]
         self._view.rewind(self._marks[position])
         self._over = self._blocked = False
 
@@ -72,7 +95,7 @@ class Course:
         """The strand has really decided: what was imagined of that is past."""
         passed = strand.decisions - self._base
         if passed < len(self._states):
-            del self._states[:passed], self._marks[:passed]
+            del self._states[:passed], self._marks[:passed], self._demands[:passed]
             self._states[0] = strand.state
             self._base = strand.decisions
         else:
@@ -93,3 +116,4 @@ class Course:
             return
         self._states.append(state)
         self._marks.append(view.mark())
+        self._demands.append(outcome.calls)

@@ -13,13 +13,12 @@ from typing import TypeAlias
 from spex.ids import Call, Expand, NodeId, Score, child, maker
 from spex.speculate.absent import ROOT_REWARD, AbsentStep
 from spex.speculate.answers import Answers
-from spex.speculate.guesses import DONE, NEVER, RIPE, UNRIPE, Node, Text, Value
+from spex.speculate.guesses import DONE, NEVER, RIPE, Node, Text, Value
 from spex.speculate.habits import Surroundings
 from spex.speculate.particle import Particle
 from spex.speculate.predictor import Predictor
 from spex.tree import Sketch, Step, Tree
 
-_BARREN_MAX = 16
 _SHIFT_MIN = 0.2
 
 Mark: TypeAlias = tuple[int, int]
@@ -133,17 +132,10 @@ class ImaginedTree:
         """The demanded calls that could be made now."""
         return [entry.call for entry in self._demanded if entry.stage == RIPE]
 
-    @property
-    def is_barren(self) -> bool:
-        """Whether the last demands were of nothing that could be made now: further on there will be less."""
-        barren = 0
-        for entry in reversed(self._demanded):
-            if entry.stage == RIPE:
-                return False
-            barren += entry.stage == UNRIPE
-            if barren > _BARREN_MAX:
-                return True
-        return False
+    def stage(self, call: Call) -> int:
+        """How far a call that was demanded has come."""
+        entry: Text | Value = self._texts[call] if isinstance(call, Expand) else self._values[call]
+        return entry.stage
 
     # What results change
 
@@ -227,7 +219,7 @@ class ImaginedTree:
         node.seen = self._attempt
         ends = node.innovation.end < node.habits.hazard(node.depth)
         sketch = node.sketch
-        if sketch is None or sketch.terminal is not ends or sketch.answered:
+        if sketch is None or sketch.terminal is not ends or sketch.told_answer:
             drawn = node.innovation
             sketch = node.sketch = AbsentStep(ends, node.habits, drawn.length, self._answers, drawn.answer)
         return sketch

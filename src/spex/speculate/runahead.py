@@ -26,7 +26,7 @@ from spex.tree import Tree
 
 
 class Effort(NamedTuple):
-    """How much a pass may do: `particles` (≥ 1), and decisions ahead (`depth`, ≥ 1) for each strand."""
+    """How much a pass may do: `particles` (≥ 1), and decisions of a usual size ahead (`depth`, ≥ 1) for each strand."""
 
     particles: int = 8
     depth: int = 24
