@@ -24,6 +24,7 @@ SEARCHES: Mapping[str, Mapping[str, int]] = {
     "mcts": {"iterations": 32, "children": 4},
     "rebase": {"width": 16},
     "rest-mcts": {"iterations": 32, "children": 4, "answers": 128},
+    "rstar": {"iterations": 16, "votes": 8},
     "self-consistency": {"width": 16},
     "tot-bfs": {"children": 4, "keep": 4},
     "tot-dfs": {"children": 4, "visits": 32, "answers": 32},

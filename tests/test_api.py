@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -26,12 +26,17 @@ from spex.problem import Problem
 from spex.record import MemoryLog
 from spex.reward.clusters import Clusters
 from spex.reward.function import FunctionReward
+from spex.search.base import AnySearch
 from spex.search.best_of_n import BestOfN
 from spex.search.ets import Ets
+from spex.search.merging import Merging
 from spex.search.rebase import Rebase
+from spex.search.rstar import RStar
 from spex.search.self_consistency import SelfConsistency
+from spex.search.tot_bfs import TotBfs
 from spex.solution import Solution
 from spex.tasks.base import StepForm
+from spex.tasks.forms import QUESTIONS
 from spex.tasks.text import Text
 from tests.builders import demand, grow, read, rule, stop
 
@@ -83,6 +88,31 @@ def test_an_action_is_asked_for_by_its_cue_which_stays_out_of_what_is_made() -> 
     solution = solve_sync("q", policy=FunctionPolicy(write), reward=even(), search=search, task=Cued(Text()))
     assert prompts == ["[step] ", "one\n\n[solution] "]
     assert solution.answer == "2"
+
+
+@pytest.mark.parametrize("search", [RStar(), Merging(RStar())])
+def test_a_task_that_does_not_know_what_the_search_asks_for_is_refused_at_the_door(search: AnySearch) -> None:
+    with pytest.raises(InputError, match=r"RStar needs a task that knows reanswer, rephrase, subquestion$") as caught:
+        solve_sync("4 9 10 13", **options(search=search, task="game24"))
+    assert (caught.value.field, caught.value.value) == ("task", "game24")
+    with pytest.raises(InputError, match=r"TotBfs needs a task that knows propose$"):
+        solve_sync("q", **options(search=TotBfs(generate="propose"), task="text"))
+
+
+@pytest.mark.parametrize("task", ["text", "gsm8k"])
+@pytest.mark.parametrize("confidence", ["votes", "reward"])
+def test_rstar_asks_in_the_words_of_each_action(task: str, confidence: Literal["votes", "reward"]) -> None:
+    asked: set[str] = set()
+
+    def write(prompt: str, seed: int) -> str:
+        asked.update(cue for cue in QUESTIONS.values() if prompt.endswith(cue))
+        return f"Then {seed % 97}.\n\n" if any(map(prompt.endswith, QUESTIONS.values())) else speak(prompt, seed)
+
+    search = RStar(iterations=6, children=1, votes=3, depth_max=4, confidence=confidence)
+    solution = solve_sync("q", policy=FunctionPolicy(write), reward=even(), search=search, task=task)
+    assert asked == set(QUESTIONS.values())
+    assert solution.answer in ("4", "5")
+    assert not any(cue in step.text for step in solution.tree.steps.values() for cue in QUESTIONS.values())
 
 
 # What comes out

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from spex.search.merging import Merging as Merging
     from spex.search.rebase import Rebase as Rebase
     from spex.search.rest_mcts import RestMcts as RestMcts
+    from spex.search.rstar import RStar as RStar
     from spex.search.self_consistency import SelfConsistency as SelfConsistency
     from spex.search.tot_bfs import TotBfs as TotBfs
     from spex.search.tot_dfs import TotDfs as TotDfs
@@ -131,6 +132,7 @@ __all__ = (
     "Parallel",
     "Policy",
     "Problem",
+    "RStar",
     "Rebase",
     "RecordError",
     "RestMcts",
@@ -212,6 +214,7 @@ _PLACES = {
     "Parallel": "spex.search.base",
     "Policy": "spex.policy",
     "Problem": "spex.problem",
+    "RStar": "spex.search.rstar",
     "Rebase": "spex.search.rebase",
     "RecordError": "spex.errors",
     "RestMcts": "spex.search.rest_mcts",

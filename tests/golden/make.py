@@ -193,6 +193,25 @@ CASES = {
     "ab_mcts_i20_beta_zeros_and_ones": Case("ab-mcts", {"iterations": "20", "posterior": "beta"}, EXTREMES),
     "ab_mcts_i20_beta_gaps": Case("ab-mcts", {"iterations": "20", "posterior": "beta"}, GAPS),
     "ab_mcts_i24_beta_early_terminals": Case("ab-mcts", {"iterations": "24", "posterior": "beta"}, MIXED),
+    "rstar_i8_k2_v3_ordinary": Case("rstar", {"iterations": "8", "children": "2", "votes": "3"}, ORDINARY),
+    "rstar_i14_k1_v4_greedy": Case("rstar", {"iterations": "14", "children": "1", "votes": "4", "c": "0"}, TIES),
+    "rstar_i12_k1_v5_gaps": Case("rstar", {"iterations": "12", "children": "1", "votes": "5"}, GAPS),
+    "rstar_i16_k1_v3_early": Case("rstar", {"iterations": "16", "children": "1", "votes": "3", "c": "0.3"}, MIXED),
+    "rstar_i9_k2_v3_all_end": Case("rstar", {"iterations": "9", "children": "2", "votes": "3"}, ALL_END),
+    "rstar_i6_k2_v3_no_children": Case("rstar", {"iterations": "6", "children": "2", "votes": "3"}, NO_CHILDREN),
+    "rstar_i20_k1_v2_depth_2": Case(
+        "rstar", {"iterations": "20", "children": "1", "votes": "2", "depth_max": "2"}, NO_END
+    ),
+    "rstar_i5_k2_v6_depth_1": Case(
+        "rstar", {"iterations": "5", "children": "2", "votes": "6", "depth_max": "1"}, ORDINARY
+    ),
+    "rstar_i10_k2_reward": Case("rstar", {"iterations": "10", "children": "2", "confidence": "reward"}, ORDINARY),
+    "rstar_i20_k1_reward_gaps": Case(
+        "rstar", {"iterations": "20", "children": "1", "c": "0.5", "confidence": "reward"}, World(26, barren=30)
+    ),
+    "rstar_i16_k1_reward_ties": Case(
+        "rstar", {"iterations": "16", "children": "1", "depth_max": "3", "confidence": "reward"}, TIES
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from tests.golden.mcts import Mcts, Statistic
 from tests.golden.one_by_one import DepthFirst, best_first
 from tests.golden.parallel_mcts import ParallelMcts
 from tests.golden.rest_mcts import RestMcts
+from tests.golden.rstar import RStar
 from tests.golden.world import Record, World
 
 
@@ -137,6 +138,20 @@ def run_rest_mcts(world: World, settings: dict[str, str]) -> tuple[list[Record],
     return [record], {}
 
 
+def run_rstar(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
+    record = Record(world)
+    search = RStar(
+        record,
+        iterations=int(settings["iterations"]),
+        children=int(settings["children"]),
+        c=Fraction(settings.get("c", "2")),
+        depth_max=int(settings.get("depth_max", "5")),
+        votes=int(settings.get("votes", "32")) if settings.get("confidence") != "reward" else 0,
+    )
+    search.run()
+    return [record], search.statistics
+
+
 def run_best_first(world: World, settings: dict[str, str]) -> tuple[list[Record], dict[NodeId, Statistic]]:
     record = Record(world)
     best_first(
@@ -196,6 +211,7 @@ STRANDS: dict[str, Callable[[World, dict[str, str]], tuple[list[Record], dict[No
     "virtual-loss": run_virtual_loss,
     "wu-uct": run_wu_uct,
     "rest-mcts": run_rest_mcts,
+    "rstar": run_rstar,
     "best-first": run_best_first,
     "tot-dfs": run_tot_dfs,
     "tot-bfs": run_tot_bfs,

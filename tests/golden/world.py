@@ -114,6 +114,9 @@ class Record:
     def meaning(self, node: NodeId) -> Fraction:
         return self.meanings[node_key(node)]
 
+    def answer(self, node: NodeId) -> str | None:
+        return self.nodes[node_key(node)].answer
+
     def terminal(self, node: NodeId) -> bool:
         return node != ROOT and self.nodes[node_key(node)].terminal
 

@@ -23,6 +23,7 @@ SMALL: Mapping[str, Mapping[str, str]] = {
     "mcts": {"iterations": "8", "children": "3", "depth_max": "5"},
     "rebase": {"width": "6", "tokens_max": "150", "depth_max": "5"},
     "rest-mcts": {"iterations": "8", "children": "3", "depth_max": "5"},
+    "rstar": {"iterations": "6", "children": "2", "votes": "3"},
     "self-consistency": {"width": "6"},
     "tot-bfs": {"children": "3", "keep": "2", "depth_max": "5"},
     "tot-dfs": {"children": "3", "visits": "12", "answers": "3", "depth_max": "5"},

@@ -13,7 +13,8 @@ import pytest
 from spex.ids import Expand, Score, call_key, child, node_key
 from spex.search.base import Demand
 from spex.search.catalog import build_search, search_names
-from spex.search.mcts import State
+from spex.search.mcts import State as MctsState
+from spex.search.rstar import State as RStarState
 from spex.testing import FIRST_COME, LAST_COME, Order, run_alone, shuffled
 from spex.tree import Step
 from tests.golden.make import files
@@ -67,7 +68,7 @@ def test_an_mcts_has_the_visits_and_totals_of_its_golden_tree(name: str) -> None
     golden = GOLDEN[name]
     run = run_alone(build_search(golden["search"], golden["settings"]), GoldenWorld.of(golden))
     state = run.courses[0].state
-    assert isinstance(state, State)
+    assert isinstance(state, MctsState | RStarState)
     found = {node_key(place.node): (place.visits, place.total) for place in state.places.values()}
     known = golden["statistics"]
     assert {name: visits for name, (visits, _) in found.items()} == {name: known[name]["visits"] for name in known}

@@ -23,6 +23,7 @@ from spex.search.ets import Ets
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.search.rest_mcts import RestMcts
+from spex.search.rstar import RStar
 from spex.search.self_consistency import SelfConsistency
 from spex.search.tot_bfs import TotBfs
 from spex.search.tot_dfs import TotDfs
@@ -40,6 +41,7 @@ OURS = {
     "mcts": Mcts,
     "rebase": Rebase,
     "rest-mcts": RestMcts,
+    "rstar": RStar,
     "self-consistency": SelfConsistency,
     "tot-bfs": TotBfs,
     "tot-dfs": TotDfs,
@@ -214,6 +216,7 @@ def test_each_search_says_how_its_answers_are_usually_voted_on() -> None:
     assert rules == dict.fromkeys(OURS, "weighted") | {
         "ab-mcts": "best",
         "best-first": "best",
+        "rstar": "majority",
         "self-consistency": "majority",
         "tot-bfs": "best",
         "tot-dfs": "best",

@@ -21,10 +21,12 @@ from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
 from spex.search.rest_mcts import RestMcts
+from spex.search.rstar import RStar
 from spex.search.tot_bfs import TotBfs
 from spex.search.tot_dfs import TotDfs
 from spex.search.virtual_loss import VirtualLoss
 from spex.search.wu_uct import WuUct
+from spex.speculate.answers import Answers
 from spex.speculate.course import Course
 from spex.speculate.imagined import ImaginedTree, makeable
 from spex.speculate.particle import Particle
@@ -40,6 +42,7 @@ SEARCHES += [Mcts(12, 2, select="puct", widening=0.5), Mcts(6, 2, rollout=True),
 SEARCHES += [Beam(6, 2, dedup=True), Beam(6, 2, 6, lookahead=2), RestMcts(8), RestMcts(8, rollout_children=2)]
 SEARCHES += [AbMcts(12), AbMcts(12, "beta")]
 SEARCHES += [Ets(6), Ets(6, cost=2.0, diversity=0.3)]
+SEARCHES += [RStar(6, 2, depth_max=4, votes=3), RStar(6, 2, confidence="reward")]
 SEARCHES += [Merging(Rebase(6)), Merging(Dvts(6, 2)), Merging(Mcts(12, 3))]
 DEPTH = 12
 
@@ -103,10 +106,12 @@ def test_it_asks_for_what_a_new_course_in_the_same_world_would_ask_for(
 ) -> None:
     random = Random(seed)
     world = SyntheticWorld(seed, shape)  # type: ignore[arg-type]
-    growing, particle, predictor = Growing(search, world), Particle(seed), Predictor()
+    growing, particle, predictor, answers = Growing(search, world), Particle(seed), Predictor(), Answers()
+    for answer in ("1", "2", "1", None):
+        answers.observe(Step("a", terminal=True, answer=answer))
 
     def imagined() -> ImaginedTree:
-        return ImaginedTree(growing.tree, particle, predictor, {})
+        return ImaginedTree(growing.tree, particle, predictor, {}, answers)
 
     courses = [Course(strand.snapshot(), imagined()) for strand in growing.strands]
     for _ in range(80):

@@ -186,8 +186,15 @@ def test_an_imagined_step_has_no_text_nor_anything_read_from_it(name: str) -> No
 
 def test_imagined_log_probabilities_are_the_usual_ones_and_real_ones_put_back_what_read_them() -> None:
     predictor = Predictor()
-    silent = ImaginedTree(Tree(), Particle(1), predictor, {}).step(node(0))
+    tree = Tree()
+    view = ImaginedTree(tree, Particle(1), predictor, {})
+    view.attempt(0)
+    silent = view.step(node(0))
     assert silent.logprobs is None
+    tree.expand(grow(0), [Step("a", (1,), terminal=silent.terminal)])
+    assert view.put_back([grow(0)]) is None
+    tree.expand(grow(0), [Step("a", (1,), (-1.0,), terminal=silent.terminal)])
+    assert view.put_back([grow(0)]) == 0
     for logprob in (-1.0, -2.0):
         predictor.observe_step("step", Step("a", (1,), (logprob,)), 1)
     tree = Tree()

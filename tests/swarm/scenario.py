@@ -20,6 +20,7 @@ from spex.search.mcts import Mcts
 from spex.search.merging import Merging
 from spex.search.rebase import Rebase
 from spex.search.rest_mcts import RestMcts
+from spex.search.rstar import RStar
 from spex.search.self_consistency import SelfConsistency
 from spex.search.tot_bfs import TotBfs
 from spex.search.tot_dfs import TotDfs
@@ -172,6 +173,13 @@ def _search(random: Random) -> AnySearch:
             cost=random.choice([0.5, 1.0, 2.0]),
             diversity=random.choice([0.0, 0.5, 1.5]),
             depth_max=8,
+        ),
+        RStar(
+            iterations=random.randint(1, 6),
+            children=random.randint(1, 2),
+            depth_max=random.randint(1, 5),
+            votes=random.randint(1, 4),
+            confidence=random.choice(["votes", "reward"]),
         ),
         SenselessStrands(_senseless(random), random.randint(1, 3)),
     ]

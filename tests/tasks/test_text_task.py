@@ -12,6 +12,7 @@ from spex.engine.base import Completion, Message
 from spex.errors import InputError
 from spex.problem import Problem
 from spex.tasks.base import StepForm, Task
+from spex.tasks.forms import QUESTIONS
 from spex.tasks.gsm8k import Gsm8k
 from spex.tasks.text import Text
 from spex.tree import End, Step
@@ -46,8 +47,51 @@ def test_a_step_is_a_paragraph_and_a_solution_all_that_is_left() -> None:
     assert Text(step_tokens_max=9).form("step") == StepForm(("\n\n",), 9)
     assert Text(delimiter="\n").form("step").stop == ("\n",)
     assert Text(solution_tokens_max=99).form("solution") == StepForm((), 99)
-    with pytest.raises(InputError, match="action: 'rephrase' is not valid; this task knows step and solution"):
-        Text().form("rephrase")
+    with pytest.raises(InputError, match=r"action: 'propose' is not valid; this task knows step, .* and solution"):
+        Text().form("propose")
+
+
+@pytest.mark.parametrize("task", [Text(step_tokens_max=9, solution_tokens_max=99), Gsm8k((), 9, 99)])
+def test_somebody_who_asks_questions_is_cued_by_words_of_their_own_and_writes_one_step(task: Task) -> None:
+    step = task.form("step")
+    forms = {action: task.form(action) for action in QUESTIONS}
+    assert {form.stop for form in forms.values()} == {step.stop}
+    assert {action: form.tokens_max for action, form in forms.items()} == {
+        "subquestion": 9,
+        "reanswer": 9,
+        "rephrase": 99,
+    }
+    cues = [form.cue for form in forms.values()]
+    assert len(set(cues)) == len(cues)
+    assert all(cue.endswith("\n") and "\n" not in cue[:-1] for cue in cues)
+    assert step.cue == ""
+
+
+def test_a_sub_question_is_in_the_path_with_its_answer_and_may_end_it() -> None:
+    given = completion("How many are six sevens? Answer: 42\n\n")
+    (step,) = Text().read(PROBLEM, (), "subquestion", given)
+    assert (step.text, step.terminal, step.answer) == (given.text, False, None)
+    (step,) = Text().read(PROBLEM, (), "subquestion", completion("How many are six sevens?\nAnswer: 42\n\n"))
+    assert (step.terminal, step.answer) == (True, "42")
+
+
+@pytest.mark.parametrize("end", ["delimiter", "length"])
+def test_a_rephrased_question_is_a_step_as_any_other(end: End) -> None:
+    given = completion("Six and seven are given. What is their product?\n\n", end)
+    (step,) = Text().read(PROBLEM, (), "rephrase", given)
+    assert (step.text, step.token_ids, step.end, step.terminal) == (given.text, given.token_ids, end, False)
+
+
+@pytest.mark.parametrize(("task", "delimiter"), [(Text(), "\n\n"), (Gsm8k(), "\n")])
+def test_a_rephrased_question_that_the_policy_ended_goes_on_after_a_delimiter(task: Task, delimiter: str) -> None:
+    (step,) = task.read(PROBLEM, (), "rephrase", completion("What is 6 * 7?", "eos"))
+    assert (step.text, step.token_ids, step.terminal) == (f"What is 6 * 7?{delimiter}", (), False)
+
+
+@pytest.mark.parametrize(("text", "end"), [("", "eos"), (" ", "eos"), ("What is 6 * 7?", "context")])
+def test_a_rephrased_question_ends_its_path_where_nothing_can_follow(text: str, end: End) -> None:
+    (step,) = Text().read(PROBLEM, (), "rephrase", completion(text, end))
+    assert (step.terminal, step.answer) == (True, None)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ from spex.record import CallLog
 from spex.reward.base import Reward
 from spex.reward.recorded import RecordedReward, ReplayedReward
 from spex.search.base import AnySearch
+from spex.search.catalog import actions_of
 from spex.seeds import seed_of
 from spex.speculate.market import Market, RateMarket
 from spex.speculate.predictor import Predictor
 from spex.speculate.rule import Foresight, Imagination, Rule
 from spex.speculate.runahead import Effort
 from spex.speculate.stopping import StoppingRule
+from spex.tasks.base import Task
 from spex.tree import Tree
 
 
@@ -41,7 +43,8 @@ class Setup:
     """One configuration. `rewards` maps the model names of `Score` calls; `speculation` None is the plain run.
 
     `stopping` may end a search before its end; None lets it come to its own. Raises `InputError` for the stopping of a
-    search that `repeats_terminals`: what it has met does not say how often it will count.
+    search that `repeats_terminals`: what it has met does not say how often it will count; and for a search with
+    `actions` that the task does not know.
 
     `logged`: results may come from a log, so that nothing is worth a guess before an engine has answered.
     """
@@ -59,6 +62,25 @@ class Setup:
         if self.stopping is not None and getattr(self.search, "repeats_terminals", False):
             told = "it must be off: with equal states merged, answers count as often as is known at the end alone"
             raise InputError("stop_early", self.stopping.name, told)
+        _refuse_unknown_actions(self.search, self.policy.task)
+
+
+def _refuse_unknown_actions(search: AnySearch, task: Task) -> None:
+    unknown = [action for action in actions_of(search) if not _knows(task, action)]
+    if unknown:
+        inner = getattr(search, "inner", search)
+        told = f"{type(inner).__name__} needs a task that knows {', '.join(unknown)}"
+        raise InputError("task", task.name, told)
+
+
+def _knows(task: Task, action: str) -> bool:
+    try:
+        task.form(action)
+    except InputError:
+        return False
+    except Exception:  # noqa: BLE001  # a task's own defect is told where a call meets it
+        return True
+    return True
 
 
 def foresight(setup: Setup, problem_id: str, tree: Tree, predictor: Predictor) -> Foresight | None:

@@ -2,7 +2,8 @@
 
 A search's parameters are the fields of its dataclass; `aliases` on the class maps other spellings to them,
 `answer_rule` names the rule by which its answers are voted on unless the caller says otherwise, `models` the models of
-scores that it asks for besides the reward, and `source` says in a few words where it is from.
+scores that it asks for besides the reward, `actions` those that a task must know for it, and `source` says in a few
+words where it is from.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ SEARCHES: Catalog[AnySearch] = Catalog(
         "mcts": "spex.search.mcts:Mcts",
         "rebase": "spex.search.rebase:Rebase",
         "rest-mcts": "spex.search.rest_mcts:RestMcts",
+        "rstar": "spex.search.rstar:RStar",
         "self-consistency": "spex.search.self_consistency:SelfConsistency",
         "tot-bfs": "spex.search.tot_bfs:TotBfs",
         "tot-dfs": "spex.search.tot_dfs:TotDfs",
@@ -97,6 +99,11 @@ def answer_rule_of(search: AnySearch) -> str:
 def models_of(search: AnySearch) -> tuple[str, ...]:
     """The models of scores that `search` asks for besides the reward."""
     return tuple(getattr(search, "models", ()))
+
+
+def actions_of(search: AnySearch) -> tuple[str, ...]:
+    """The actions that a task must know for `search`, where it says so; none but `step` and `solution` otherwise."""
+    return tuple(getattr(search, "actions", ()))
 
 
 def _value(factory: Callable[..., AnySearch], key: str, spelled: str, text: str, kind: Any) -> object:

@@ -22,7 +22,7 @@ from immutables import Map
 from spex.errors import InputError
 from spex.ids import ROOT, Call, Expand, NodeId, Score, maker
 from spex.search.base import AnySearch, Demand, Outlook, Parallel, Search, Stop, strands_of
-from spex.search.catalog import answer_rule_of, models_of
+from spex.search.catalog import actions_of, answer_rule_of, models_of
 from spex.tree import Sketch, TreeView
 
 _Place: TypeAlias = tuple[int, Hashable]
@@ -49,6 +49,11 @@ class Merging:
     def models(self) -> tuple[str, ...]:
         """Those of the search inside."""
         return models_of(self.inner)
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Those of the search inside."""
+        return actions_of(self.inner)
 
     def strands(self) -> tuple[MergingStrand, ...]:
         return tuple(map(MergingStrand, strands_of(self.inner)))

@@ -69,6 +69,11 @@ class TotBfs:
         """The best answer by value; a vote compares the nodes of one depth alone, so that answers are counted."""
         return "best" if self.evaluate == "value" else "majority"
 
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What a task must know."""
+        return ("step" if self.generate == "sample" else "propose",)
+
     def start(self, seed: int) -> State:
         return State(seed, 0, (), ())
 

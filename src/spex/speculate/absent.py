@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Protocol
 
+from spex.speculate.answers import Answers
 from spex.tree import End, Step, Unknown
 
 ROOT_REWARD = 0.5
@@ -32,22 +33,36 @@ class Usual(Protocol):
 class AbsentStep:
     """It has an end, a length, usual log-probabilities, a state and a content like no other; all else raises `Unknown`.
 
-    The length is what is `usual` when it is read: `z` says how the step departs from what is usual.
-    `told`: something has been read of it that its text will contradict; `told_logprobs`: these have been read.
+    The length is what is `usual` when it is read: `z` says how the step departs from what is usual. An end's answer is
+    drawn from `answers` by its `chance` when it is first read; without them it is not known.
+    `told`: something has been read of it that its text will contradict; `told_logprobs`, `told_answer`: so have these.
     """
 
-    __slots__ = ("_usual", "_z", "terminal", "told", "told_logprobs")
+    __slots__ = ("_answer", "_answers", "_chance", "_usual", "_z", "terminal", "told", "told_answer", "told_logprobs")
 
-    def __init__(self, terminal: bool, usual: Usual, z: float = 0.0) -> None:  # as a step has it
+    def __init__(
+        self,
+        terminal: bool,  # as a step has it
+        usual: Usual,
+        z: float = 0.0,
+        answers: Answers | None = None,
+        chance: float = 0.0,
+    ) -> None:
         self.terminal: bool = terminal
         self._usual = usual
         self._z = z
+        self._answers = answers
+        self._chance = chance
+        self._answer: str | None = None
         self.told: bool = False
         self.told_logprobs: bool = False
+        self.told_answer: bool = False
 
     def is_contradicted_by(self, step: Step) -> bool:
         """Whether what has been read of it is otherwise in the real step, the length apart."""
         if self.told_logprobs and (step.logprobs or self._usual.logprob) is not None:
+            return True
+        if self.told_answer and self._answer != step.answer:
             return True
         return self.told or self.terminal != step.terminal
 
@@ -75,7 +90,12 @@ class AbsentStep:
 
     @property
     def answer(self) -> str | None:
-        raise Unknown
+        if self._answers is None:
+            raise Unknown
+        if not self.told_answer:
+            self.told_answer = True
+            self._answer = self._answers.at(self._chance) if self.terminal else None
+        return self._answer
 
     @property
     def state(self) -> Hashable:

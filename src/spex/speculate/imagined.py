@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from spex.ids import REWARD, Call, Expand, NodeId, Score, child, maker
 from spex.speculate.absent import ROOT_REWARD, AbsentStep, told_apart
+from spex.speculate.answers import Answers
 from spex.speculate.guesses import DONE, NEVER, RIPE, Node, Text, Value
 from spex.speculate.habits import Surroundings
 from spex.speculate.particle import Particle
@@ -28,6 +29,7 @@ class ImaginedTree:
     """One particle's `TreeView` for one strand, which keeps the calls that were demanded in it."""
 
     __slots__ = (
+        "_answers",
         "_attempt",
         "_attempts",
         "_demanded",
@@ -42,12 +44,18 @@ class ImaginedTree:
     )
 
     def __init__(
-        self, tree: Tree, particle: Particle, predictor: Predictor, siblings: dict[NodeId, tuple[float, int]]
+        self,
+        tree: Tree,
+        particle: Particle,
+        predictor: Predictor,
+        siblings: dict[NodeId, tuple[float, int]],
+        answers: Answers | None = None,
     ) -> None:
         self._tree = tree
         self._particle = particle
         self._predictor = predictor
         self._siblings = siblings
+        self._answers = answers
         # An attempt at a decision gets a new number each time: stamps are in force while theirs is in `_live`.
         self._attempt = 0
         self._attempts: list[int] = []
@@ -215,8 +223,9 @@ class ImaginedTree:
         node.seen = self._attempt
         ends = node.innovation.end < node.habits.hazard(node.depth)
         sketch = node.sketch
-        if sketch is None or sketch.terminal is not ends:
-            sketch = node.sketch = AbsentStep(ends, node.habits, node.innovation.length)
+        if sketch is None or sketch.terminal is not ends or sketch.told_answer:
+            drawn = node.innovation
+            sketch = node.sketch = AbsentStep(ends, node.habits, drawn.length, self._answers, drawn.answer)
         return sketch
 
     def _reward(self, node: Node) -> float:

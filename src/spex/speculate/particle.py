@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from spex.ids import NodeId
 
+_DIGITS = 2.0**20
+
 
 class Innovation(NamedTuple):
     """How one node departs from what is expected, in standard normal or uniform numbers."""
@@ -14,6 +16,11 @@ class Innovation(NamedTuple):
     reward: float
     end: float
     length: float
+
+    @property
+    def answer(self) -> float:
+        """A uniform number of its own: the digits of `end` that no hazard is told apart by."""
+        return self.end * _DIGITS % 1.0
 
 
 class Particle:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from spex.ids import ROOT, Call, Expand, NodeId, Score
 from spex.speculate.absent import ROOT_REWARD
+from spex.speculate.answers import Answers
 from spex.speculate.course import Course, Strand
 from spex.speculate.habits import Surroundings
 from spex.speculate.imagined import ImaginedTree
@@ -41,6 +42,7 @@ class RunAhead:
         self._particles: list[Particle] = []
         self._courses: list[dict[int, Course]] = []
         self._finished: list[Call] = []
+        self._answers = Answers()
         self._siblings: dict[NodeId, tuple[float, int]] = {}
 
     def foresee(self, strands: Sequence[Strand], effort: Effort) -> dict[Call, float]:
@@ -63,6 +65,7 @@ class RunAhead:
         self._finished.append(call)
         if isinstance(call, Expand):
             for node in self._tree.expansions[call]:
+                self._answers.observe(self._tree.steps[node])
                 self._predictor.observe_step(node[-1].action, self._tree.steps[node], len(node))
         elif len(call.nodes) == 1 and call == Score(call.nodes) != Score((ROOT,)) and self._tree.scores[call]:
             self.scored(call.nodes[0], self._tree.scores[call][0])
@@ -78,7 +81,7 @@ class RunAhead:
         courses = self._courses[particle]
         found = courses.get(strand.number)
         if found is None:
-            view = ImaginedTree(self._tree, self._particles[particle], self._predictor, self._siblings)
+            view = ImaginedTree(self._tree, self._particles[particle], self._predictor, self._siblings, self._answers)
             found = courses[strand.number] = Course(strand, view)
         return found
 

@@ -11,7 +11,7 @@ from spex.problem import Problem
 from spex.tasks.base import StepForm
 from spex.tasks.chat import chat
 from spex.tasks.final import stated_answer
-from spex.tasks.forms import check_limits, form_of
+from spex.tasks.forms import QUESTIONS, check_limits, form_of
 from spex.tasks.rational import find_number, spelled
 from spex.tasks.reading import Ended, read_text
 from spex.tasks.text import folded
@@ -50,7 +50,8 @@ class Gsm8k:
     (`spex.tasks.rational`), and a statement without a number ends the path with no answer.
     Numbers are equal exactly. A reference may be a bare number or a text whose last `####`
     stands before it. examples: question and solution of each example turn; step_tokens_max,
-    solution_tokens_max: ≥ 1. Raises `InputError`.
+    solution_tokens_max: ≥ 1. Beside `step` and `solution` it knows the actions of
+    `spex.tasks.forms.QUESTIONS`. Raises `InputError`.
     """
 
     examples: tuple[tuple[str, str], ...] = EXAMPLES
@@ -74,6 +75,7 @@ class Gsm8k:
             delimiter="\n",
             step_tokens_max=self.step_tokens_max,
             solution_tokens_max=self.solution_tokens_max,
+            cues=QUESTIONS,
         )
 
     def start(self, problem: Problem) -> None:
@@ -86,7 +88,7 @@ class Gsm8k:
         action: str,
         completion: Completion,
     ) -> tuple[Step, ...]:
-        return (read_text(path, action, completion, _find),)
+        return (read_text(path, action, completion, _find, "\n"),)
 
     def normalise(self, answer: str) -> str:
         number = number_of(answer)

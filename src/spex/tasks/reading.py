@@ -7,6 +7,8 @@
 - A step without tokens, and a second blank step in a row, is dead: it ends the path too, so
   that no search goes round in circles on nothing. One blank step is a paragraph's end.
 - A step that met its token limit is cut there, and the path goes on from its last token.
+- A `rephrase` solves nothing yet, so that the path goes on where the policy ended it: it is closed
+  by the delimiter that is missing, and gets the tokens of its text.
 """
 
 from __future__ import annotations
@@ -28,10 +30,12 @@ Find = Callable[[str, bool], Ended | None]
 """Looks for the final answer in a path's text; the flag says that the text may go on in mid-line."""
 
 
-def read_text(path: Sequence[Step], action: str, completion: Completion, find: Find) -> Step:
-    """The step that a completion makes at the end of `path`."""
+def read_text(path: Sequence[Step], action: str, completion: Completion, find: Find, delimiter: str) -> Step:
+    """The step that a completion makes at the end of `path`; `delimiter` closes the steps of its task."""
     text = "".join([*(step.text for step in path), completion.text])
     ended = find(text, completion.end in ("length", "context"))
+    if ended is None and action == "rephrase" and completion.end == "eos" and completion.text.strip():
+        return Step(completion.text + delimiter)
     return step_of(
         completion,
         terminal=ended is not None or ends(path, action, completion),

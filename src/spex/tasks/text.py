@@ -11,7 +11,7 @@ from spex.problem import Problem
 from spex.tasks.base import StepForm
 from spex.tasks.chat import chat
 from spex.tasks.final import stated_answer
-from spex.tasks.forms import check_limits, form_of
+from spex.tasks.forms import QUESTIONS, check_limits, form_of
 from spex.tasks.reading import Ended, read_text
 from spex.tree import Step
 
@@ -29,7 +29,8 @@ class Text:
     instruct models their paragraphs, and neither breaks a formula or a list with it; a single
     line end makes every line a step. step_tokens_max, solution_tokens_max: ≥ 1.
     instructions: the system message, none if empty. Equal answers are those equal but for case,
-    white space and a last full stop. Raises `InputError`.
+    white space and a last full stop. Beside `step` and `solution` it knows the actions of
+    `spex.tasks.forms.QUESTIONS`. Raises `InputError`.
     """
 
     delimiter: str = "\n\n"
@@ -55,6 +56,7 @@ class Text:
             delimiter=self.delimiter,
             step_tokens_max=self.step_tokens_max,
             solution_tokens_max=self.solution_tokens_max,
+            cues=QUESTIONS,
         )
 
     def start(self, problem: Problem) -> None:
@@ -67,7 +69,7 @@ class Text:
         action: str,
         completion: Completion,
     ) -> tuple[Step, ...]:
-        return (read_text(path, action, completion, _find),)
+        return (read_text(path, action, completion, _find, self.delimiter),)
 
     def normalise(self, answer: str) -> str:
         return folded(answer)
