@@ -53,7 +53,7 @@ answers 3.1x (2.0x by token-level speculation alone, 4.1x together). Its figures
 steps of 50–100 tokens, ReST-MCTS, rStar, REBASE and ETS with 5 to 16 answers, 1, 4 and 8 questions at once, early
 termination included and trees that may differ from those without it; ours are of a simulated engine with
 ℓ(b) = 10 ms + 0.08 ms·b and rewards in 40 ms, and every row without early termination has the plain run's trees.
-ETS and rStar are not among our searches yet: they have no rows.
+ETS and rStar have no rows here.
 """
 
 
