@@ -35,13 +35,19 @@ SEARCHES: Mapping[str, Mapping[str, int]] = {
 
 
 class Place(NamedTuple):
-    """Where all of them run."""
+    """Where all of them run, and how many queries of each."""
 
     workload: str
     concurrency: int
+    queries: int
 
 
-PLACES = (Place("reference", 1), Place("reference", 4), Place("reference", 16), Place("slow-reward", 1))
+PLACES = (
+    Place("reference", 1, 64),
+    Place("reference", 4, 32),
+    Place("reference", 16, 64),
+    Place("slow-reward", 1, 32),
+)
 CONCURRENCIES = (1, 4, 16)
 SHARE_WANTED = 0.85
 
@@ -66,7 +72,8 @@ the speculative run, simulated engine included; virtual time does not count it. 
 def command_of(name: str, place: Place, queries: int | None, seed: int) -> str:
     """The command of one cell."""
     settings = " ".join(f"--set {key}={value}" for key, value in SEARCHES[name].items())
-    return cells.command_of(f"--search {name} {settings}", place.workload, place.concurrency, queries, seed)
+    count = queries or place.queries
+    return cells.command_of(f"--search {name} {settings}", place.workload, place.concurrency, count, seed)
 
 
 def row(name: str, cell: Cell | None) -> str:

@@ -11,7 +11,7 @@ from benchmarks.table_searches import PLACES, SEARCHES, Place, below, command_of
 from spex.search.catalog import SEARCHES as CATALOG
 from spex.search.catalog import build_search
 
-ALONE = Place("reference", 1)
+ALONE = Place("reference", 1, 64)
 
 
 def cell(share: float | None = 0.9, **more: object) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def test_every_search_of_the_catalogue_is_in_the_table_with_parameters_that_it_t
 
 
 def test_a_cells_command_is_what_one_would_type() -> None:
-    told = "--search beam --set width=16 --set children=4 --workload slow-reward --queries 64 --concurrency 1 --seed 7"
-    assert command_of("beam", Place("slow-reward", 1), None, 7) == f"spex simulate {told} --json"
+    told = "--search beam --set width=16 --set children=4 --workload slow-reward --queries 32 --concurrency 1 --seed 7"
+    assert command_of("beam", Place("slow-reward", 1, 32), None, 7) == f"spex simulate {told} --json"
 
 
 def test_a_line_has_the_figures_of_its_cell() -> None:
@@ -61,7 +61,7 @@ def test_who_wins_too_little_at_one_query_is_named_below_the_table() -> None:
     assert below({"mcts": None, "beam": {"failed": "why"}}) == []
     told = "Share under 85 %: mcts (10.0 %)."
     assert told in section(ALONE, {"mcts": cell(0.1)})
-    assert told not in section(Place("reference", 4), {"mcts": cell(0.1)})
+    assert told not in section(Place("reference", 4, 32), {"mcts": cell(0.1)})
 
 
 def test_what_was_not_run_is_dashes() -> None:

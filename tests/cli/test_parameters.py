@@ -25,6 +25,11 @@ def test_parameters_keep_their_types() -> None:
         "nodes_max": 65_536,
         "depth_max": 25,
         "unvisited": "first",
+        "select": "uct",
+        "rollout": False,
+        "schedule": "constant",
+        "c_last": 0.1,
+        "widening": 0.0,
     }
 
 

@@ -28,7 +28,7 @@ CLUSTERS = "clusters"
 
 @dataclass(frozen=True, slots=True)
 class Ets:
-    """REBASE on the leaves alone that are worth the tree they keep: by reward, shared nodes and different meanings.
+    """REBASE on the leaves worth their cost alone: by reward, nodes shared, and difference in meaning.
 
     `width` samples a level (1 to 65536); `temperature` of the balance (0.002 to 1000); `cost` λ_c of nodes and
     `diversity` λ_s of meanings (0 to 1000), where 0 asks for no meanings. `tokens_max` (1 to 10⁷) bounds a path's

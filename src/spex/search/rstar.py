@@ -66,7 +66,7 @@ class Grown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RStar:
-    """rStar: tree search over five reasoning actions, led by how far a node's own solutions agree.
+    """Tree search over rStar's five reasoning actions, led by how far a node's own solutions agree.
 
     `iterations` (1 to 65536), `children` by a step and by a sub-question (1 to 1024), exploration `c` (0 to 1000),
     `depth_max` (1 to 1000), `votes`: solutions sampled from a node (1 to 1024). `confidence` by `"votes"`, or by
