@@ -228,6 +228,14 @@ def test_a_deadline_gives_what_there_is() -> None:
 # What goes wrong
 
 
+def test_a_model_that_says_nothing_at_all_is_searched_like_any_other() -> None:
+    solution = solve_sync(
+        "2?", policy=FunctionPolicy(lambda prompt, stop: ""), reward="arithmetic", search=SelfConsistency(2)
+    )
+    assert (solution.partial, solution.answer) == (None, None)
+    assert all(step.text == "" for step in solution.tree.steps.values())
+
+
 def fails(error: SpexError) -> FunctionPolicy:
     def refuse(prompt: str, seed: int) -> str:
         raise error

@@ -403,6 +403,22 @@ def test_what_failed_attempts_lost_is_kept_when_the_next_attempt_is_stopped() ->
     on_bench(scene, Retrying(away, wait_jitter_seconds=0.0), Eager())
 
 
+def test_a_defect_in_the_lanes_own_books_is_reported_and_nobody_waits_for_the_job() -> None:
+    async def scene(bench: Bench) -> None:
+        def broken() -> None:
+            raise ZeroDivisionError("a bug")
+
+        job = bench.job("job")
+        bench.demand(job)
+        bench.lane._account = broken  # type: ignore[method-assign]
+        await at(0.5)
+        assert [str(error) for error in bench.defects] == ["a bug"]
+        assert (job.task, job.phase, bench.lane.running) == (None, Phase.DONE, 0)
+        bench.defects.clear()
+
+    on_bench(scene, engine())
+
+
 def test_a_defect_of_the_owner_is_reported_and_the_slot_is_free() -> None:
     async def scene(bench: Bench) -> None:
         def broken(job: Job, outcome: object) -> None:

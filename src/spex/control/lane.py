@@ -179,7 +179,14 @@ class Lane:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001
+            self._let_go(job)
             self._defect(error)
+
+    def _let_go(self, job: Job) -> None:
+        """Whatever went wrong in its end, the job's task is over, and nobody may wait for it."""
+        self._running.pop(job, None)
+        job.task = None
+        job.phase = Phase.DONE
 
     def _ended(self, job: Job, task: asyncio.Task[Outcome]) -> None:
         self._account()
@@ -211,7 +218,7 @@ class Lane:
             return  # nobody asks a plain run what another sequence would cost
         seconds = asyncio.get_running_loop().time() - job.started_at_seconds
         total = job.progress.cost.generated
-        self.lengths.observe(float(total) if self.serves_text else 1.0)
+        self.lengths.observe(max(1.0, total) if self.serves_text else 1.0)  # an empty text, too, was a token's work
         tokens = float(total - job.generated_at_start) if self.serves_text else 1.0
         uncached = float(job.progress.cost.prompt_uncached - job.uncached_at_start)
         self._uncached.observe(uncached)

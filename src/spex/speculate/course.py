@@ -66,8 +66,11 @@ class Course:
         return False
 
     def _is_near(self, depth: int) -> bool:
-        """Whether less has been imagined than `depth` decisions, or than as many of a usual size would demand."""
-        return len(self._states) <= depth or sum(map(len, self._demands)) < depth * _USUAL_CALLS
+        """Whether less has been imagined than `depth` decisions, or than as many of a usual size would demand.
+
+        A decision that demands nothing counts as a call: a rule that never demands must not be followed for ever.
+        """
+        return len(self._states) <= depth or sum(max(1, len(calls)) for calls in self._demands) < depth * _USUAL_CALLS
 
     def _begin(self, strand: Strand) -> None:
         self._base = strand.decisions
