@@ -98,7 +98,7 @@ def test_log_probabilities_are_cut_with_the_text() -> None:
 
 
 def test_log_probabilities_of_another_number_than_the_tokens_are_refused() -> None:
-    with pytest.raises(Misbehaving, match="function: expected 2 log-probabilities"):
+    with pytest.raises(Misbehaving, match="function: expected 2 finite log-probabilities"):
         said(("ab", [-1.0]))
 
 
@@ -278,3 +278,9 @@ def test_labels_that_are_no_probabilities_are_misbehaviour(answer: object) -> No
 def test_impossible_settings_are_named(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
         FunctionPolicy(lambda _p, _s: "x", **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("odd", [float("-inf"), float("nan"), [-1.0, float("inf")], [-1.0, 10**400], ["-1", "-1"]])
+def test_log_probabilities_that_are_no_finite_numbers_are_refused(odd: object) -> None:
+    with pytest.raises(Misbehaving, match="finite log-probabilities"):
+        said(("ab", odd), "function")

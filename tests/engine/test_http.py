@@ -46,14 +46,14 @@ async def connected(answer: Serve, deadlines: Deadlines = CALM) -> AsyncIterator
 def asked(answer: Serve, deadlines: Deadlines = CALM) -> object:
     async def main() -> object:
         async with connected(answer, deadlines) as http:
-            return await http.post("/generate", {"a": 1})
+            return await http.post("/generate", {"a": 1}, dict)
 
     return asyncio.run(main())
 
 
 def streamed(answer: Serve, deadlines: Deadlines = CALM) -> list[object]:
     async def main() -> list[object]:
-        async with connected(answer, deadlines) as http, aclosing(http.events("/generate", {})) as events:
+        async with connected(answer, deadlines) as http, aclosing(http.events("/generate", {}, object)) as events:
             return [event async for event in events]
 
     return asyncio.run(main())
@@ -77,6 +77,9 @@ def test_an_answer_is_its_json_and_a_stream_its_events() -> None:
         (replies("400 Bad Request", "no such field"), Misbehaving, "400: no such field"),
         (replies("200 OK", "<html>Welcome</html>"), Misbehaving, "expected JSON, got '<html>"),
         (replies("200 OK", ""), Misbehaving, "expected JSON"),
+        (replies("200 OK", '{"a":' * 100_000), Misbehaving, "expected JSON"),
+        (replies("200 OK", '{"n": Infinity}'), Misbehaving, "expected JSON"),
+        (replies("200 OK", "[1]"), Misbehaving, "what answers /generate (Expected `object`, got `array`)"),
         (says("SSH-2.0-OpenSSH_9.6\r\n"), Unreachable, "the connection broke off"),
         (says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), Unreachable, "the connection broke off"),
         (says(""), Unreachable, "the connection broke off"),
@@ -88,6 +91,19 @@ def test_each_failure_says_what_to_do(answer: Serve, error: type[SpexError], tol
     assert told in str(caught.value)
     with pytest.raises(error):
         streamed(answer)
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_an_event_ends_where_the_standard_says_and_at_no_other_separator(separator: str) -> None:
+    assert streamed(says(STREAM + f'data: {{"t": "a{separator}b"}}\n\n')) == [{"t": f"a{separator}b"}]
+
+
+def test_an_endless_answer_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spex.engine.http._BODY_BYTES_MAX", 1000)
+    with pytest.raises(Misbehaving, match="at most 1000 bytes"):
+        asked(replies("200 OK", "x" * 5000))
+    with pytest.raises(Misbehaving, match="bearable size"):
+        streamed(says(STREAM + "data: " + "x" * 5000))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +120,7 @@ def test_where_nothing_listens_the_address_is_named() -> None:
         http = Http("engine", "http://127.0.0.1:9")
         http.open()
         try:
-            await http.get("/")
+            await http.get("/", object)
         finally:
             await http.close()
 
@@ -142,7 +158,7 @@ def test_a_byte_now_and_then_is_silence() -> None:
 def test_a_cancelled_request_is_cancelled_and_not_out_of_time() -> None:
     async def main() -> None:
         async with connected(hang) as http:
-            task = asyncio.ensure_future(http.post("/generate", {}))
+            task = asyncio.ensure_future(http.post("/generate", {}, object))
             await asyncio.sleep(0.05)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -156,6 +172,13 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(InputError) as caught:
         checked_url(url)
     assert caught.value.field == "url"
+
+
+def test_a_password_in_an_address_is_refused_and_not_shown() -> None:
+    with pytest.raises(InputError) as caught:
+        checked_url("http://user:secret@example.org")
+    assert "secret" not in str(caught.value)
+    assert "example.org" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["connect", "first_token", "token_gap"])

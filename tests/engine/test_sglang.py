@@ -40,6 +40,8 @@ class Server:
         self.deaf = False
         self.spoil: Callable[[dict[str, Any]], object] = lambda event: event
         self.finish: dict[str, Any] | None = None
+        self.silent_aborts = False
+        self.done = b"data: [DONE]\n\n"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -53,6 +55,8 @@ class Server:
         elif path == "/abort_request":
             if not self.deaf:
                 self.aborted.add(body["rid"])
+            if self.silent_aborts:
+                await asyncio.sleep(60.0)
             await self.say(writer, "")
         elif path == "/v1/detokenize":
             await self.say(writer, {"text": "".join(map(chr, body["tokens"]))})
@@ -61,7 +65,10 @@ class Server:
             await self.write(body, writer)
         else:
             self.asked.append(body)
-            labels = [[-float(label), label, None] for label in body["token_ids_logprob"]]
+            labels = [
+                [-float(label), label, None] if label < 9 else [None, label, None]
+                for label in body["token_ids_logprob"]
+            ]
             meta = {"cached_tokens": 2, "prompt_tokens": 3, "output_token_ids_logprobs": [labels]}
             await self.say(writer, self.spoil({"meta_info": meta}))
 
@@ -85,8 +92,9 @@ class Server:
             await writer.drain()
             if finish:
                 break
-        writer.write(b"data: [DONE]\n\n")
+        writer.write(self.done)
         await writer.drain()
+        await asyncio.sleep(0.0 if self.done else 60.0)
 
     def event(self, written: str, prompt_tokens: int, finish: object) -> dict[str, Any]:
         ids = list(map(ord, written))
@@ -242,25 +250,31 @@ def test_labels_are_probabilities_of_the_next_token() -> None:
     async def main() -> None:
         async with engine_of(Server()) as engine:
             progress = Progress()
-            told = await engine.label(Labelling("l", PROMPT, (0, 2)), progress)
-            assert told == pytest.approx((1.0, 0.1353352832))
+            told = await engine.label(Labelling("l", PROMPT, (0, 2, 9)), progress)
+            assert told == pytest.approx((1.0, 0.1353352832, 0.0))
             assert progress.cost == Tokens(0, 2, 0, 1)
 
     asyncio.run(main())
 
 
+def meta(**changed: object) -> Callable[[dict[str, Any]], object]:
+    return lambda event: {**event, "meta_info": {**event["meta_info"], **changed}}
+
+
 def without(key: str) -> Callable[[dict[str, Any]], object]:
+    return lambda event: {**event, "meta_info": {k: v for k, v in event["meta_info"].items() if k != key}}
+
+
+def with_logprob(value: float | None) -> Callable[[dict[str, Any]], object]:
+    return lambda event: meta(output_token_logprobs=[[value, token, None] for token in event["output_ids"]])(event)
+
+
+def with_ids(spoilt: Callable[[list[int]], list[Any]]) -> Callable[[dict[str, Any]], object]:
+    """Token ids and those of their log-probabilities, spoilt alike."""
+
     def spoil(event: dict[str, Any]) -> object:
-        event["meta_info"].pop(key, None)
-        return event
-
-    return spoil
-
-
-def with_logprob(value: float) -> Callable[[dict[str, Any]], object]:
-    def spoil(event: dict[str, Any]) -> object:
-        event["meta_info"]["output_token_logprobs"] = [[value, 1, None] for _ in event["output_ids"]]
-        return event
+        ids = spoilt(event["output_ids"])
+        return meta(output_token_logprobs=[[-0.5, token, None] for token in ids])({**event, "output_ids": ids})
 
     return spoil
 
@@ -270,11 +284,25 @@ def with_logprob(value: float) -> Callable[[dict[str, Any]], object]:
     [
         lambda event: {"error": {"message": "out of memory"}},
         lambda event: [],
+        lambda event: {**event, "text": None},
+        lambda event: {**event, "output_ids": event["output_ids"][1:]},
         without("completion_tokens"),
         without("finish_reason"),
+        meta(completion_tokens=-1),
+        meta(completion_tokens=1.5),
+        meta(cached_tokens=1000),
+        meta(prompt_tokens=10**400),
+        meta(finish_reason="stop"),
+        meta(finish_reason=[1]),
         with_logprob(float("nan")),
+        with_logprob(float("-inf")),
+        with_logprob(None),
         with_logprob(1.0),
-        lambda event: {**event, "output_ids": event["output_ids"][1:]},
+        with_ids(lambda ids: [-1 for _ in ids]),
+        with_ids(lambda ids: [True for _ in ids]),
+        with_ids(lambda ids: [1 << 40 for _ in ids]),
+        with_ids(lambda ids: ids * 100),
+        with_ids(lambda ids: ids[-1:]),
     ],
 )
 def test_a_piece_that_cannot_be_right_is_misbehaving(spoil: Callable[[dict[str, Any]], object]) -> None:
@@ -284,6 +312,51 @@ def test_a_piece_that_cannot_be_right_is_misbehaving(spoil: Callable[[dict[str, 
         async with engine_of(server) as engine:
             with pytest.raises(Misbehaving):
                 await engine.generate(request(), Progress())
+            assert engine.counters().running == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda event: {},
+        without("cached_tokens"),
+        meta(cached_tokens=4),
+        meta(output_token_ids_logprobs=[]),
+        meta(output_token_ids_logprobs=[[[-0.5, 0, None]]]),
+        meta(output_token_ids_logprobs=[[[0.5, 0, None], [-0.5, 2, None]]]),
+        meta(output_token_ids_logprobs=[[[float("nan"), 0, None], [-0.5, 2, None]]]),
+        meta(output_token_ids_logprobs=[[["0.5", 0, None], [-0.5, 2, None]]]),
+    ],
+)
+def test_labels_that_cannot_be_right_are_misbehaving(spoil: Callable[[dict[str, Any]], object]) -> None:
+    async def main() -> None:
+        server = Server()
+        server.spoil = spoil
+        async with engine_of(server) as engine:
+            with pytest.raises(Misbehaving):
+                await engine.label(Labelling("l", PROMPT, (0, 2)), Progress())
+
+    asyncio.run(main())
+
+
+def test_a_text_is_done_when_the_server_says_why_it_ended_and_says_no_more() -> None:
+    async def main() -> None:
+        server = Server()
+        server.done = b""
+        async with engine_of(server) as engine, asyncio.timeout(10):
+            assert (await engine.generate(request(), Progress())).text == TEXT
+
+    asyncio.run(main())
+
+
+def test_an_abort_that_nobody_answers_holds_up_no_text_that_is_over() -> None:
+    async def main() -> None:
+        server = Server(pace_seconds=0.01)
+        server.silent_aborts = True
+        async with engine_of(server) as engine, asyncio.timeout(5):
+            await cancelled_after(engine, Progress(), 3)
             assert engine.counters().running == 0
 
     asyncio.run(main())
@@ -306,7 +379,17 @@ def test_a_text_that_was_ended_by_somebody_else_may_be_asked_for_again(
 
 
 @pytest.mark.parametrize(
-    ("info", "error"), [({**INFO, "is_embedding": True}, InputError), ({"hello": 1}, Misbehaving), ([], Misbehaving)]
+    ("info", "error"),
+    [
+        ({**INFO, "is_embedding": True}, InputError),
+        ({"hello": 1}, Misbehaving),
+        ([], Misbehaving),
+        ({**INFO, "dp_size": 0}, Misbehaving),
+        ({**INFO, "max_req_input_len": -1}, Misbehaving),
+        ({**INFO, "internal_states": []}, Misbehaving),
+        ({**INFO, "internal_states": [{"effective_max_running_requests_per_dp": 0}]}, Misbehaving),
+        ({**INFO, "enable_deterministic_inference": "false"}, Misbehaving),
+    ],
 )
 def test_another_kind_of_server_is_told_when_it_is_opened(info: object, error: type[Exception]) -> None:
     async def main() -> None:

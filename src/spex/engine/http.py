@@ -1,25 +1,38 @@
 """HTTP to an engine's server: kept connections, deadlines with names, and every failure by its remedy.
 
-Deadlines are the loop's: `connect` to the server, `first_token` from the request to the first piece of its answer,
-`token_gap` between two pieces. A server that sends a byte now and then, and no piece, is as silent as any.
+Answers are decoded into types that say what they may hold: an answer of another form, or with a number out of its
+range, is `Misbehaving`. Deadlines are the loop's: `connect` to the server, `first_token` from the request to the first
+piece of its answer, `token_gap` between two pieces. A server that sends a byte now and then, and no piece, is as silent
+as any.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, TypeAlias, TypeVar
 
 import httpx2
+import msgspec
 
 from spex.errors import InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 
 _DONE = "[DONE]"
 _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({429, 503})
+_BODY_BYTES_MAX = 64 << 20
+
+T = TypeVar("T")
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+"""How many there are of something."""
+
+Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1 << 31)]
+"""How many there may be of something: one at least."""
+
+TokenId: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,49 +77,53 @@ class Http:
             client, self._client = self._client, None
             await client.aclose()
 
-    async def get(self, path: str) -> Any:
-        """The JSON at `path`. Raises `EngineError`, and `InputError` where the address or the key is wrong."""
-        return await self._json("GET", path, None)
+    async def get(self, path: str, kind: type[T]) -> T:
+        """What is at `path`. Raises `EngineError`, and `InputError` where the address or the key is wrong."""
+        return self._decoded(msgspec.json.Decoder(kind), path, await self._text("GET", path, None))
 
-    async def post(self, path: str, body: Mapping[str, object]) -> Any:
-        """The JSON that answers `body`; raises as `get` does."""
-        return await self._json("POST", path, body)
+    async def post(self, path: str, body: Mapping[str, object], kind: type[T]) -> T:
+        """What answers `body`; raises as `get` does."""
+        return self._decoded(msgspec.json.Decoder(kind), path, await self._text("POST", path, body))
 
     async def send(self, path: str, body: Mapping[str, object]) -> None:
         """Post `body`, whatever the text of the answer is; raises as `get` does."""
         await self._text("POST", path, body)
 
-    async def events(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[Any, None]:
-        """What a stream of server-sent events says, a JSON value for each; raises as `get` does."""
+    async def events(self, path: str, body: Mapping[str, object], kind: type[T]) -> AsyncGenerator[T, None]:
+        """What a stream of server-sent events says, one by one; raises as `get` does."""
+        decoder = msgspec.json.Decoder(kind)
         deadline, seconds = "first_token", self._deadlines.first_token
-        async with aclosing(self._lines(path, body)) as lines:
+        async with aclosing(self._data(path, body)) as stream:
             while True:
                 async with self._within(deadline, seconds):
-                    data = await anext(lines, None)
+                    data = await anext(stream, None)
                 if data is None or data == _DONE:
                     return
-                yield self._parsed(data)
+                yield self._decoded(decoder, path, data)
                 deadline, seconds = "token_gap", self._deadlines.token_gap
 
-    async def _lines(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[str, None]:
+    async def _data(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[str, None]:
         """The data of each event."""
         async with self._answer("POST", path, body) as response:
             if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
-                said = (await response.aread()).decode(errors="replace")
-                raise Misbehaving(self._name, "a stream of events", said)
-            async for line in response.aiter_lines():
-                if line.startswith("data:"):
-                    yield line[5:].strip()
-
-    async def _json(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
-        return self._parsed(await self._text(method, path, body))
+                raise Misbehaving(self._name, "a stream of events", await self._read(response))
+            async for event in httpx2.EventSource(response, _BODY_BYTES_MAX):
+                yield event.data
 
     async def _text(self, method: str, path: str, body: Mapping[str, object] | None) -> str:
         async with (
             self._within("first_token", self._deadlines.first_token),
             self._answer(method, path, body) as response,
         ):
-            return (await response.aread()).decode(errors="replace")
+            return await self._read(response)
+
+    async def _read(self, response: httpx2.Response) -> str:
+        found = bytearray()
+        async for part in response.aiter_bytes():
+            found += part
+            if len(found) > _BODY_BYTES_MAX:
+                raise Misbehaving(self._name, f"an answer of at most {_BODY_BYTES_MAX} bytes", bytes(found[:100]))
+        return found.decode(errors="replace")
 
     @asynccontextmanager
     async def _answer(
@@ -118,13 +135,15 @@ class Http:
         try:
             async with self._client.stream(method, path, json=body) as response:
                 if response.status_code != httpx2.codes.OK:
-                    self._refuse(path, response, (await response.aread()).decode(errors="replace"))
+                    self._refuse(path, response, await self._read(response))
                 yield response
         except httpx2.ConnectTimeout as error:
             raise TimedOut(self._name, "connect", self._deadlines.connect) from error
         except httpx2.ConnectError as error:
             message = f"nothing answers at {self._url}: start it, or correct the address"
             raise Unreachable(self._name, message) from error
+        except httpx2.SSEError as error:
+            raise Misbehaving(self._name, "a stream of events of a bearable size", str(error)) from error
         except httpx2.HTTPError as error:
             raise Unreachable(self._name, f"the connection broke off: {type(error).__name__}") from error
 
@@ -152,10 +171,12 @@ class Http:
             raise Unreachable(self._name, f"it failed with status {status}: {text[:200]}")
         raise Misbehaving(self._name, "status 200", f"{status}: {text}")
 
-    def _parsed(self, text: str) -> Any:
+    def _decoded(self, decoder: msgspec.json.Decoder[T], path: str, text: str) -> T:
         try:
-            return json.loads(text)
-        except ValueError as error:
+            return decoder.decode(text)
+        except msgspec.ValidationError as error:
+            raise Misbehaving(self._name, f"what answers {path} ({error})", text) from error
+        except (ValueError, RecursionError) as error:
             raise Misbehaving(self._name, "JSON", text) from error
 
 
@@ -167,6 +188,10 @@ def checked_url(url: str) -> str:
         raise InputError("url", url, "it must be an address such as http://127.0.0.1:30000") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise InputError("url", url, "it must be an address such as http://127.0.0.1:30000")
+    if parsed.userinfo:  # not shown: it may be a secret
+        raise InputError(
+            "url", None, f"the address of {parsed.host} must hold no name and no password: give a key instead"
+        )
     return url.rstrip("/")
 
 

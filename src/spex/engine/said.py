@@ -6,6 +6,7 @@ Tokens are UTF-8 bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple, TypeAlias
 
 from spex.engine.base import Completion, Generation
@@ -87,9 +88,15 @@ def _spread(logprobs: object, count: int, engine_name: str) -> tuple[float, ...]
     """A log-probability for each of `count` tokens."""
     if logprobs is None:
         return None
-    if isinstance(logprobs, float | int):
-        return (float(logprobs),) * count
-    values = tuple(logprobs) if isinstance(logprobs, Sequence) else ()
-    if len(values) != count or not all(isinstance(value, float | int) for value in values):
-        raise Misbehaving(engine_name, f"{count} log-probabilities, one for each UTF-8 byte, or one number", logprobs)
+    values = (logprobs,) * count if isinstance(logprobs, float | int) else logprobs
+    if not isinstance(values, Sequence) or len(values) != count or not all(map(_is_logprob, values)):
+        expected = f"{count} finite log-probabilities, one for each UTF-8 byte, or one number"
+        raise Misbehaving(engine_name, expected, logprobs)
     return tuple(float(value) for value in values)
+
+
+def _is_logprob(value: object) -> bool:
+    try:
+        return isinstance(value, float | int) and isfinite(value)
+    except OverflowError:
+        return False

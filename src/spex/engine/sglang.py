@@ -13,20 +13,55 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from math import exp
-from typing import Any
+from typing import Annotated
+
+import msgspec
 
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
-from spex.engine.http import Deadlines, Http
+from spex.engine.http import Count, Deadlines, Http, Positive, TokenId
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
-from spex.engine.sglang_stream import SglangAnswer
+from spex.engine.sglang_stream import Chance, Piece, SglangAnswer, checked_logprob
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
 
 _ABORT_SECONDS = 10.0
 _ABORT_AGAIN_SECONDS = 0.5
+_REST_SECONDS = 1.0
 _SEED_BITS = 63
+
+
+class _State(msgspec.Struct, frozen=True):
+    effective_max_running_requests_per_dp: Positive
+
+
+class _Info(msgspec.Struct, frozen=True):
+    """What a server of 0.5.23 or newer says of itself."""
+
+    is_embedding: bool
+    enable_deterministic_inference: bool
+    dp_size: Positive
+    max_req_input_len: Positive
+    internal_states: Annotated[list[_State], msgspec.Meta(min_length=1)]
+
+
+class _Ids(msgspec.Struct, frozen=True):
+    tokens: list[TokenId]
+
+
+class _Text(msgspec.Struct, frozen=True):
+    text: str
+
+
+class _LabelMeta(msgspec.Struct, frozen=True):
+    prompt_tokens: Count
+    cached_tokens: Count
+    output_token_ids_logprobs: Annotated[list[list[Chance]], msgspec.Meta(min_length=1)]
+
+
+class _Labels(msgspec.Struct, frozen=True):
+    meta_info: _LabelMeta
 
 
 class Sglang:
@@ -62,7 +97,7 @@ class Sglang:
         """Raises `EngineError`, and `InputError` for another kind of server or model."""
         self._http.open()
         try:
-            self._capabilities = _told(self._capabilities, await self._http.get("/server_info"), self._name)
+            self._capabilities = _told(self._capabilities, await self._http.get("/server_info", _Info), self._name)
         except BaseException:
             await self._http.close()
             raise
@@ -77,26 +112,25 @@ class Sglang:
         return await encoded_chat(self, messages, self._name)
 
     async def tokens(self, text: str) -> tuple[int, ...]:
-        answer = await self._http.post("/v1/tokenize", {"prompt": text, "add_special_tokens": False})
-        return self._ids(answer)
+        asked = {"prompt": text, "add_special_tokens": False}
+        return tuple((await self._http.post("/v1/tokenize", asked, _Ids)).tokens)
 
     async def chat_tokens(self, messages: Sequence[Message]) -> tuple[int, ...]:
         turns = [{"role": message.role, "content": message.content} for message in messages]
-        return self._ids(await self._http.post("/v1/tokenize", {"messages": turns, "add_generation_prompt": True}))
+        asked = {"messages": turns, "add_generation_prompt": True}
+        return tuple((await self._http.post("/v1/tokenize", asked, _Ids)).tokens)
 
     async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
         asked = {"tokens": list(token_ids), "skip_special_tokens": not control}
-        answer = await self._http.post("/v1/detokenize", asked)
-        if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
-            raise Misbehaving(self._name, "a text of tokens", answer)
-        return str(answer["text"])
+        return (await self._http.post("/v1/detokenize", asked, _Text)).text
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         _drop_half_stops(progress, request.stop)
         kept = len(progress.token_ids)
         room = self._room(request)
-        answer = SglangAnswer(self._name, progress)
-        body = self._asked(request, progress, min(room, request.tokens_max) - kept)
+        tokens_max = min(room, request.tokens_max) - kept
+        answer = SglangAnswer(self._name, progress, tokens_max)
+        body = self._asked(request, progress, tokens_max)
         reading = asyncio.ensure_future(self._read(body, answer))
         try:
             await asyncio.shield(reading)
@@ -124,38 +158,46 @@ class Sglang:
         }
         self._running += 1
         try:
-            answer = await self._http.post("/generate", body)
+            meta = (await self._http.post("/generate", body, _Labels)).meta_info
         finally:
             self._running -= 1
-        try:
-            meta = answer["meta_info"]
-            cost = Tokens(0, int(meta["cached_tokens"]), 0, int(meta["prompt_tokens"]) - int(meta["cached_tokens"]))
-            found = {int(entry[1]): exp(float(entry[0])) for entry in meta["output_token_ids_logprobs"][0]}
-            told = tuple(found[label] for label in request.labels)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise Misbehaving(self._name, "token probabilities", answer) from error
+        cost = Tokens(0, meta.cached_tokens, 0, meta.prompt_tokens - meta.cached_tokens)
+        found = {
+            token: 0.0 if value is None else exp(checked_logprob(value, self._name))
+            for value, token, _ in meta.output_token_ids_logprobs[0]
+        }
+        if cost.reward < 0 or not found.keys() >= set(request.labels):
+            raise Misbehaving(self._name, "a probability for each label", meta)
         progress.spend(prompt_cached=cost.prompt_cached, reward=cost.reward)
         self._cost = self._cost.plus(cost)
-        return told
+        return tuple(found[label] for label in request.labels)
 
     async def _read(self, body: Mapping[str, object], answer: SglangAnswer) -> None:
         self._running += 1
         try:
-            async with aclosing(self._http.events("/generate", body)) as events:
-                async for event in events:
-                    self._cost = self._cost.plus(answer.take(event))
+            async with aclosing(self._http.events("/generate", body, Piece)) as events:
+                async for piece in events:
+                    self._cost = self._cost.plus(answer.take(piece))
+                    if answer.is_over:
+                        break
+                with suppress(EngineError, TimeoutError):  # read to its end, the connection can be kept
+                    async with asyncio.timeout(_REST_SECONDS):
+                        await anext(events, None)
         finally:
             self._running -= 1
 
     async def _ended(self, rid: str, reading: asyncio.Future[None]) -> None:
         """The server has said that the request is over, or the connection is let go of after ten seconds."""
-        for _ in range(round(_ABORT_SECONDS / _ABORT_AGAIN_SECONDS)):
-            # An abort that overtakes its request is without effect: it is asked for again.
+        asking = asyncio.ensure_future(self._ask_to_abort(rid))
+        await asyncio.wait({reading}, timeout=_ABORT_SECONDS)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    async def _ask_to_abort(self, rid: str) -> None:
+        while True:  # an abort that overtakes its request is without effect: it is asked for again
             with suppress(EngineError, InputError):
                 await self._http.send("/abort_request", {"rid": rid})
-            done, _ = await asyncio.wait({reading}, timeout=_ABORT_AGAIN_SECONDS)
-            if done:
-                return
+            await asyncio.sleep(_ABORT_AGAIN_SECONDS)
 
     def _asked(self, request: Generation, progress: Progress, tokens_max: int) -> dict[str, object]:
         sampling: dict[str, object] = {
@@ -189,28 +231,18 @@ class Sglang:
             raise Misbehaving(self._name, expected, f"{request.prompt.token_count} tokens")
         return room
 
-    def _ids(self, answer: Any) -> tuple[int, ...]:
-        found = answer.get("tokens") if isinstance(answer, dict) else None
-        if not isinstance(found, list) or not all(isinstance(token, int) for token in found):
-            raise Misbehaving(self._name, "token ids", answer)
-        return tuple(found)
 
-
-def _told(before: Capabilities, info: Any, name: str) -> Capabilities:
-    """What the server says of itself."""
-    try:
-        if info["is_embedding"]:
-            raise InputError("policy", name, "it serves rewards or embeddings, and writes no text")
-        state = info["internal_states"][0]
-        return replace(
-            before,
-            seed="positional" if info["enable_deterministic_inference"] else "none",
-            seed_bits=_SEED_BITS,
-            slots=int(state["effective_max_running_requests_per_dp"]) * int(info["dp_size"]),
-            context_tokens=int(info["max_req_input_len"]),
-        )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise Misbehaving(name, "what an SGLang server says of itself (0.5.23 or newer)", info) from error
+def _told(before: Capabilities, info: _Info, name: str) -> Capabilities:
+    """What the server says of itself. Raises `InputError`."""
+    if info.is_embedding:
+        raise InputError("policy", name, "it serves rewards or embeddings, and writes no text")
+    return replace(
+        before,
+        seed="positional" if info.enable_deterministic_inference else "none",
+        seed_bits=_SEED_BITS,
+        slots=info.internal_states[0].effective_max_running_requests_per_dp * info.dp_size,
+        context_tokens=info.max_req_input_len,
+    )
 
 
 def _folded(seed: int) -> int:

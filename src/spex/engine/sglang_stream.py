@@ -2,81 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import isfinite
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
 
 from spex.engine.base import Completion, Progress
+from spex.engine.http import Count, TokenId
 from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
 
 _LOGPROB_MAX = 1e-3
 
+Chance: TypeAlias = tuple[float | None, TokenId, object]
+"""A log-probability (None: that of 0), its token, and the token's text where it was asked for."""
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """Why a text ended: `matched` is the stop string, or the token that ends a text."""
+
+    type: str
+    matched: str | int | list[int] | None = None
+    message: str | None = None
+
+
+class Meta(msgspec.Struct, frozen=True):
+    """What is told beside a text. Counts are of all that there is so far."""
+
+    completion_tokens: Count
+    prompt_tokens: Count
+    cached_tokens: Count
+    output_token_logprobs: list[Chance]
+    finish_reason: Finish | None
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """One event of a stream."""
+
+    text: str
+    output_ids: list[TokenId]
+    meta_info: Meta
+
 
 class SglangAnswer:
     """What has come of one request, which went on from the tokens that its progress had: `kept` of them."""
 
-    def __init__(self, engine: str, progress: Progress) -> None:
+    def __init__(self, engine: str, progress: Progress, tokens_max: int) -> None:
         self._engine = engine
         self._progress = progress
+        self._tokens_max = tokens_max
         self._kept = len(progress.token_ids)
         self._kept_text = progress.text
         self._counted = Tokens()
-        self._finish: Mapping[str, Any] | None = None
+        self._finish: Finish | None = None
 
     @property
     def is_over(self) -> bool:
         return self._finish is not None
 
-    def take(self, event: Any) -> Tokens:
+    def take(self, piece: Piece) -> Tokens:
         """Take a piece; what it adds to the cost. Raises `Misbehaving`."""
-        try:
-            return self._take(event)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise Misbehaving(self._engine, "a piece of a text", event) from error
+        meta, progress = piece.meta_info, self._progress
+        counted = Tokens(meta.completion_tokens, meta.cached_tokens, meta.prompt_tokens - meta.cached_tokens)
+        new = Tokens(*(now - before for now, before in zip(counted, self._counted, strict=True)))
+        self._check(piece, new)
+        logprobs = [checked_logprob(entry[0], self._engine) for entry in meta.output_token_logprobs]
+        self._counted = counted
+        progress.cost = progress.cost.plus(new)
+        progress.token_ids[self._kept :] = piece.output_ids
+        progress.logprobs[self._kept :] = logprobs
+        progress.text = self._kept_text + piece.text
+        self._finish = meta.finish_reason
+        return new
+
+    def _check(self, piece: Piece, new: Tokens) -> None:
+        before = self._progress.token_ids[self._kept :]
+        if min(new) < 0 or piece.output_ids[: len(before)] != before:
+            raise Misbehaving(self._engine, "a text that goes on from what it was", piece)
+        if [entry[1] for entry in piece.meta_info.output_token_logprobs] != piece.output_ids:
+            raise Misbehaving(self._engine, "a log-probability for each token", piece)
+        if len(piece.output_ids) > self._tokens_max:
+            raise Misbehaving(self._engine, f"at most {self._tokens_max} tokens", piece)
 
     def completion(self, stop: Sequence[str]) -> Completion:
         """The whole answer. Raises `Misbehaving` when it was cut off, `Unreachable` when somebody else aborted it."""
         if self._finish is None:
             raise Misbehaving(self._engine, "the end of a text", "a stream that broke off")
         progress = self._progress
-        return Completion(progress.text, tuple(progress.token_ids), tuple(progress.logprobs), self._end(stop))
+        return Completion(
+            progress.text, tuple(progress.token_ids), tuple(progress.logprobs), self._end(self._finish, stop)
+        )
 
-    def _end(self, stop: Sequence[str]) -> End:
-        finish = self._finish or {}
-        kind, matched = finish.get("type"), finish.get("matched")
-        if kind == "length":
+    def _end(self, finish: Finish, stop: Sequence[str]) -> End:
+        if finish.type == "length":
             return "length"
-        if kind == "stop":
-            return "delimiter" if isinstance(matched, str) and matched in stop else "eos"
-        if kind == "abort":  # not by us: who aborts waits for no answer
-            raise Unreachable(self._engine, f"the text was aborted, and not by us: {finish.get('message')}")
+        if finish.type == "stop":
+            return "delimiter" if isinstance(finish.matched, str) and finish.matched in stop else "eos"
+        if finish.type == "abort":  # not by us: who aborts waits for no answer
+            raise Unreachable(self._engine, f"the text was aborted, and not by us: {finish.message}")
         raise Misbehaving(self._engine, "length, stop or abort as finish_reason", finish)
 
-    def _take(self, event: Any) -> Tokens:
-        if "error" in event:
-            raise Misbehaving(self._engine, "a piece of a text", event["error"])
-        meta = event["meta_info"]
-        counted = Tokens(
-            int(meta["completion_tokens"]),
-            int(meta["cached_tokens"]),
-            int(meta["prompt_tokens"]) - int(meta["cached_tokens"]),
-        )
-        new = Tokens(*(now - before for now, before in zip(counted, self._counted, strict=True)))
-        self._counted = counted
-        progress = self._progress
-        progress.cost = progress.cost.plus(new)
-        progress.token_ids[self._kept :] = [int(token) for token in event["output_ids"]]
-        progress.logprobs[self._kept :] = [self._logprob(entry) for entry in meta["output_token_logprobs"]]
-        progress.text = self._kept_text + str(event["text"])
-        if len(progress.token_ids) != len(progress.logprobs):
-            raise Misbehaving(self._engine, "a log-probability for each token", event)
-        self._finish = meta["finish_reason"]
-        return new
 
-    def _logprob(self, entry: Sequence[Any]) -> float:
-        value = float(entry[0])
-        if not isfinite(value) or value > _LOGPROB_MAX:
-            raise Misbehaving(self._engine, "a log-probability", value)
-        return min(0.0, value)
+def checked_logprob(value: float | None, engine: str) -> float:
+    """A log-probability, 0 at most. Raises `Misbehaving` for what is none, and for that of a probability of 0."""
+    if value is None or value > _LOGPROB_MAX:
+        raise Misbehaving(engine, "a log-probability", value)
+    return min(0.0, value)
