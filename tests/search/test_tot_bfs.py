@@ -139,3 +139,10 @@ def test_a_parameter_out_of_its_range_is_refused(field: str, value: object) -> N
 def distinct(rewards: dict[NodeId, float]) -> dict[NodeId, str | None]:
     """A state of its own for each node."""
     return {name: str(name) for name in rewards}
+
+
+def test_what_calls_propose_is_unbounded_so_that_no_search_of_proposals_is_stopped_for_certain() -> None:
+    for generate, bounded in (("sample", True), ("propose", False)):
+        search = TotBfs(children=2, keep=1, generate=generate, depth_max=3)  # type: ignore[arg-type]
+        run = run_alone(search, SyntheticWorld(0, SHAPES[0]))
+        assert search.outlook(search.start(0), run.courses[0].view).keeps is bounded

@@ -98,7 +98,9 @@ class TotBfs:
     def outlook(self, state: State, tree: TreeView) -> Outlook:
         samples = len(state.expands) if state.depth else self.children
         levels = self.depth_max - max(1, state.depth)
-        return Outlook(answers_at_most(samples, levels, self.keep, self.children), keeps=True)
+        # One call may list any number of proposals, so that nothing bounds what is still to come.
+        bounded = self.generate == "sample"
+        return Outlook(answers_at_most(samples, levels, self.keep, self.children), keeps=bounded)
 
     def _grow(self, state: State, nodes: Sequence[NodeId]) -> tuple[State, Demand]:
         """Demand the children of `nodes`, and what can be scored of them before they are there."""
