@@ -114,6 +114,10 @@ class LlamaCpp:
     async def encode(self, text: str) -> tuple[int, ...]:
         return await self._tokens(text, special=False)
 
+    async def tokens(self, text: str) -> tuple[int, ...]:
+        """A template's text as token ids: the names of control tokens become those."""
+        return await self._tokens(text, special=True)
+
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         marks = [_PART.format(number) for number in range(len(messages))]
         turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
