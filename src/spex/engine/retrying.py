@@ -60,17 +60,28 @@ class Retrying:
         return await self._repeated(lambda: self.inner.label(request, progress), progress)
 
     async def _repeated(self, ask: Callable[[], Awaitable[T]], progress: Progress | None = None) -> T:
-        async for attempt in self._tries():
-            with attempt:
-                if attempt.num > 1 and progress is not None:
-                    progress.fail()
-                return await ask()
-        raise AssertionError("stamina ends with a result or the last error")
+        return await repeated(ask, progress, self._attempts, self._jitter)
 
-    def _tries(self) -> stamina._core._RetryContextIterator:
-        return stamina.retry_context(
-            on=_wait_before_next, attempts=self._attempts, timeout=None, wait_jitter=self._jitter
-        )
+
+async def repeated(
+    ask: Callable[[], Awaitable[T]],
+    progress: Progress | None = None,
+    attempts: int = _ATTEMPTS,
+    wait_jitter_seconds: float = 1.0,
+) -> T:
+    """What `ask` gives, asked again where its failure may pass, `attempts` times at most; raises its last failure.
+
+    What a failed attempt has cost is lost, as `progress` tells.
+    """
+    tries = stamina.retry_context(
+        on=_wait_before_next, attempts=attempts, timeout=None, wait_jitter=wait_jitter_seconds
+    )
+    async for attempt in tries:
+        with attempt:
+            if attempt.num > 1 and progress is not None:
+                progress.fail()
+            return await ask()
+    raise AssertionError("stamina ends with a result or the last error")
 
 
 def _wait_before_next(error: Exception) -> bool | float:

@@ -1,0 +1,190 @@
+"""A process reward model (PRM) with a score head, behind vLLM's `/pooling` or SGLang's `/classify`.
+
+Such a model reads a path anew each time, so that one request is made for a path, and what it says of the earlier steps
+is kept: they are not asked for again. What the policy wrote is encoded as text; the form's own frames and tags may name
+control tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from math import exp, fsum, isfinite
+from typing import NamedTuple
+
+from spex.engine.base import Path, Progress, Scoring, Server
+from spex.engine.http import Deadlines
+from spex.engine.server_tokens import cut_within
+from spex.errors import InputError, Misbehaving
+from spex.prompt import Prompt
+from spex.reward.checked import expectation, score_of
+from spex.reward.encoder import Encoder
+from spex.reward.head_server import POOLINGS, HeadServer, Rows
+from spex.reward.known_answer import check_known_answer
+from spex.reward.prm import UNKNOWN
+from spex.reward.prm_catalog import find_form
+from spex.reward.prm_form import HeadForm, numbered, steps_of
+
+_KEPT = 1 << 16
+_SUM_ROUNDING = 0.02
+_CONTROL_LOOK = re.compile(r"<\|[^<>|\s]{1,64}\|>")
+
+
+class Laid(NamedTuple):
+    """A path as token ids. `ends`: where each step's score is read; `tag`: the last token of a tag."""
+
+    token_ids: tuple[int, ...]
+    ends: tuple[int, ...]
+    tag: int | None
+
+
+class ScoreHead:
+    """The score of a path is the one that the server gives for its last step, as `form` lays the solution out.
+
+    form: a `HeadForm`, or the name of one, or of a model (`spex prm`). server: NAME:URL, such as
+    `vllm:http://127.0.0.1:8001` or `sglang:http://127.0.0.1:30001`. Blank steps are not shown to the model; a path
+    without any other scores 0.5. Scores are kept by content, the last 65,536 of them. A count of numbers that is
+    neither that of the steps nor that of the tokens, and a number out of range, are `Misbehaving`. `open` scores a
+    right and a wrong solution of a small problem, which must differ. Raises `InputError`.
+    """
+
+    def __init__(
+        self, server: str, form: HeadForm | str, *, key: str | None = None, deadlines: Deadlines | None = None
+    ) -> None:
+        found = find_form(form) if isinstance(form, str) else form
+        if not isinstance(found, HeadForm):
+            raise InputError("form", found.name, "it is of a PRM with label tokens: that is Prm's")
+        kind, _, url = server.partition(":")
+        if kind not in POOLINGS:
+            told = f"a score head is served by {' or '.join(POOLINGS)}, as {next(iter(POOLINGS))}:http://127.0.0.1:8001"
+            raise InputError("reward", server, told)
+        self._form = found
+        self._name = f"prm:{found.name}@{server}"
+        self._server = HeadServer(self._name, url, POOLINGS[kind](), key=key, deadlines=deadlines)
+        self._frames = Encoder(self._server.tokens)
+        self._texts = Encoder(self._text_tokens)
+        self._known: OrderedDict[str, float] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def server(self) -> Server:
+        return self._server
+
+    async def open(self) -> None:
+        """Raises `InputError` and `EngineError`; then nothing is left open."""
+        self._server.open()
+        try:
+            for memory in (self._frames, self._texts):
+                memory.forget()
+            self._known.clear()
+            await check_known_answer(self._known_score, self._name)
+        except BaseException:
+            await self._server.close()
+            raise
+
+    async def close(self) -> None:
+        await self._server.close()
+
+    async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
+        return tuple([await self._scored(request, path, progress) for path in request.paths])
+
+    async def _known_score(self, problem: str, steps: tuple[str, ...]) -> float:
+        return await self._last_score(problem, steps, Progress(), "a small known problem")
+
+    async def _scored(self, request: Scoring, path: Path, progress: Progress) -> float:
+        steps = steps_of(path)
+        if not steps:
+            return UNKNOWN
+        expected = expectation(request, path)
+        value = await self._last_score(request.problem.text, steps, progress, expected)
+        return score_of(value, request, path, self._name)
+
+    async def _last_score(self, problem: str, steps: Sequence[str], progress: Progress, expected: str) -> float:
+        laid = await self._laid(problem, steps)
+        names = _names(laid)
+        found = self._known.get(names[-1])
+        if found is not None:
+            return found
+        rows = await self._server.rows(laid.token_ids, progress)
+        scores = [self._read(row, expected) for row in self._chosen(rows, laid, expected)]
+        for name, score in zip(names[-len(scores) :], scores, strict=True):
+            # What was said first stays: every reader gets the same.
+            self._known.setdefault(name, score)
+        while len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return self._known.get(names[-1], scores[-1])
+
+    async def _laid(self, problem: str, steps: Sequence[str]) -> Laid:
+        form = self._form
+        before, after = form.frames
+        tag = await self._frames.tokens(form.tag) if form.tag else ()
+        between = await self._frames.tokens(form.between) if form.between else ()
+        token_ids = [*(await self._frames.tokens(before) if before else ()), *await self._texts.tokens(problem.strip())]
+        token_ids += await self._frames.tokens(after) if after else ()
+        ends: list[int] = []
+        for number, step in enumerate(numbered(form, steps)):
+            token_ids += (*(between if number else ()), *await self._texts.tokens(step), *tag)
+            ends.append(len(token_ids) - 1)
+        token_ids += await self._frames.tokens(form.closing) if form.closing else ()
+        whole = tuple(ends) if form.every else (len(token_ids) - 1,)
+        return Laid(tuple(token_ids), whole, tag[-1] if tag else None)
+
+    async def _text_tokens(self, text: str) -> tuple[int, ...]:
+        """`text` as token ids, with no control token that the form names, and none of the usual look."""
+        names = [*_control_names(self._form), *_CONTROL_LOOK.findall(text)]
+        parts = [await self._server.tokens(part) for part in cut_within(text, names)]
+        return tuple(token for part in parts for token in part)
+
+    def _chosen(self, rows: Rows, laid: Laid, expected: str) -> Rows:
+        """The rows of the steps' ends. Raises `Misbehaving` where their count is of neither steps nor tokens."""
+        ends, token_ids = laid.ends, laid.token_ids
+        if len(rows) == len(token_ids):
+            return [rows[end] for end in ends]
+        tagged = [place for place, token in enumerate(token_ids) if token == laid.tag]
+        if len(rows) == len(tagged) and set(ends) <= set(tagged):
+            return [rows[tagged.index(end)] for end in ends]
+        if self._server.last_only and len(rows) == 1 and ends[-1] == len(token_ids) - 1:
+            return rows
+        raise Misbehaving(self._name, f"{len(ends)} scores, one for each step: {expected}", f"{len(rows)} of them")
+
+    def _read(self, row: Sequence[float], expected: str) -> float:
+        form = self._form
+        if len(row) != form.outputs or not all(map(isfinite, row)):
+            raise Misbehaving(self._name, f"{form.outputs} finite numbers a step: {expected}", list(row[:8]))
+        if form.logits:
+            return _sigmoid(row[0]) if form.outputs == 1 else _softmax(row)[form.good]
+        if not all(0.0 <= value <= 1.0 for value in row):
+            raise Misbehaving(self._name, f"probabilities: {expected}", list(row))
+        if form.outputs > 1 and abs(fsum(row) - 1.0) > _SUM_ROUNDING:
+            raise Misbehaving(self._name, f"probabilities that sum to 1: {expected}", list(row))
+        return row[form.good]
+
+
+def _names(laid: Laid) -> list[str]:
+    """What each score is kept by: all that the model has read where it is read."""
+    names, prompt, begun = [], Prompt(), 0
+    for end in laid.ends:
+        prompt = prompt.extended(laid.token_ids[begun : end + 1])
+        begun = end + 1
+        names.append(prompt.digest)
+    return names
+
+
+def _control_names(form: HeadForm) -> set[str]:
+    frames = (form.opening, form.between, form.tag, form.closing)
+    looking = {name for frame in frames for name in _CONTROL_LOOK.findall(frame)}
+    return looking | ({form.tag} if len(form.tag) > 1 and form.tag.strip() else set())
+
+
+def _sigmoid(logit: float) -> float:
+    return 1.0 / (1.0 + exp(-logit)) if logit >= 0.0 else exp(logit) / (1.0 + exp(logit))
+
+
+def _softmax(logits: Sequence[float]) -> list[float]:
+    highest = max(logits)
+    weights = [exp(logit - highest) for logit in logits]
+    return [weight / fsum(weights) for weight in weights]

@@ -1,0 +1,286 @@
+"""PRMs with a score head, against servers with the manners of vLLM's /pooling and SGLang's /classify."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from math import exp
+from typing import Any
+
+import pytest
+
+from spex.engine.base import Progress, Scoring
+from spex.engine.http import Deadlines
+from spex.errors import InputError, Misbehaving, SpexError, Unreachable
+from spex.reward.prm_form import HeadForm
+from spex.reward.score_head import ScoreHead
+from spex.usage import Tokens
+from tests.engine.listening import listening
+from tests.reward.paths import path, request
+
+CONTROL = {"<|im_start|>": 1, "<|im_end|>": 2, "<tag>": 3}
+TAGGED = HeadForm("tagged", opening="<|im_start|>{problem}<|im_end|>", tag="<tag>", outputs=2, good=1)
+LINES = HeadForm("lines", logits=True)
+WHOLE = HeadForm("whole", tag="", between="\n", closing="<|im_end|>", every=False, logits=True)
+
+Spoil = Callable[[Any], Any]
+
+
+def tokenized(text: str) -> list[int]:
+    """A character a token, and one for each name of a control token."""
+    for name, token in CONTROL.items():
+        before, found, after = text.partition(name)
+        if found:
+            return [*tokenized(before), token, *tokenized(after)]
+    return [100 + ord(character) for character in text]
+
+
+class Server:
+    """Gives 0 to 1 at a token by all that stands before it; `pools` chooses the tokens."""
+
+    def __init__(self, pools: str = "step", outputs: int = 2) -> None:
+        self.pools = pools
+        self.outputs = outputs
+        self.asked: list[list[int]] = []
+        self.spoil: Spoil = lambda answer: answer
+        self.spoilt_from = 3  # the first two are the small known problem
+        self.status = "200 OK"
+        self.hangs = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = next(line[15:] for line in head.splitlines() if line.lower().startswith("content-length:"))
+        body = json.loads(await reader.readexactly(int(length)))
+        where = head.split()[1]
+        if where.endswith("/tokenize"):
+            await self.say(writer, {"tokens": tokenized(body["prompt"]), "count": 1, "max_model_len": 4096})
+            return
+        ids = body["input"] if where == "/pooling" else body["input_ids"]
+        self.asked.append(ids)
+        if self.hangs and len(self.asked) >= self.spoilt_from:
+            await reader.read()
+        answer = self.answer(where, ids)
+        await self.say(writer, self.spoil(answer) if len(self.asked) >= self.spoilt_from else answer)
+
+    def answer(self, where: str, ids: list[int]) -> dict[str, Any]:
+        if where == "/classify":
+            return {"embedding": self.numbers(ids), "meta_info": {"id": "x", "prompt_tokens": len(ids)}}
+        places = range(len(ids)) if self.pools == "all" else [place for place, token in enumerate(ids) if token == 3]
+        rows = [self.numbers(ids[: place + 1]) for place in places]
+        usage = {"prompt_tokens": len(ids), "total_tokens": len(ids)}
+        return {"id": "pool-1", "object": "list", "model": "m", "data": [{"index": 0, "data": rows}], "usage": usage}
+
+    def numbers(self, read: list[int]) -> list[float]:
+        share = chance(read)
+        return [share] if self.outputs == 1 else [1.0 - share, share]
+
+    async def say(self, writer: asyncio.StreamWriter, value: object) -> None:
+        text = json.dumps(value).encode()
+        status = self.status if len(self.asked) >= self.spoilt_from else "200 OK"
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text)
+        await writer.drain()
+
+
+def chance(read: list[int]) -> float:
+    return sum(number * token for number, token in enumerate(read, start=1)) % 997 / 1000
+
+
+@asynccontextmanager
+async def head_of(server: Server, form: HeadForm, kind: str = "vllm") -> AsyncIterator[ScoreHead]:
+    async with listening(server.serve) as url:
+        head = ScoreHead(f"{kind}:{url}", form, deadlines=Deadlines(first_token=5.0))
+        await head.open()
+        try:
+            yield head
+        finally:
+            await head.close()
+
+
+def told(server: Server, form: HeadForm, asked: Scoring, kind: str = "vllm") -> tuple[float, ...]:
+    async def main() -> tuple[float, ...]:
+        async with head_of(server, form, kind) as head:
+            return await head.score(asked, Progress())
+
+    return asyncio.run(main())
+
+
+def laid(text: str) -> list[int]:
+    return tokenized(text)
+
+
+def test_the_score_of_a_path_is_the_one_at_its_last_tag() -> None:
+    server = Server()
+    whole = laid("<|im_start|>Add 2 and 3.<|im_end|>One.<tag>Two.<tag>")
+    assert told(server, TAGGED, request(path("One.\n\n", "Two."))) == (chance(whole),)
+    assert server.asked[-1] == whole
+
+
+def test_a_server_may_give_numbers_for_every_token() -> None:
+    asked = request(path("One.", "Two."))
+    assert told(Server("all"), TAGGED, asked) == told(Server(), TAGGED, asked)
+
+
+def test_one_request_tells_of_every_step_and_none_is_asked_for_twice() -> None:
+    async def main() -> None:
+        server = Server()
+        async with head_of(server, TAGGED) as head:
+            steps = ["One.", "Two.", "Three."]
+            progress = Progress()
+            last = await head.score(request(path(*steps)), progress)
+            assert progress.cost == Tokens(reward=len(server.asked[-1]))
+            earlier = [await head.score(request(path(*steps[:count])), progress) for count in (1, 2, 3)]
+            assert earlier[-1] == last
+            assert len(server.asked) == 3
+            assert progress.cost == head.server.counters().cost.plus(Tokens(reward=-sum(map(len, server.asked[:2]))))
+            alone = Server()
+            async with head_of(alone, TAGGED) as other:
+                one_by_one = [await other.score(request(path(*steps[:count])), Progress()) for count in (1, 2, 3)]
+            assert one_by_one == earlier
+
+    asyncio.run(main())
+
+
+def test_a_logit_goes_through_a_sigmoid_and_several_through_a_softmax_where_the_form_says_so() -> None:
+    ids = laid("Add 2 and 3.\nOne.\n")
+    logit = chance(ids)
+    assert told(Server("all", outputs=1), LINES, request(path("One."))) == pytest.approx((1 / (1 + exp(-logit)),))
+    two = HeadForm("two", outputs=2, good=1, logits=True)
+    expected = exp(logit) / (exp(logit) + exp(1 - logit))
+    assert told(Server("all"), two, request(path("One."))) == pytest.approx((expected,))
+
+
+def test_a_tag_that_stands_in_a_step_too_is_not_taken_for_its_end() -> None:
+    asked = request(path("One\nand more.", "Two."))
+    ids = laid("Add 2 and 3.\nOne\nand more.\nTwo.\n")
+    assert told(Server("all", outputs=1), LINES, asked) == pytest.approx((1 / (1 + exp(-chance(ids))),))
+
+
+def test_a_server_that_reads_the_last_token_alone_scores_the_whole() -> None:
+    ids = laid("Add 2 and 3.\nOne.\nTwo.<|im_end|>")
+    expected = pytest.approx((1 / (1 + exp(-chance(ids))),))
+    assert told(Server(outputs=1), WHOLE, request(path("One.", "Two.")), "sglang") == expected
+    assert told(Server("all", outputs=1), WHOLE, request(path("One.", "Two."))) == expected
+
+
+def test_what_a_model_wrote_never_becomes_a_control_token() -> None:
+    server = Server()
+    told(server, TAGGED, request(path("Give <tag> and <|im_end|> and <|im_start|>.")))
+    sent = server.asked[-1]
+    assert [sent.count(token) for token in CONTROL.values()] == [1, 1, 1]
+
+
+def test_a_path_without_a_step_costs_nothing() -> None:
+    server = Server()
+    assert told(server, TAGGED, request(path(), path(" \n"))) == (0.5, 0.5)
+    assert len(server.asked) == 2
+
+
+def change(key: str, value: object) -> Spoil:
+    def spoil(answer: Any) -> Any:
+        answer["data"][0]["data"] = value if key == "rows" else answer["data"][0]["data"]
+        answer["usage"]["prompt_tokens"] += value if key == "tokens" else 0
+        return answer
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        change("rows", [[0.5, 0.5]]),
+        change("rows", [[0.5, 0.5]] * 3),
+        change("rows", []),
+        change("rows", [[0.5, 0.5], [0.5, 0.4]]),
+        change("rows", [[0.5, 0.5], [1.5, -0.5]]),
+        change("rows", [[0.5, 0.5], [float("nan"), 0.5]]),
+        change("rows", [[0.5, 0.5], [0.1, 0.2, 0.7]]),
+        change("rows", [[0.5, 0.5], []]),
+        change("rows", [0.5, 0.5]),
+        change("rows", "AAAA"),
+        change("tokens", -1),
+        lambda answer: {"object": "error", "message": "no such task"},
+        lambda answer: {**answer, "data": []},
+        lambda answer: {**answer, "data": answer["data"] * 2},
+        lambda answer: [],
+    ],
+)
+def test_an_answer_that_cannot_be_right_is_misbehaving(spoil: Spoil) -> None:
+    server = Server()
+    server.spoil = spoil
+    with pytest.raises(Misbehaving):
+        told(server, TAGGED, request(path("One.", "Two.")))
+
+
+def test_what_is_wrong_names_problem_and_step() -> None:
+    server = Server()
+    server.spoil = change("rows", [[0.5, 0.5]])
+    with pytest.raises(Misbehaving, match=r"2 scores, one for each step: .* problem 'sum-7', step 2, got '1 of them'"):
+        told(server, TAGGED, request(path("One.", "Two.")))
+
+
+def test_constant_scores_are_found_when_it_is_opened() -> None:
+    server = Server()
+    server.spoilt_from = 0
+    server.spoil = lambda answer: {**answer, "data": [{"index": 0, "data": [[0.5, 0.5]] * 2}]}
+    with pytest.raises(Misbehaving, match="another score for a right solution"):
+        told(server, TAGGED, request(path("One.")))
+
+
+@pytest.mark.parametrize(("status", "error"), [("404 Not Found", InputError), ("400 Bad Request", Misbehaving)])
+def test_another_kind_of_server_is_told(status: str, error: type[SpexError]) -> None:
+    server = Server()
+    server.spoilt_from, server.status = 0, status
+    with pytest.raises(error) as caught:
+        told(server, TAGGED, request(path("One.")))
+    if isinstance(caught.value, InputError):
+        assert caught.value.field == "reward"
+
+
+def test_a_server_that_fails_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None: ask())
+
+    async def main() -> None:
+        server = Server()
+        server.spoilt_from, server.status = 3, "503 Service Unavailable"
+        async with head_of(server, TAGGED) as head:
+            with pytest.raises(SpexError, match="status 503"):
+                await head.score(request(path("One.")), Progress())
+            server.status = "200 OK"
+            assert len(await head.score(request(path("One.")), Progress())) == 1
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_score_leaves_nothing_running() -> None:
+    async def main() -> None:
+        server = Server()
+        server.hangs = True
+        async with head_of(server, TAGGED) as head:
+            task = asyncio.ensure_future(head.score(request(path("One.")), Progress()))
+            while len(server.asked) < 3:  # noqa: ASYNC110  # a server on a real clock
+                await asyncio.sleep(0.005)
+            assert head.server.counters().running == 1
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert head.server.counters().running == 0
+
+    asyncio.run(main())
+
+
+def test_a_server_without_a_kind_or_an_address_is_refused() -> None:
+    for server, field in (("llamacpp:m.gguf", "reward"), ("", "reward"), ("vllm:nowhere", "url")):
+        with pytest.raises(InputError) as caught:
+            ScoreHead(server, TAGGED)
+        assert caught.value.field == field
+    with pytest.raises(InputError, match="label tokens"):
+        ScoreHead("vllm:http://127.0.0.1:8001", "math-shepherd")
+
+
+def test_a_score_head_that_is_not_open_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None: ask())
+    head = ScoreHead("vllm:http://127.0.0.1:9", TAGGED)
+    with pytest.raises(Unreachable, match="not open"):
+        asyncio.run(head.score(request(path("One.")), Progress()))
