@@ -14,13 +14,13 @@ import pytest
 import spex
 
 _NAMES = """
-    AbMcts AnswerRule Arithmetic Beam Best BestFirst BestOfN Call Capabilities Clusters Confidence Demand Dvts Edge
-    Embedding Engine EngineError Ets Event Expand FunctionPolicy FunctionReward Game24 Gsm8k InputError
-    InvariantError Judge LlamaCpp LogMismatch LogUnwritable Majority Mcts Merging Misbehaving NodeId NotLossless
-    Outlook Overloaded Parallel Policy Problem ROOT RStar Rebase RecordError RestMcts Reward Run Sampling Score
-    Search SearchError SelfConsistency Solution Speculation SpexError Step Stop Task Text TimedOut Tokens TotBfs
-    TotDfs Tree TreeView Unknown Unreachable Usage Verifier VirtualLoss Weighted WuUct __version__ child run
-    run_sync solve solve_sync
+    AbMcts AnswerRule Arithmetic Beam Best BestFirst BestOfN Call Capabilities Clusters Combined Confidence Demand
+    Dvts Edge Embedding Engine EngineError Ets Event Expand FunctionPolicy FunctionReward Game24 Gsm8k HeadForm
+    InputError InvariantError Judge LlamaCpp LogMismatch LogUnwritable Majority Mcts Merging Misbehaving NodeId
+    NotLossless Outlook Overloaded Parallel Policy Prm PrmForm Problem ROOT RStar Rebase RecordError RestMcts Reward
+    Rubric Run Sampling Score ScoreHead Search SearchError SelfConsistency Solution Speculation SpexError Step Stop
+    Task Text TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown Unreachable Usage Value Verifier VirtualLoss Vote
+    Weighted WuUct __version__ child run run_sync solve solve_sync
 """
 NAMES = tuple(_NAMES.split())
 SOURCE = Path(str(spex.__file__))

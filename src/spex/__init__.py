@@ -49,11 +49,19 @@ if TYPE_CHECKING:
     from spex.reward.arithmetic import Arithmetic as Arithmetic
     from spex.reward.base import Reward as Reward
     from spex.reward.clusters import Clusters as Clusters
+    from spex.reward.combined import Combined as Combined
     from spex.reward.confidence import Confidence as Confidence
     from spex.reward.embedding import Embedding as Embedding
     from spex.reward.function import FunctionReward as FunctionReward
     from spex.reward.judge import Judge as Judge
+    from spex.reward.prm import Prm as Prm
+    from spex.reward.prm_form import HeadForm as HeadForm
+    from spex.reward.prm_form import PrmForm as PrmForm
+    from spex.reward.rubric import Rubric as Rubric
+    from spex.reward.score_head import ScoreHead as ScoreHead
+    from spex.reward.value import Value as Value
     from spex.reward.verifier import Verifier as Verifier
+    from spex.reward.vote import Vote as Vote
     from spex.search.ab_mcts import AbMcts as AbMcts
     from spex.search.base import Demand as Demand
     from spex.search.base import Outlook as Outlook
@@ -101,6 +109,7 @@ __all__ = (
     "Call",
     "Capabilities",
     "Clusters",
+    "Combined",
     "Confidence",
     "Demand",
     "Dvts",
@@ -115,6 +124,7 @@ __all__ = (
     "FunctionReward",
     "Game24",
     "Gsm8k",
+    "HeadForm",
     "InputError",
     "InvariantError",
     "Judge",
@@ -131,15 +141,19 @@ __all__ = (
     "Overloaded",
     "Parallel",
     "Policy",
+    "Prm",
+    "PrmForm",
     "Problem",
     "RStar",
     "Rebase",
     "RecordError",
     "RestMcts",
     "Reward",
+    "Rubric",
     "Run",
     "Sampling",
     "Score",
+    "ScoreHead",
     "Search",
     "SearchError",
     "SelfConsistency",
@@ -159,8 +173,10 @@ __all__ = (
     "Unknown",
     "Unreachable",
     "Usage",
+    "Value",
     "Verifier",
     "VirtualLoss",
+    "Vote",
     "Weighted",
     "WuUct",
     "__version__",
@@ -183,6 +199,7 @@ _PLACES = {
     "Capabilities": "spex.engine.base",
     "child": "spex.ids",
     "Clusters": "spex.reward.clusters",
+    "Combined": "spex.reward.combined",
     "Confidence": "spex.reward.confidence",
     "Demand": "spex.search.base",
     "Dvts": "spex.search.dvts",
@@ -197,6 +214,7 @@ _PLACES = {
     "FunctionReward": "spex.reward.function",
     "Game24": "spex.tasks.game24",
     "Gsm8k": "spex.tasks.gsm8k",
+    "HeadForm": "spex.reward.prm_form",
     "InputError": "spex.errors",
     "InvariantError": "spex.errors",
     "Judge": "spex.reward.judge",
@@ -213,6 +231,8 @@ _PLACES = {
     "Overloaded": "spex.errors",
     "Parallel": "spex.search.base",
     "Policy": "spex.policy",
+    "Prm": "spex.reward.prm",
+    "PrmForm": "spex.reward.prm_form",
     "Problem": "spex.problem",
     "RStar": "spex.search.rstar",
     "Rebase": "spex.search.rebase",
@@ -220,11 +240,13 @@ _PLACES = {
     "RestMcts": "spex.search.rest_mcts",
     "Reward": "spex.reward.base",
     "ROOT": "spex.ids",
+    "Rubric": "spex.reward.rubric",
     "run": "spex.api",
     "Run": "spex.control.run",
     "run_sync": "spex.api",
     "Sampling": "spex.engine.base",
     "Score": "spex.ids",
+    "ScoreHead": "spex.reward.score_head",
     "Search": "spex.search.base",
     "SearchError": "spex.errors",
     "SelfConsistency": "spex.search.self_consistency",
@@ -246,8 +268,10 @@ _PLACES = {
     "Unknown": "spex.tree",
     "Unreachable": "spex.errors",
     "Usage": "spex.usage",
+    "Value": "spex.reward.value",
     "Verifier": "spex.reward.verifier",
     "VirtualLoss": "spex.search.virtual_loss",
+    "Vote": "spex.reward.vote",
     "Weighted": "spex.answer",
     "WuUct": "spex.search.wu_uct",
 }

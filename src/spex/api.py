@@ -8,7 +8,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from difflib import get_close_matches
-from inspect import signature
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -27,7 +26,8 @@ from spex.policy import Policy
 from spex.problem import Problem
 from spex.record import CallLog
 from spex.reward.base import Reward
-from spex.reward.catalog import REWARDS, served
+from spex.reward.catalog import served
+from spex.reward.named import find_reward
 from spex.search.base import AnySearch, Parallel
 from spex.search.catalog import answer_rule_of, build_search, models_of
 from spex.search.rebase import Rebase
@@ -45,8 +45,9 @@ class Options(TypedDict, total=False):
     """What `solve` and `run` take by name.
 
     policy: an engine, or a name such as `"llamacpp"` or `"llamacpp:/path/model.gguf"`.
-    reward: a reward, a name (`"confidence"`, `"judge"`, ...), or one for each `Score` model; those that only the
-    search knows of (its `models`) have usual ones.
+    reward: a reward, a name (`"confidence"`, `"judge"`, `"prm:math-shepherd-7b@sglang:http://127.0.0.1:30001"`, ...:
+    `spex.reward.named`), or one for each `Score` model; those that only the search knows of (its `models`) have usual
+    ones.
     search: what decides, or its name for its usual parameters (default: `Rebase()`).
     task: a task or its name (default `"text"`).
     answer_rule: how terminals vote (default: the search's own). seed: 0 to 2^63 − 1.
@@ -141,7 +142,7 @@ def setup_of(options: Options) -> Setup:
     return Setup(
         search=search,
         policy=Policy(engine, _task(options.get("task", "text")), _sampling(options), _step_tokens_max(options)),
-        rewards=served(_rewards(options.get("reward", "confidence"), engine), models_of(search)),
+        rewards=served(_rewards(options, engine), models_of(search)),
         answer_rule=_answer_rule(options, search),
         seed=seed,
         speculation=speculation,
@@ -228,11 +229,11 @@ def _step_tokens_max(options: Options) -> int | None:
     return tokens
 
 
-def _rewards(reward: Reward | str | Mapping[str, Reward], engine: Engine) -> dict[str, Reward]:
+def _rewards(options: Options, engine: Engine) -> dict[str, Reward]:
+    reward = options.get("reward", "confidence")
     if isinstance(reward, str):
-        factory = REWARDS.load(reward)
-        needs: dict[str, Any] = {"engine": engine} if "engine" in signature(factory).parameters else {}
-        return {"reward": factory(**needs)}
+        policy = options.get("policy", "llamacpp")
+        return {"reward": find_reward(reward, engine, policy if isinstance(policy, str) else None)}
     rewards = dict(reward) if isinstance(reward, Mapping) else {"reward": reward}
     if not rewards:
         raise InputError("reward", reward, "it must name one reward at least")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from spex.cli import demo, doctor, searches, simulate, solve, version
+from spex.cli import demo, doctor, prm, searches, simulate, solve, version
 from spex.cli.failures import EXIT_CODES, failure_of
 from spex.cli.names import NamingCommand
 from spex.cli.streams import finish_stdout, prepare_streams, say
@@ -26,6 +26,7 @@ app: typer.Typer = typer.Typer(
 app.command("solve", cls=NamingCommand)(solve.solve)
 app.command("simulate", cls=NamingCommand)(simulate.simulate)
 app.command("searches")(searches.searches)
+app.command("prm")(prm.prm)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("version")(version.version)

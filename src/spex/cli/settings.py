@@ -115,7 +115,11 @@ class SolveSettings(SharedSettings):
     task: str = Field("text", title="the kind of problem", description="the name of a task")
     policy: str = Field("llamacpp", title="the policy's engine", description="NAME or NAME:PATH, as llamacpp:m.gguf")
     model: str | None = Field(None, title="the policy's model", description="the path of a GGUF file")
-    reward: str = Field("confidence", title="the reward", description="the name of a reward")
+    reward: str = Field(
+        "confidence",
+        title="the reward",
+        description="NAME[:FORM][@ENGINE], as judge or prm:math-shepherd-7b@sglang:http://127.0.0.1:30001",
+    )
     temperature: Real = Field(1.0, ge=0, le=100, title="sampling temperature", description="a number from 0 to 100")
     step_tokens: Whole | None = Field(
         None, ge=1, le=1 << 20, title="most tokens of a step", description="a whole number from 1 to 1048576"

@@ -19,6 +19,10 @@ REWARDS: Catalog[Reward] = Catalog(
         "arithmetic": "spex.reward.arithmetic:Arithmetic",
         "confidence": "spex.reward.confidence:Confidence",
         "judge": "spex.reward.judge:Judge",
+        "prm": "spex.reward.named:prm",
+        "rubric": "spex.reward.rubric:Rubric",
+        "value": "spex.reward.value:Value",
+        "vote": "spex.reward.vote:Vote",
     },
 )
 

@@ -1,0 +1,90 @@
+"""Rewards as a user names them: NAME, NAME:FORM, NAME@ENGINE, NAME:FORM@ENGINE.
+
+    confidence                                        needs nothing more
+    judge                                             the policy's engine is the judge
+    judge@sglang:http://127.0.0.1:30001               another engine is
+    prm:math-shepherd-7b@sglang:http://127.0.0.1:30001
+    prm:my-form.toml@vllm:http://127.0.0.1:8001
+
+What stands behind the first @ is an engine's name as `--policy` takes it; no name of a reward or form holds an @.
+"""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any, NamedTuple
+
+from spex.engine.base import Engine
+from spex.engine.catalog import find_engine
+from spex.engine.retrying import Retrying
+from spex.errors import InputError
+from spex.reward.base import Reward
+from spex.reward.catalog import REWARDS
+from spex.reward.prm import Prm
+from spex.reward.prm_catalog import find_form
+from spex.reward.prm_form import HeadForm
+from spex.reward.score_head import ScoreHead
+
+
+class Named(NamedTuple):
+    """A spelled reward in its parts; what is not there is empty."""
+
+    name: str
+    form: str
+    place: str
+
+
+class Served(NamedTuple):
+    """What a reward may be served by: the engine at `place`, or where none is named the policy's."""
+
+    place: str
+    policy: Engine
+    policy_place: str | None
+
+    def engine(self) -> Engine:
+        """Not yet open. The policy's own one is shared, so that both are held to one number of slots."""
+        if not self.place or self.place == self.policy_place:
+            return self.policy
+        try:
+            return Retrying(find_engine(self.place))
+        except InputError as error:
+            raise InputError("reward", error.value, error.allowed) from error
+
+
+def named(spec: str) -> Named:
+    """The parts of `spec`."""
+    head, _, place = spec.partition("@")
+    name, _, form = head.partition(":")
+    return Named(name, form, place)
+
+
+def find_reward(spec: str, policy: Engine, policy_place: str | None = None) -> Reward:
+    """The reward that `spec` names, not yet open. `policy_place`: how the policy's engine was named, if it was.
+
+    A reward's factory is given what its parameters ask for: `engine`, `form`, or `served`, to choose by itself. Raises
+    `InputError`.
+    """
+    parts = named(spec)
+    factory = REWARDS.load(parts.name)
+    wanted = signature(factory).parameters
+    served = Served(parts.place, policy, policy_place)
+    given: dict[str, Any] = {}
+    if "form" in wanted:
+        given["form"] = parts.form
+    elif parts.form:
+        raise InputError("reward", spec, f"{parts.name} takes no form: {parts.name}@ENGINE names what serves it")
+    if "served" in wanted:
+        given["served"] = served
+    elif "engine" in wanted:
+        given["engine"] = served.engine()
+    elif parts.place:
+        raise InputError("reward", spec, f"{parts.name} needs no engine")
+    return factory(**given)
+
+
+def prm(form: str, served: Served) -> Reward:
+    """A PRM by the name of its model or form, or the file of its form. Raises `InputError`."""
+    found = find_form(form)
+    if isinstance(found, HeadForm):
+        return ScoreHead(served.place, found)
+    return Prm(served.engine(), found)
