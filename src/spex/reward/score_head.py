@@ -154,7 +154,7 @@ class ScoreHead:
     def _read(self, row: Sequence[float], expected: str) -> float:
         form = self._form
         if len(row) != form.outputs or not all(map(isfinite, row)):
-            raise Misbehaving(self._name, f"{form.outputs} finite numbers a step: {expected}", list(row[:8]))
+            raise Misbehaving(self._name, f"finite numbers, {form.outputs} for each step: {expected}", list(row[:8]))
         if form.logits:
             return _sigmoid(row[0]) if form.outputs == 1 else _softmax(row)[form.good]
         if not all(0.0 <= value <= 1.0 for value in row):
