@@ -19,7 +19,7 @@ _NAMES = """
     InvariantError Judge LlamaCpp LogMismatch LogUnwritable Majority Mcts Merging Misbehaving NodeId NotLossless
     Outlook Overloaded Parallel Policy Problem ROOT RStar Rebase RecordError RestMcts Reward Run Sampling Score
     Search SearchError SelfConsistency Solution Speculation SpexError Step Stop Task Text TimedOut Tokens TotBfs
-    TotDfs Tree TreeView Unknown Unreachable Usage Verifier VirtualLoss Weighted WuUct __version__ child run
+    TotDfs Tree TreeView Unknown Unreachable Usage Verifier VirtualLoss Weighted WuUct __version__ child draw run
     run_sync solve solve_sync
 """
 NAMES = tuple(_NAMES.split())
