@@ -107,7 +107,7 @@ def test_an_interrupted_run_prints_what_it_has_and_goes_on_from_its_log(
     assert 0 < len(record["solutions"]) < 1000
     assert "spex: interrupted; the same command goes on from run.log" in err.splitlines()
     told = "wasted includes what was in flight when the run was stopped" in err
-    assert told is (record["tokens_wasted"] > 0)
+    assert told is (record["summary"]["tokens_wasted"] > 0)
     assert "Traceback" not in err
     again = spex_process("solve", *arguments, "--limit", "2")
     assert again.code == 0
