@@ -29,8 +29,12 @@ SEARCHES: Mapping[str, tuple[str, dict[str, str]]] = {
     "rebase-16": ("rebase", {"width": "16"}),
     "mcts-c1": ("mcts", {"c": "1"}),
     "mcts-c0.3": ("mcts", {"c": "0.3"}),
+    "ets-16": ("ets", {"width": "16"}),
+    "rstar-8": ("rstar", {"iterations": "16", "votes": "8"}),
     "rebase-64": ("rebase", {"width": "64"}),
 }
+QUERIES: Mapping[str, int] = {"ets-16": 16, "rstar-8": 16}
+"""Of those that take the controller several seconds a query: fewer than it takes for an interval to mean much."""
 
 
 class Row(msgspec.Struct, frozen=True):

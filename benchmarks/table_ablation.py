@@ -17,7 +17,18 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.ablation import ACCEPTANCE, DRAFT_TOKENS, FIRST_COME_MAX, ROWS, SEARCHES, Cell, Place, Row, measure
+from benchmarks.ablation import (
+    ACCEPTANCE,
+    DRAFT_TOKENS,
+    FIRST_COME_MAX,
+    QUERIES,
+    ROWS,
+    SEARCHES,
+    Cell,
+    Place,
+    Row,
+    measure,
+)
 from spex.report.intervals import interval, mean_ratio
 from spex.sim.drafting import drafted
 from spex.sim.workload import find_workload
@@ -53,7 +64,6 @@ answers 3.1x (2.0x by token-level speculation alone, 4.1x together). Its figures
 steps of 50–100 tokens, ReST-MCTS, rStar, REBASE and ETS with 5 to 16 answers, 1, 4 and 8 questions at once, early
 termination included and trees that may differ from those without it; ours are of a simulated engine with
 ℓ(b) = 10 ms + 0.08 ms·b and rewards in 40 ms, and every row without early termination has the plain run's trees.
-ETS and rStar have no rows here.
 """
 
 
@@ -96,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table_ablation")
     parser.add_argument("--search", action="append", choices=list(SEARCHES), help="repeatable; default: all")
     parser.add_argument("--concurrency", action="append", type=_count, help="repeatable; default: 1, 4 and 16")
-    parser.add_argument("--queries", type=_count, help="of each cell; default: max(64, 8 times the concurrency)")
+    parser.add_argument(
+        "--queries", type=_count, help="of each cell; default: max(64, 8 times the concurrency), ETS and rStar 16"
+    )
     parser.add_argument("--minutes", type=float, help="begin no cell after so many")
     parser.add_argument("--out", type=Path, default=Path("tables"), help="the folder of both files")
     parser.add_argument("--again", action="store_true", help="compute finished cells again")
@@ -110,15 +122,20 @@ def _count(text: str) -> int:
     return count
 
 
-def queries_of(concurrency: int) -> int:
-    """How many it takes for an interval to mean something."""
+def queries_of(search: str, concurrency: int) -> int:
+    """How many it takes for an interval to mean something, or can be borne."""
+    return QUERIES.get(search) or enough(concurrency)
+
+
+def enough(concurrency: int) -> int:
+    """How many queries it takes for an interval to mean something."""
     return max(64, 8 * concurrency)
 
 
 def places_of(searches: Sequence[str], loads: Sequence[int], queries: int | None) -> list[tuple[Place, Row]]:
     """Every cell, in the order of the table."""
     return [
-        (Place(search, load, row.name, queries or queries_of(load)), row)
+        (Place(search, load, row.name, queries or queries_of(search, load)), row)
         for search in searches
         for load in loads
         for row in ROWS
@@ -142,8 +159,8 @@ def table(cells: Mapping[str, Cell], places: Sequence[tuple[Place, Row]], comman
     done = [(place, row) for place, row in places if place.key in cells]
     counts = ", ".join(str(count) for count in sorted({place.queries for place, _ in places}))
     head = f"Queries of each cell: n = {counts}. Finished: {len(done)} of {len(places)} cells."
-    if any(place.queries < queries_of(place.concurrency) for place, _ in places):
-        head += " Fewer queries than max(64, 8 times those at once): a first look, nothing to quote."
+    if any(place.queries < enough(place.concurrency) for place, _ in places):
+        head += " With fewer queries than max(64, 8 times those at once), a row is a first look, nothing to quote."
     lines = [_line(_HEAD), _line(["---"] * len(_HEAD))]
     for place, row in done:
         lines.append(_line(_entries(cells, place, row)))

@@ -133,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             cell = book.fill(command_of(name, place, options.queries, options.seed))
             print(f"{place.workload}, {place.concurrency} at once: {cell.get('failed') or row(name, cell)}", flush=True)
             (options.folder / "searches.md").write_text(table(book.cells, options.queries, options.seed))
+    print(f"in {options.folder / 'searches.md'}, of the cells in {options.folder / 'searches.json'}")
 
 
 if __name__ == "__main__":

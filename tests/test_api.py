@@ -92,10 +92,12 @@ def test_an_action_is_asked_for_by_its_cue_which_stays_out_of_what_is_made() -> 
 
 @pytest.mark.parametrize("search", [RStar(), Merging(RStar())])
 def test_a_task_that_does_not_know_what_the_search_asks_for_is_refused_at_the_door(search: AnySearch) -> None:
-    with pytest.raises(InputError, match=r"RStar needs a task that knows reanswer, rephrase, subquestion$") as caught:
+    with pytest.raises(
+        InputError, match=r"RStar needs a task that knows reanswer, rephrase, subquestion: text, gsm8k, or one of"
+    ) as caught:
         solve_sync("4 9 10 13", **options(search=search, task="game24"))
     assert (caught.value.field, caught.value.value) == ("task", "game24")
-    with pytest.raises(InputError, match=r"TotBfs needs a task that knows propose$"):
+    with pytest.raises(InputError, match=r"TotBfs needs a task that knows propose: game24, or one of your own$"):
         solve_sync("q", **options(search=TotBfs(generate="propose"), task="text"))
 
 

@@ -20,7 +20,7 @@ _NAMES = """
     NotLossless Outlook Overloaded Parallel Policy Prm PrmForm Problem ROOT RStar Rebase RecordError RestMcts Reward
     Rubric Run Sampling Score ScoreHead Search SearchError SelfConsistency Solution Speculation SpexError Step Stop
     Task Text TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown Unreachable Usage Value Verifier VirtualLoss Vote
-    Weighted WuUct __version__ child run run_sync solve solve_sync
+    Weighted WuUct __version__ child draw run run_sync solve solve_sync
 """
 NAMES = tuple(_NAMES.split())
 SOURCE = Path(str(spex.__file__))

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from spex.search.tot_dfs import TotDfs as TotDfs
     from spex.search.virtual_loss import VirtualLoss as VirtualLoss
     from spex.search.wu_uct import WuUct as WuUct
+    from spex.seeds import draw as draw
     from spex.solution import Solution as Solution
     from spex.tasks.base import Task as Task
     from spex.tasks.game24 import Game24 as Game24
@@ -181,6 +182,7 @@ __all__ = (
     "WuUct",
     "__version__",
     "child",
+    "draw",
     "run",
     "run_sync",
     "solve",
@@ -202,6 +204,7 @@ _PLACES = {
     "Combined": "spex.reward.combined",
     "Confidence": "spex.reward.confidence",
     "Demand": "spex.search.base",
+    "draw": "spex.seeds",
     "Dvts": "spex.search.dvts",
     "Edge": "spex.ids",
     "Embedding": "spex.reward.embedding",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 _SPAN = 1 << 64
+_DRAWS_KEPT = 1 << 15
 
 
 def seed_of(
@@ -28,8 +30,12 @@ def seed_of(
 
 def draw(seed: int, strand: int, decision: int, k: int = 0) -> float:
     """A uniform number in [0, 1) for the k-th need of a decision: randomness inside a search."""
-    # The text that `_hash64` would make of four numbers: a search may draw thousands of times a decision.
-    return _hashed(f"{seed}\x1f{strand}\x1f{decision}\x1f{k}") / _SPAN
+    return _drawn(seed, strand, decision, k)
+
+
+@lru_cache(_DRAWS_KEPT)  # a search may draw thousands of times a decision, and looking ahead decides again and again
+def _drawn(*parts: int) -> float:
+    return _hashed("\x1f".join(map(str, parts))) / _SPAN
 
 
 def strand_seed(run_seed: int, problem_id: str, strand: int) -> int:

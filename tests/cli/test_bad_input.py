@@ -30,6 +30,7 @@ TOY = ("--policy", "toy", "--reward", "arithmetic")
         (["solve", "q", *TOY, "--set", "width=8x"], ["--set width:", "8x"]),
         (["solve", "q", *TOY, "--set", "wdth=8"], ["--set:", "wdth", "width", "tokens_max"]),
         (["solve", "q", *TOY, "--set", "width"], ["--set", "width", "key=value"]),
+        (["searches", "rebse"], ["--search", "rebse", "rebase"]),
         (["solve", "q", *TOY, "--seed", "abc"], ["--seed", "abc", "2^63"]),
         (["solve", "q", *TOY, "--seed", str(2**64)], ["--seed", str(2**64), "2^63"]),
         (["solve", "q", *TOY, "--seed", "-1"], ["--seed", "-1", "2^63"]),

@@ -106,6 +106,14 @@ def test_searches_tells_of_each_what_it_is_where_it_is_from_and_each_parameter_w
     ]
 
 
+def test_searches_tells_of_a_named_one_what_its_parameters_mean_and_their_other_names(spex: Command) -> None:
+    told = " ".join(spex("searches", "mcts").out.split())
+    assert told.startswith("mcts (Mcts) Monte Carlo tree search")
+    assert "rollout: a child is worth what a solution from it is." in told
+    assert "Raises" not in told
+    assert told.endswith("Other names: rollouts is iterations, num_simulations is iterations.")
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_searches_keeps_to_the_width_of_the_terminal_and_loses_no_word(
     spex: Command, monkeypatch: pytest.MonkeyPatch, width: int

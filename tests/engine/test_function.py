@@ -283,4 +283,4 @@ def test_impossible_settings_are_named(wrong: dict[str, float]) -> None:
 @pytest.mark.parametrize("odd", [float("-inf"), float("nan"), [-1.0, float("inf")], [-1.0, 10**400], ["-1", "-1"]])
 def test_log_probabilities_that_are_no_finite_numbers_are_refused(odd: object) -> None:
     with pytest.raises(Misbehaving, match="finite log-probabilities"):
-        said(("ab", odd))
+        said(("ab", odd))  # type: ignore[arg-type]  # that it is odd is the point

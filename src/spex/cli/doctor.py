@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
-from re import match
+from re import match, search
 from typing import Annotated
 
 import msgspec
@@ -33,7 +33,7 @@ def doctor(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when something is missing.")] = False,
 ) -> int:
     """Say what this machine has, and what to install where something is missing."""
-    findings = [*_machine(), *_packages(), *_embedded()]
+    findings = [*_machine(), *_packages(), *_extras(), *_embedded()]
     if as_json:
         put_json({"spex": 1, "findings": msgspec.to_builtins(findings)})
     else:
@@ -54,6 +54,18 @@ def _machine() -> list[Finding]:
 def _packages() -> list[Finding]:
     needed = [_name(line) for line in requires(_DISTRIBUTION) or () if "extra ==" not in line]
     return [_package(name, f"pip install {name}") for name in (_DISTRIBUTION, *sorted(needed))]
+
+
+def _extras() -> list[Finding]:
+    """What only some searches and plots need: to lack it is no fault, so that it is found to be not installed."""
+    optional = [found for line in requires(_DISTRIBUTION) or () if (found := search(r"extra == ['\"](\w+)['\"]", line))]
+    pairs = sorted({(_name(found.string), found[1]) for found in optional if found[1] != "embedded"})
+    return [
+        finding
+        if finding.found
+        else msgspec.structs.replace(finding, found=f"not installed ({finding.advice})", advice=None)
+        for finding in (_package(name, f"pip install 'spex-search[{extra}]'") for name, extra in pairs)
+    ]
 
 
 def _package(name: str, advice: str) -> Finding:

@@ -16,6 +16,7 @@ from spex.errors import InputError
 from spex.visible import one_line
 
 _CELLS_MAX = 400
+_ABOUT_MAX = 4000
 
 
 class ParameterRecord(msgspec.Struct, frozen=True):
@@ -29,27 +30,35 @@ class ParameterRecord(msgspec.Struct, frozen=True):
 
 
 class SearchRecord(msgspec.Struct, frozen=True):
-    """A search as it may be named: its class, its parameters, and where it is from (None: it does not say)."""
+    """A search as it may be named: its class, its parameters, and where it is from (None: it does not say).
+
+    `about` is what it says of its parameters; `aliases` are other spellings of them.
+    """
 
     name: str
     class_name: str
     parameters: dict[str, ParameterRecord]
     description: str
     source: str | None = None
+    about: str = ""
+    aliases: dict[str, str] = {}
 
 
 def searches(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One search, with all that it says.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """List the searches with their parameters, for --search NAME and --set key=value.
 
     Of each: what it is, where it is from, and each parameter as --set takes it, with its default and its range.
+    Of one that is named: what its parameters mean, and by which other names --set takes them, too.
     """
-    records = known_searches()
+    records = known_searches() if name is None else [_named(name)]
     if as_json:
         put_json({"spex": 1, "searches": msgspec.to_builtins(records)})
         return
-    put("\n\n".join(blocks(records, width_of_stdout())))
+    lines = "\n\n".join(blocks(records, width_of_stdout()))
+    put(lines if name is None else "\n".join([lines, *_told_more(records[0], width_of_stdout())]))
 
 
 def known_searches() -> list[SearchRecord]:
@@ -73,6 +82,23 @@ def blocks(records: Sequence[SearchRecord], width: int) -> Iterator[str]:
         yield "\n".join(lines)
 
 
+def _named(name: str) -> SearchRecord:
+    from spex.search.catalog import find_search  # noqa: PLC0415
+
+    find_search(name)  # refuses what is none
+    return _record(name)
+
+
+def _told_more(record: SearchRecord, width: int) -> Iterator[str]:
+    if record.about:
+        yield ""
+        yield from _wrapped(record.about, width, "  ", cells_max=_ABOUT_MAX)
+    if record.aliases:
+        yield ""
+        told = ", ".join(f"{other} is {key}" for other, key in record.aliases.items())
+        yield from _wrapped(f"Other names: {told}.", width, "  ")
+
+
 def _record(name: str) -> SearchRecord:
     from spex.search.catalog import build_search, source_of  # noqa: PLC0415
 
@@ -82,7 +108,10 @@ def _record(name: str) -> SearchRecord:
         return SearchRecord(name, "", {}, str(error))
     kind = type(search)
     parameters = {key: _parameter(name, key, default) for key, default in parameters_of(search).items()}
-    return SearchRecord(name, kind.__name__, parameters, _first_line(getdoc(kind)), source_of(search))
+    first, _, rest = (getdoc(kind) or "").partition("\n")
+    about = " ".join(rest.split()).removesuffix(" Raises `InputError`.").replace("`", "")
+    aliases = dict(getattr(kind, "aliases", {}))
+    return SearchRecord(name, kind.__name__, parameters, first.strip(), source_of(search), about, aliases)
 
 
 def _parameter(name: str, key: str, default: JsonValue) -> ParameterRecord:
@@ -93,10 +122,6 @@ def _parameter(name: str, key: str, default: JsonValue) -> ParameterRecord:
     return ParameterRecord(default, allowed, *bounds_in(allowed or ""))
 
 
-def _first_line(doc: str | None) -> str:
-    return (doc or "").partition("\n")[0].strip()
-
-
 def _set(key: str, parameter: ParameterRecord) -> str:
     """A parameter with its default, as `--set` takes it."""
     default = parameter.default
@@ -104,10 +129,10 @@ def _set(key: str, parameter: ParameterRecord) -> str:
     return one_line(f"{key}={value}", _CELLS_MAX)
 
 
-def _wrapped(text: str, width: int, first: str, others: str | None = None) -> list[str]:
+def _wrapped(text: str, width: int, first: str, others: str | None = None, cells_max: int = _CELLS_MAX) -> list[str]:
     """What a plug-in says of itself may be anything: it is made visible, and broken between words."""
     return wrap(
-        one_line(text, _CELLS_MAX),
+        one_line(text, cells_max),
         width,
         initial_indent=first,
         subsequent_indent=first if others is None else others,

@@ -21,6 +21,7 @@ from spex.speculate.rule import Foresight, Imagination, Rule
 from spex.speculate.runahead import Effort
 from spex.speculate.stopping import StoppingRule
 from spex.tasks.base import Task
+from spex.tasks.catalog import TASKS
 from spex.tree import Tree
 
 
@@ -69,7 +70,9 @@ def _refuse_unknown_actions(search: AnySearch, task: Task) -> None:
     unknown = [action for action in actions_of(search) if not _knows(task, action)]
     if unknown:
         inner = getattr(search, "inner", search)
+        able = [name for name in TASKS.own if all(_knows(TASKS.load(name)(), action) for action in unknown)]
         told = f"{type(inner).__name__} needs a task that knows {', '.join(unknown)}"
+        told += f": {', '.join(able)}, or one of your own" if able else ""
         raise InputError("task", task.name, told)
 
 
