@@ -141,9 +141,9 @@ class Pace:
         """After a pass: fewer particles while passes cost more than a tenth of some engine iterations."""
         particles, depth = self.effort
         if cost_seconds > 4 * _COST_SHARE * iteration_seconds:
-            particles, depth = max(2, particles - 1), max(4, depth - 2)
+            particles, depth = max(2, particles - 1), max(4, depth - 4)
         elif cost_seconds < 2 * _COST_SHARE * iteration_seconds:
-            particles, depth = min(self._most.particles, particles + 1), min(self._most.depth, depth + 2)
+            particles, depth = min(self._most.particles, particles + 1), min(self._most.depth, depth + 4)
         self.effort = Effort(particles, depth)
 
     def rest_seconds(self, cost_seconds: float, iteration_seconds: float) -> float:

@@ -29,7 +29,7 @@ class Effort(NamedTuple):
     """How much a pass may do: `particles` (≥ 1), and decisions of a usual size ahead (`depth`, ≥ 1) for each strand."""
 
     particles: int = 8
-    depth: int = 24
+    depth: int = 48
 
 
 class RunAhead:
