@@ -21,7 +21,7 @@ from spex.record import MemoryLog
 from spex.speculate.runahead import Effort
 from tests.builders import breadth, policy, problems, reward, setup
 
-MOST = Effort(8, 24)
+MOST = Effort(8, 48)
 
 
 def paced(*costs: float) -> list[Effort]:
@@ -39,16 +39,16 @@ def test_a_pass_that_costs_little_is_made_with_full_effort() -> None:
 
 
 def test_passes_that_cost_much_are_made_with_less_and_less_effort_but_never_none() -> None:
-    assert paced(*[0.5] * 3) == [Effort(7, 22), Effort(6, 20), Effort(5, 18)]
+    assert paced(*[0.5] * 3) == [Effort(7, 44), Effort(6, 40), Effort(5, 36)]
     assert paced(*[9.9] * 50)[-1] == Effort(2, 4)
 
 
 def test_between_much_and_little_the_effort_stays() -> None:
-    assert paced(0.5, 0.3, 0.39, 0.21) == [Effort(7, 22)] * 4
+    assert paced(0.5, 0.3, 0.39, 0.21) == [Effort(7, 44)] * 4
 
 
 def test_passes_that_become_cheap_are_made_with_more_effort_again() -> None:
-    assert paced(0.5, 0.5, 0.1, 0.1, 0.1) == [Effort(7, 22), Effort(6, 20), Effort(7, 22), MOST, MOST]
+    assert paced(0.5, 0.5, 0.1, 0.1, 0.1) == [Effort(7, 44), Effort(6, 40), Effort(7, 44), MOST, MOST]
 
 
 @pytest.mark.parametrize(("cost", "rest"), [(0.0, 0.010), (0.0005, 0.010), (0.001, 0.010), (0.010, 0.100)])
