@@ -439,7 +439,7 @@ def test_a_stream_without_an_end_may_be_asked_for_again_and_a_server_that_died_i
 
 
 def test_a_text_is_whole_though_nothing_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spex.engine.vllm._REST_SECONDS", 0.05)
+    monkeypatch.setattr("spex.engine.streamed._REST_SECONDS", 0.05)
 
     async def main() -> None:
         server = Server()

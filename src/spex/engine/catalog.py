@@ -13,6 +13,7 @@ ENGINES: Catalog[Engine] = Catalog(
     "spex.engines",
     {
         "llamacpp": "spex.engine.llamacpp:LlamaCpp",
+        "openai": "spex.engine.openai:OpenAI",
         "sglang": "spex.engine.sglang:Sglang",
         "vllm": "spex.engine.vllm:Vllm",
     },

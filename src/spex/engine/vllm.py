@@ -6,7 +6,8 @@ string and log-probabilities. `/inference/v1/generate` says no more than that, a
 
 Seeds are `whole`: the server draws each text from a generator of its own, which starts with the seed and cannot be set
 forward, so that an aborted text is written again from its start. Equal requests give equal texts, alone and beside
-others, where the server runs with `--dtype float32` or `VLLM_BATCH_INVARIANT=1`; elsewhere nearly always.
+others, where the server runs with `--dtype float32` or `VLLM_BATCH_INVARIANT=1`; elsewhere nearly always. Probabilities
+may differ by a few millionths with what of the prompt is in the cache, unless it has `--no-enable-prefix-caching`.
 
 An abort is a closed connection. It has come through when the server counts no more requests (`/metrics`) than we have
 left there, or after half a second: others may use it too.
@@ -23,10 +24,12 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from spex.engine import text_tokens
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, Sampling
 from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
+from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_logprob, folded, rooted
 from spex.engine.vllm_stream import Piece, Told, VllmAnswer
 from spex.engine.vllm_tokens import VllmTokenizer
@@ -43,7 +46,6 @@ _SLOTS = 128
 _LABELS_MAX = 128
 _GONE_SECONDS = 0.5
 _GONE_AGAIN_SECONDS = 0.02
-_REST_SECONDS = 1.0
 
 
 class _Chances(msgspec.Struct, frozen=True):
@@ -132,12 +134,12 @@ class Vllm:
         await self._http.close()
 
     async def encode(self, text: str) -> tuple[int, ...]:
-        _check_unicode(text)
+        text_tokens.encoded(text)  # refuses what no server can be told
         return await encoded(self._tokenizer, text)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         for message in messages:
-            _check_unicode(message.content)
+            text_tokens.encoded(message.content)
         return await encoded_chat(self._tokenizer, messages, self._name)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
@@ -242,19 +244,12 @@ class Vllm:
                     self._gone_at_seconds = asked_at_seconds
 
     async def _read(self, body: Mapping[str, object], answer: VllmAnswer) -> None:
+        def take(piece: Piece) -> None:
+            self._cost = self._cost.plus(answer.take(piece))
+
         async with aclosing(self._http.events("/v1/completions", body, Piece)) as events:
-            async for piece in events:
-                self._cost = self._cost.plus(answer.take(piece))
-                if answer.is_over:
-                    break
-            for _ in range(2):  # the counts, and the end: then the connection can be kept
-                rest: Piece | None = None
-                with suppress(EngineError, TimeoutError):
-                    async with asyncio.timeout(_REST_SECONDS):
-                        rest = await anext(events, None)
-                if rest is None:
-                    break
-                self._cost = self._cost.plus(answer.take(rest))
+            await read_until(events, take, lambda: answer.is_over)
+            await read_rest(events, take)
 
     def _asked(self, request: Generation, tokens_max: int) -> dict[str, object]:
         """What a model's `generation_config.json` might say is said here too: it must not count."""
@@ -286,10 +281,3 @@ class Vllm:
             expected = f"a prompt shorter than the context of {context} tokens"
             raise Misbehaving(self._name, expected, f"{request.prompt.token_count} tokens")
         return room
-
-
-def _check_unicode(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError("text", text, "it must be valid Unicode (it has lone surrogates)") from None
