@@ -349,3 +349,32 @@ def test_the_key_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         assert len(server.asked) == 1
 
     asyncio.run(main())
+
+
+@pytest.mark.engine
+def test_a_real_server_of_another_make_is_understood() -> None:
+    pytest.importorskip("xllamacpp")
+    from spex.engine.llamacpp import LlamaCpp  # noqa: PLC0415
+
+    async def main() -> None:
+        embedded = LlamaCpp(slots=2, context_tokens=512, threads=1)
+        await embedded.open()
+        client = embedded._open_client()
+        engine = OpenAI(str(client.base_url), key=client.headers["Authorization"].removeprefix("Bearer "))
+        try:
+            await engine.open()
+            assert engine.capabilities.log_probabilities
+            progress = Progress()
+            prompt = Prompt([await engine.encode("The alphabet: A, B, C, D, E,")])
+            completion = await engine.generate(Generation("k", prompt, 1, (",",), 20, Sampling(0.0)), progress)
+            assert completion.text.endswith(",")
+            assert (completion.end, completion.text.count(",")) == ("delimiter", 1)
+            assert completion.logprobs is not None
+            assert 1 <= progress.cost.generated <= 20
+            short = await engine.generate(Generation("k", prompt, 1, (), 5, Sampling(0.0)), Progress())
+            assert (short.end, engine.counters().running) == ("length", 0)
+        finally:
+            await engine.close()
+            await embedded.close()
+
+    asyncio.run(main())

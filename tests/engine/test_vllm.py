@@ -55,6 +55,7 @@ class Server:
         self.spoil: Callable[[dict[str, Any]], object] = lambda event: event
         self.finish: tuple[str | None, str | int | None] | None = None
         self.text = TEXT
+        self.unasked = False
         self.done = b"data: [DONE]\n\n"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -98,7 +99,8 @@ class Server:
     async def complete(self, body: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if "allowed_token_ids" in body:
             (token,) = body["allowed_token_ids"]
-            await self.say(writer, {"choices": [{"text": "" if token in CONTROL.values() else chr(token)}]})
+            said = [] if self.unasked else [{"text": "" if token in CONTROL.values() else chr(token)}]
+            await self.say(writer, {"choices": said})
             return
         self.asked.append(body)
         if "logprob_token_ids" in body:
@@ -544,6 +546,19 @@ def test_what_people_wrote_has_no_control_token_and_what_is_known_of_a_token_is_
     asyncio.run(main())
 
 
+def test_a_token_that_cannot_be_asked_after_is_an_error_and_no_guess() -> None:
+    async def main() -> None:
+        server = Server()
+        async with engine_of(server) as engine:
+            server.unasked = True
+            with pytest.raises(Misbehaving):
+                await engine.encode("a<|end|>b")
+            server.unasked = False
+            assert await engine.encode("a<|end|>b") == tuple(map(ord, "a<|end|>b"))
+
+    asyncio.run(main())
+
+
 def test_it_may_be_opened_by_several_and_again() -> None:
     async def main() -> None:
         server = Server()
@@ -560,6 +575,26 @@ def test_it_may_be_opened_by_several_and_again() -> None:
             await engine.open()
             assert engine.counters() == (0, Tokens())
             await engine.close()
+
+    asyncio.run(main())
+
+
+def test_who_no_longer_waits_for_it_to_open_has_not_opened_it() -> None:
+    async def main() -> None:
+        server = Server(pace_seconds=0.05)
+        async with listening(server.serve) as url:
+            engine = Vllm(url)
+            opening = [asyncio.ensure_future(engine.open()) for _ in range(3)]
+            await asyncio.sleep(0.02)
+            opening[0].cancel()
+            opening[1].cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening[0]
+            await opening[2]
+            assert (await engine.generate(request(tokens_max=3), Progress())).text == "one"
+            await engine.close()
+            with pytest.raises(Unreachable, match="it is not open"):
+                await engine.encode("a")
 
     asyncio.run(main())
 

@@ -111,9 +111,9 @@ class OpenAI:
         """Raises `EngineError`, and `InputError` for a server that has no completions, or several models."""
         if not self._users:  # a lock belongs to one event loop
             self._opening = asyncio.Lock()
-        self._users += 1
         async with self._opening:
             self._http.open()
+            self._users += 1
             try:
                 if not self._model:
                     await self._learn()

@@ -117,9 +117,9 @@ class Vllm:
         """Raises `EngineError`, and `InputError` for another kind of server or model, or known wrong settings."""
         if not self._users:  # locks belong to one event loop
             self._opening, self._asking = asyncio.Lock(), asyncio.Lock()
-        self._users += 1
         async with self._opening:
             self._http.open()
+            self._users += 1
             try:
                 if not self._model:
                     await self._learn()

@@ -70,8 +70,12 @@ class VllmTokenizer:
         asked = set(token_ids)
         unknown = sorted(asked - self._control.keys())
         suspects = await self._read_amid_anything(unknown) if unknown else []
-        silent = await asyncio.gather(*map(self._is_silent, suspects))
-        self._control.update(dict.fromkeys(unknown, False) | dict(zip(suspects, silent, strict=True)))
+        silent = await asyncio.gather(*map(self._is_silent, suspects), return_exceptions=True)
+        for failure in silent:
+            if isinstance(failure, BaseException):
+                raise failure
+        self._control.update(dict.fromkeys(unknown, False))
+        self._control.update((token, empty is True) for token, empty in zip(suspects, silent, strict=True))
         return {token for token in asked if self._control[token]}
 
     async def _read_amid_anything(self, token_ids: Sequence[int]) -> list[int]:
