@@ -21,7 +21,8 @@ from spex.engine.base import Capabilities, Completion, Counters, Generation, Lab
 from spex.engine.http import Count, Deadlines, Http, Positive, TokenId
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
-from spex.engine.sglang_stream import Chance, Piece, SglangAnswer, checked_logprob
+from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
+from spex.engine.told import checked_logprob, folded
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
@@ -209,7 +210,7 @@ class Sglang:
             "no_stop_trim": True,
         }
         if self._capabilities.seed == "positional":
-            sampling["sampling_seed"] = _folded(request.seed)
+            sampling["sampling_seed"] = folded(request.seed, _SEED_BITS)
         return {
             "rid": self._new_id(),
             "input_ids": [*request.prompt.token_ids, *progress.token_ids],
@@ -243,11 +244,6 @@ def _told(before: Capabilities, info: _Info, name: str) -> Capabilities:
         slots=info.internal_states[0].effective_max_running_requests_per_dp * info.dp_size,
         context_tokens=info.max_req_input_len,
     )
-
-
-def _folded(seed: int) -> int:
-    """64 bits to 63: the server keeps seeds in signed numbers."""
-    return (seed ^ seed >> _SEED_BITS) & ((1 << _SEED_BITS) - 1)
 
 
 def _drop_half_stops(progress: Progress, stop: Sequence[str]) -> None:
