@@ -84,4 +84,4 @@ def test_only_what_is_asked_for_is_run_and_nothing_twice(tmp_path: Path, monkeyp
     main([*options, "mcts", "dvts", "--concurrency", "1", "4"])
     assert len(asked) == len(set(asked)) == 6
     text = (tmp_path / "searches.md").read_text()
-    assert text.count("| mcts | 30.00 |") == text.count("| dvts | 30.00 |") == 3
+    assert text.count("| mcts | 64 | 30.00 |") == text.count("| dvts | 64 | 30.00 |") == 3
