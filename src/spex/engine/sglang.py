@@ -22,6 +22,7 @@ from spex.engine.http import Count, Deadlines, Http, Positive, TokenId
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
+from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_logprob, folded
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
@@ -29,7 +30,6 @@ from spex.usage import Tokens
 
 _ABORT_SECONDS = 10.0
 _ABORT_AGAIN_SECONDS = 0.5
-_REST_SECONDS = 1.0
 _SEED_BITS = 63
 
 
@@ -174,16 +174,14 @@ class Sglang:
         return tuple(found[label] for label in request.labels)
 
     async def _read(self, body: Mapping[str, object], answer: SglangAnswer) -> None:
+        def take(piece: Piece) -> None:
+            self._cost = self._cost.plus(answer.take(piece))
+
         self._running += 1
         try:
             async with aclosing(self._http.events("/generate", body, Piece)) as events:
-                async for piece in events:
-                    self._cost = self._cost.plus(answer.take(piece))
-                    if answer.is_over:
-                        break
-                with suppress(EngineError, TimeoutError):  # read to its end, the connection can be kept
-                    async with asyncio.timeout(_REST_SECONDS):
-                        await anext(events, None)
+                await read_until(events, take, lambda: answer.is_over)
+                await read_rest(events, lambda _piece: None)
         finally:
             self._running -= 1
 
