@@ -49,7 +49,7 @@ PLACES = (
     Place("slow-reward", 1, 16),
 )
 CONCURRENCIES = (1, 4, 16)
-QUERIES_MAX: Mapping[str, int] = {"ab-mcts": 16, "rstar": 32}
+QUERIES_MAX: Mapping[str, int] = {"ab-mcts": 8, "rstar": 16}
 """Of those that take the controller many seconds a query."""
 SHARE_WANTED = 0.85
 
