@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from spex.engine.http import Deadlines, Http, checked_url
+from spex.engine.http import Deadlines, Http, checked_url, is_loopback
 from spex.errors import InputError, Misbehaving, Overloaded, SpexError, TimedOut, Unreachable
 from tests.engine.listening import Serve, listening
 
@@ -179,6 +179,47 @@ def test_a_password_in_an_address_is_refused_and_not_shown() -> None:
         checked_url("http://user:secret@example.org")
     assert "secret" not in str(caught.value)
     assert "example.org" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h:99999", "http://h/?version=1", "http://h/#m", "user:secret@h", "http://h?key=secret"]
+)
+def test_an_address_that_cannot_be_asked_is_refused_without_a_secret(url: str) -> None:
+    with pytest.raises(InputError) as caught:
+        checked_url(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines", "end\r"])
+def test_a_key_that_no_header_holds_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(InputError, match="printable ASCII") as caught:
+        Http("engine", "http://h", key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [("http://127.0.0.1:1", True), ("http://[::1]:1", True), ("http://localhost", True), ("http://example.org", False)],
+)
+def test_an_address_of_this_machine_is_known_as_one(url: str, here: bool) -> None:
+    assert is_loopback(url) is here
+
+
+def test_an_environment_that_allows_no_request_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "foo://x")
+    with pytest.raises(InputError, match="environment: engine: it cannot be asked"):
+        Http("engine", "http://example.org").open()
+    Http("engine", "http://127.0.0.1").open()  # no proxy leads there
+
+
+def test_a_stream_is_utf_8_whatever_it_calls_itself() -> None:
+    other = STREAM.replace("event-stream", "event-stream; charset=utf-16")
+    assert streamed(says(other + 'data: {"t": "é"}\n\n')) == [{"t": "é"}]
+
+
+def test_a_server_that_has_moved_says_where_to() -> None:
+    with pytest.raises(InputError, match="https://elsewhere: name that one"):
+        asked(replies("301 Moved Permanently", "", "Location: https://elsewhere\r\n"))
 
 
 @pytest.mark.parametrize("name", ["connect", "first_token", "token_gap"])

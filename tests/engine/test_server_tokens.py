@@ -64,3 +64,10 @@ def test_no_part_of_a_cut_text_has_a_name_and_together_they_are_the_text(text: s
     parts = cut_within(text, names)
     assert "".join(parts) == text
     assert not any(name in part for part in parts for name in names)
+
+
+def test_thousands_of_names_are_cut_in_one_pass() -> None:
+    names = [f"<|a{number}|>" for number in range(3000)]
+    parts = cut_within("".join(names) * 2, names)
+    assert "".join(parts) == "".join(names) * 2
+    assert not any(name in part for name in names[:50] for part in parts)

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated, TypeAlias, TypeVar
 
 import httpx2
@@ -23,6 +24,7 @@ _DONE = "[DONE]"
 _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({429, 503})
 _BODY_BYTES_MAX = 64 << 20
+_ADDRESS = "it must be an address such as http://127.0.0.1:30000"
 
 T = TypeVar("T")
 
@@ -56,7 +58,7 @@ class Http:
     def __init__(self, name: str, url: str, key: str | None = None, deadlines: Deadlines | None = None) -> None:
         self._name = name
         self._url = checked_url(url)
-        self._key = key
+        self._key = checked_key(key)
         self._deadlines = deadlines or Deadlines()
         self._users = 0
         self._client: httpx2.AsyncClient | None = None
@@ -64,12 +66,20 @@ class Http:
     def open(self) -> None:
         self._users += 1
         if self._client is None:
-            self._client = httpx2.AsyncClient(
-                base_url=self._url,
-                headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-                timeout=httpx2.Timeout(None, connect=self._deadlines.connect),
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
-            )
+            try:
+                self._client = self._made()
+            except (ImportError, OSError, ValueError) as error:  # what HTTPS_PROXY, SSL_CERT_FILE and their like say
+                told = f"it cannot be asked in this environment: {error} (a proxy's or a certificate's variable?)"
+                raise InputError("environment", None, f"{self._name}: {told}") from error
+
+    def _made(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            base_url=self._url,
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            timeout=httpx2.Timeout(None, connect=self._deadlines.connect),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+            trust_env=not is_loopback(self._url),  # no proxy leads to this machine, nor should it see our keys
+        )
 
     async def close(self) -> None:
         self._users = max(0, self._users - 1)
@@ -111,6 +121,7 @@ class Http:
         async with self._answer("POST", path, body) as response:
             if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
                 raise Misbehaving(self._name, "a stream of events", await self._read(response))
+            response.encoding = "utf-8"  # streams of events have no other
             async for event in httpx2.EventSource(response, _BODY_BYTES_MAX):
                 yield event.data
 
@@ -166,6 +177,9 @@ class Http:
         status = response.status_code
         if status in _REFUSED:
             raise InputError("key", None, f"{self._url} wants a key, or another one (status {status})")
+        if response.is_redirect:
+            told = f"it says that it is at {response.headers.get('Location', 'another address')}: name that one"
+            raise InputError("policy", self._url, told)
         if status == httpx2.codes.NOT_FOUND:
             raise InputError("policy", self._url, f"it has no {path}: it is another kind of server, or another model")
         if status in _BUSY:
@@ -186,17 +200,34 @@ class Http:
 
 def checked_url(url: str) -> str:
     """The address of a server, without a slash at its end. Raises `InputError`."""
+    shown = None if isinstance(url, str) and "@" in url else url  # what may be a password is not repeated
     try:
         parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, TypeError) as error:
-        raise InputError("url", url, "it must be an address such as http://127.0.0.1:30000") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise InputError("url", url, "it must be an address such as http://127.0.0.1:30000")
-    if parsed.userinfo:  # not shown: it may be a secret
-        raise InputError(
-            "url", None, f"the address of {parsed.host} must hold no name and no password: give a key instead"
-        )
+        raise InputError("url", shown, _ADDRESS) from error
+    if parsed.userinfo:
+        raise InputError("url", None, f"the address of {parsed.host} must hold no name and no password; give a key")
+    if parsed.scheme not in ("http", "https") or not parsed.host or not (parsed.port or 1) < 1 << 16:
+        raise InputError("url", shown, _ADDRESS)
+    if parsed.query or parsed.fragment:
+        raise InputError("url", None, f"the address of {parsed.host} must hold no ? and no #")
     return url.rstrip("/")
+
+
+def checked_key(key: str | None) -> str | None:
+    """A key as a header can hold it. Raises `InputError`, which does not repeat it."""
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise InputError("key", None, "it must be of printable ASCII characters, without the end of a line")
+    return key
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is of this machine."""
+    host = httpx2.URL(url).host
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _seconds(header: str | None) -> float | None:

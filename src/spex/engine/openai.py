@@ -21,11 +21,11 @@ import msgspec
 
 from spex.engine import text_tokens
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, Sampling
-from spex.engine.http import Deadlines, Http
+from spex.engine.http import Deadlines, Http, checked_url, is_loopback
 from spex.engine.openai_stream import OpenAIAnswer, Piece
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import folded, rooted
-from spex.errors import InputError, Misbehaving
+from spex.errors import InputError, Misbehaving, Unreachable
 from spex.profile import Affine
 from spex.prompt import Prompt
 from spex.usage import Tokens
@@ -58,7 +58,8 @@ class _Models(msgspec.Struct, frozen=True):
 class OpenAI:
     """An engine for the server at `url` (with or without `/v1`).
 
-    model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given.
+    model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given, which
+    is not sent in the clear to other machines.
     slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing. There are no
     probabilities of labels, so that no judge can be asked. Raises `InputError`.
     """
@@ -77,7 +78,7 @@ class OpenAI:
         self._name = f"openai:{url}"
         address, named = rooted(url)
         self._wanted = model or named
-        self._http = Http(self._name, address, key or os.environ.get("OPENAI_API_KEY") or None, deadlines)
+        self._http = Http(self._name, address, key or _key_for(address), deadlines)
         self._model = ""
         self._options: frozenset[str] = frozenset()
         self._users = 0
@@ -197,7 +198,7 @@ class OpenAI:
         """A text of one token, asked for with `options`; None where they are refused."""
         try:
             return await self._written(options)
-        except Misbehaving:
+        except (Misbehaving, Unreachable):
             return None
 
     async def _written(self, options: Collection[str]) -> OpenAIAnswer:
@@ -221,3 +222,9 @@ class OpenAI:
             names = ", ".join(sorted(found)[:_NAMES_MAX]) or "it tells none"
             raise InputError("policy", self._name, f"name its model behind its address and # ({names})")
         return found[0]
+
+
+def _key_for(address: str) -> str | None:
+    """OPENAI_API_KEY, which goes to this machine or over an encrypted connection alone."""
+    key = os.environ.get("OPENAI_API_KEY")
+    return key if key and (address.startswith("https:") or is_loopback(checked_url(address))) else None

@@ -7,6 +7,7 @@ rendered by the server with marks in the place of its contents; its frame is the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -40,8 +41,9 @@ async def encoded(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
     names = await _control_names(tokenizer, token_ids)
     if not names:
         return token_ids
-    parts = [await tokenizer.tokens(part) for part in cut_within(text, names)]
-    return tuple(token for part in parts for token in part)
+    parts = cut_within(text, names)
+    known = {part: await tokenizer.tokens(part) for part in dict.fromkeys(parts)}
+    return tuple(token for part in parts for token in known[part])
 
 
 async def encoded_chat(tokenizer: Tokenizer, messages: Sequence[Message], name: str) -> tuple[int, ...]:
@@ -61,15 +63,13 @@ async def encoded_chat(tokenizer: Tokenizer, messages: Sequence[Message], name: 
 
 def cut_within(text: str, names: Sequence[str]) -> list[str]:
     """`text` in parts, each name (of two characters at least) cut after its first character."""
-    for name in sorted(names, key=len, reverse=True):
-        parts, rest = [], text
-        while name in rest:
-            before, _, rest = rest.partition(name)
-            parts.append(before + name[0])
-            rest = name[1:] + rest
-        if parts:
-            return [piece for part in (*parts, rest) for piece in cut_within(part, names)]
-    return [text] if text else []
+    longest_first = sorted(set(names), key=len, reverse=True)
+    name = re.compile("|".join(map(re.escape, longest_first)))
+    parts, begun = [], 0
+    while longest_first and (found := name.search(text, begun)):
+        parts.append(text[begun : found.start() + 1])
+        begun = found.start() + 1  # another name may begin within this one
+    return [part for part in (*parts, text[begun:]) if part]
 
 
 async def _control_names(tokenizer: Tokenizer, token_ids: Sequence[int]) -> list[str]:

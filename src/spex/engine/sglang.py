@@ -17,13 +17,14 @@ from typing import Annotated
 
 import msgspec
 
+from spex.engine import text_tokens
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.http import Count, Deadlines, Http, Positive, TokenId
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_logprob, folded
+from spex.engine.told import checked_logprob, folded, rooted
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
@@ -75,7 +76,10 @@ class Sglang:
         self, url: str = "http://127.0.0.1:30000", *, key: str | None = None, deadlines: Deadlines | None = None
     ) -> None:
         self._name = f"sglang:{url}"
-        self._http = Http(self._name, url, key, deadlines)
+        address, model = rooted(url)
+        if model is not None:
+            raise InputError("url", url, "an SGLang server has one model: leave out what follows #")
+        self._http = Http(self._name, address, key, deadlines)
         self._capabilities = Capabilities(label_scores=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001)
         # The server aborts by prefix: all ids are of one length, so that none is the beginning of another.
         self._run = secrets.token_hex(12)
@@ -107,9 +111,12 @@ class Sglang:
         await self._http.close()
 
     async def encode(self, text: str) -> tuple[int, ...]:
+        text_tokens.encoded(text)  # refuses what no server can be told
         return await encoded(self, text)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        for message in messages:
+            text_tokens.encoded(message.content)
         return await encoded_chat(self, messages, self._name)
 
     async def tokens(self, text: str) -> tuple[int, ...]:
@@ -126,7 +133,7 @@ class Sglang:
         return (await self._http.post("/v1/detokenize", asked, _Text)).text
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
-        _drop_half_stops(progress, request.stop)
+        await self._take_back(progress, request.stop)
         kept = len(progress.token_ids)
         room = self._room(request)
         tokens_max = min(room, request.tokens_max) - kept
@@ -146,6 +153,19 @@ class Sglang:
             completion = completion._replace(text=await self.text(completion.token_ids, control=False))
         cut = completion.end == "length" and room < request.tokens_max
         return completion._replace(end="context") if cut else completion
+
+    async def _take_back(self, progress: Progress, stop: Sequence[str]) -> None:
+        """Make what is kept of a text such that the server goes on from it as it would have without the abort.
+
+        Its last token may have ended it, unnoticed by who had aborted it: the server writes that one again, the same by
+        its seed, and sees for itself. What may hold a stop string is written again from its start.
+        """
+        kept = progress.token_ids[:-1]
+        text = await self.text(kept, control=False) if kept else ""
+        if _may_have_ended(text, stop):
+            kept, text = [], ""
+        del progress.token_ids[len(kept) :], progress.logprobs[len(kept) :]
+        progress.text = text
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
         body = {
@@ -244,11 +264,7 @@ def _told(before: Capabilities, info: _Info, name: str) -> Capabilities:
     )
 
 
-def _drop_half_stops(progress: Progress, stop: Sequence[str]) -> None:
-    """Take back what may be the beginning of a stop string: the server looks for those in what it adds alone."""
-    halves = {text[:length] for text in stop for length in range(1, len(text))}
-    if any(map(progress.text.endswith, halves)):
-        # Which characters are the last token's is not known: all of it is written again.
-        progress.token_ids.clear()
-        progress.logprobs.clear()
-        progress.text = ""
+def _may_have_ended(text: str, stop: Sequence[str]) -> bool:
+    """Whether a stop string is in `text`, or may begin at its end: the server looks for those in what it adds alone."""
+    halves = {delimiter[:length] for delimiter in stop for length in range(1, len(delimiter))}
+    return any(delimiter in text for delimiter in stop if delimiter) or any(map(text.endswith, halves))

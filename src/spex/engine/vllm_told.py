@@ -13,13 +13,13 @@ from contextlib import suppress
 import msgspec
 
 from spex.engine.http import Http, Positive
-from spex.errors import InputError, Misbehaving
+from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
 
 CHUNKED = (
     "a vLLM on a CPU dies of a seeded request whose prompt it takes in chunks: start it with"
     " --no-enable-chunked-prefill, and --max-num-batched-tokens no less than --max-model-len"
 )
-_LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\d+(?:\.\d+)?)$", re.MULTILINE)
+_LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\d{1,9}(?:\.\d+)?)$", re.MULTILINE)
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -104,14 +104,14 @@ class Settings(msgspec.Struct, frozen=True):
 
 async def told_settings(http: Http) -> Settings:
     """The server's settings, empty where it does not tell. Raises `EngineError`."""
-    with suppress(InputError, Misbehaving):
+    with suppress(InputError, Misbehaving, Unreachable, Overloaded):
         return await http.get("/server_info?config_format=json", Settings)
     return Settings()
 
 
 async def told_load(http: Http) -> int | None:
     """The requests that the server has, running and waiting; None where it does not tell. Raises `EngineError`."""
-    with suppress(InputError):
+    with suppress(InputError, Misbehaving, Unreachable, Overloaded):  # gateways have errors of all kinds for it
         counts = _LOAD.findall(await http.text("/metrics"))
         return round(sum(map(float, counts))) if counts else None
     return None
