@@ -6,7 +6,7 @@ import asyncio
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -14,6 +14,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 from spex.answer import AnswerRule, answer_rule
 from spex.control.group import task_group
 from spex.control.log import FileLog
+from spex.control.opening import opened
 from spex.control.run import Conduct, Run, refuse_repeated
 from spex.control.run import run as carry_out
 from spex.control.setup import Setup, Speculation, recorded
@@ -35,6 +36,7 @@ from spex.solution import Solution
 from spex.speculate.stopping import StoppingRule, stopping_rule
 from spex.tasks.base import Task
 from spex.tasks.catalog import TASKS
+from spex.tree import Tree
 
 T = TypeVar("T")
 
@@ -84,6 +86,8 @@ async def solve(problem: Problem | str, **options: Unpack[Options]) -> Solution:
     `InputError` for what is not acceptable, and the query's `EngineError` or `SearchError`.
     """
     result = await run([problem], **options)
+    if not result.solutions:  # stopped while the engine was opened
+        return Solution(_problems([problem])[0], None, None, Tree(), partial="interrupted")
     solution = result.solutions[0]
     if solution.error is not None:
         raise solution.error
@@ -106,8 +110,8 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
     )
     all_problems = _problems(problems)
     # The log first: one that cannot be used is told before a model is loaded.
-    async with _logged(setup, options.get("log")) as logged, _opened(setup):
-        return await carry_out(all_problems, logged, conduct)
+    async with _logged(setup, options.get("log")) as logged, opened(setup, conduct.stop) as are_open:
+        return await carry_out(all_problems, logged, conduct) if are_open else Run((), 0.0, interrupted=True)
 
 
 def solve_sync(problem: Problem | str, **options: Unpack[Options]) -> Solution:
@@ -240,17 +244,6 @@ def _rewards(options: Options, engine: Engine) -> dict[str, Reward]:
     for one in rewards.values():
         _check_kind("reward", one, "score", "it must be a reward or the name of one, or rewards by their names")
     return rewards
-
-
-@asynccontextmanager
-async def _opened(setup: Setup) -> AsyncIterator[None]:
-    """The engine and the rewards, open for as long as the block lasts; one that fails leaves no other open."""
-    async with AsyncExitStack() as opened:
-        resources: list[Engine | Reward] = [setup.policy.engine, *setup.rewards.values()]
-        for resource in resources:
-            await resource.open()
-            opened.push_async_callback(resource.close)
-        yield
 
 
 @asynccontextmanager

@@ -1,0 +1,112 @@
+"""Engine and rewards are opened together, closed together, and not waited for by who was told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from spex.api import setup_of, solve
+from spex.control.clock import run_virtual
+from spex.control.opening import opened
+from spex.engine.function import FunctionPolicy
+from spex.errors import InputError
+from spex.reward.function import FunctionReward
+from spex.search.self_consistency import SelfConsistency
+
+
+async def at_once() -> None:
+    pass
+
+
+async def never() -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+async def refusing() -> None:
+    raise InputError("policy", "engine:x", "it is another kind of server")
+
+
+class Engine(FunctionPolicy):
+    """Opens as it is told, and counts."""
+
+    def __init__(self, opening: Callable[[], Awaitable[None]] = at_once) -> None:
+        super().__init__(lambda prompt, seed: "Answer: 2")
+        self._opening = opening
+        self.open_now = 0
+
+    async def open(self) -> None:
+        await self._opening()
+        self.open_now += 1
+
+    async def close(self) -> None:
+        self.open_now -= 1
+
+
+class Scorer(FunctionReward):
+    """A reward that opens as it is told."""
+
+    def __init__(self, opening: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(lambda text: 0.5)
+        self._opening = opening
+
+    async def open(self) -> None:
+        await self._opening()
+
+
+def opened_with(engine: Engine, reward: Scorer | None = None, *, stop_after: float | None = None) -> bool:
+    async def main() -> bool:
+        stop = asyncio.Event()
+        if stop_after is not None:
+            asyncio.get_running_loop().call_later(stop_after, stop.set)
+        setup = setup_of({"policy": engine, "reward": reward or Scorer(at_once), "search": SelfConsistency(2)})
+        async with opened(setup, stop) as are_open:
+            assert engine.open_now == are_open
+        return are_open
+
+    return run_virtual(main())
+
+
+def test_what_was_opened_is_closed() -> None:
+    engine = Engine()
+    assert opened_with(engine)
+    assert engine.open_now == 0
+
+
+def test_who_is_told_to_stop_waits_for_no_engine() -> None:
+    engine = Engine(never)
+    assert not opened_with(engine, stop_after=1.0)
+    assert engine.open_now == 0
+
+
+def test_an_engine_is_closed_where_the_run_is_told_to_stop_while_a_reward_opens() -> None:
+    async def main() -> None:
+        engine, stop = Engine(), asyncio.Event()
+        asyncio.get_running_loop().call_later(1.0, stop.set)
+        setup = setup_of({"policy": engine, "reward": Scorer(never), "search": SelfConsistency(2)})
+        async with opened(setup, stop) as are_open:
+            assert not are_open
+            assert engine.open_now == 1
+        assert engine.open_now == 0
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("stop_after", [None, 1.0])
+def test_a_reward_that_refuses_is_told_as_the_reward_and_leaves_no_engine_open(stop_after: float | None) -> None:
+    engine = Engine()
+    with pytest.raises(InputError) as caught:
+        opened_with(engine, Scorer(refusing), stop_after=stop_after)
+    assert caught.value.field == "reward"
+    assert engine.open_now == 0
+
+
+def test_a_problem_whose_engine_was_never_open_has_a_partial_solution_without_an_answer() -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(1.0, stop.set)
+        solution = await solve("1 + 1?", policy=Engine(never), reward=Scorer(at_once), stop=stop)
+        assert (solution.answer, solution.partial) == (None, "interrupted")
+
+    run_virtual(main())
