@@ -48,7 +48,7 @@ def test_help_lists_the_names_that_an_option_takes_those_of_plug_ins_too(spex: C
     shown = [spex(command, "--help").out for command in ("solve", "simulate")]
     solve, simulate = (" ".join(text.split()).replace("- ", "-") for text in shown)  # lines may break after a hyphen
     assert "(default: text). Names: game24, gsm8k, text." in solve
-    assert "(default: llamacpp). Names: llamacpp, sglang, toy, toy-short, toy-slow." in solve
+    assert "(default: llamacpp). Names: llamacpp, openai, sglang, toy, toy-short, toy-slow, vllm." in solve
     assert "(default: confidence). Names: arithmetic, confidence, judge, prm, rubric, value, vote." in solve
     assert f"(default: rebase). Names: {', '.join(search_names())}." in solve
     assert "(default: reference). Names: reference, slow-reward" in simulate

@@ -1,4 +1,7 @@
-"""Engines by name: `llamacpp`, or with what it should load or ask: `llamacpp:/path/model.gguf`, `sglang:URL`."""
+"""Engines by name: `llamacpp`, or with what it should load or ask: `llamacpp:/path/model.gguf`, `sglang:URL`.
+
+Behind the address of a server that has several models, `#` and the name of one: `vllm:URL#name`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,14 @@ from spex.catalog import Catalog
 from spex.engine.base import Engine
 
 ENGINES: Catalog[Engine] = Catalog(
-    "policy", "spex.engines", {"llamacpp": "spex.engine.llamacpp:LlamaCpp", "sglang": "spex.engine.sglang:Sglang"}
+    "policy",
+    "spex.engines",
+    {
+        "llamacpp": "spex.engine.llamacpp:LlamaCpp",
+        "openai": "spex.engine.openai:OpenAI",
+        "sglang": "spex.engine.sglang:Sglang",
+        "vllm": "spex.engine.vllm:Vllm",
+    },
 )
 
 

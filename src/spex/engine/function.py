@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.said import Said, completed, said
+from spex.engine.text_tokens import decoded, encoded, transcript
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
@@ -99,17 +100,13 @@ class FunctionPolicy:
 
     async def encode(self, text: str) -> tuple[int, ...]:
         """The bytes of `text`. Raises `InputError` for lone surrogates, which have none."""
-        try:
-            return tuple(text.encode())
-        except UnicodeEncodeError:
-            raise InputError("text", text, "it must be valid Unicode (it has lone surrogates)") from None
+        return encoded(text)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        turns = [f"{message.role.capitalize()}: {message.content}\n\n" for message in messages]
-        return await self.encode("".join([*turns, "Assistant: "]))
+        return encoded(transcript(messages))
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
-        prompt = self._decoded(request.prompt.token_ids)
+        prompt = decoded(request.prompt.token_ids, self._name)
         async with self._slot():
             self._spend(progress, prompt_uncached=request.prompt.token_count)
             await asyncio.sleep(self._latency_seconds)
@@ -125,8 +122,8 @@ class FunctionPolicy:
         choose = self._labels
         if choose is None:
             raise Misbehaving(self._name, "a request for text (no function for labels was given)", request.key)
-        prompt = self._decoded(request.prompt.token_ids)
-        labels = tuple(self._decoded((label,)) for label in request.labels)
+        prompt = decoded(request.prompt.token_ids, self._name)
+        labels = tuple(decoded((label,), self._name) for label in request.labels)
         async with self._slot():
             self._spend(progress, prompt_uncached=request.prompt.token_count)
             await asyncio.sleep(self._latency_seconds)
@@ -156,12 +153,6 @@ class FunctionPolicy:
             raise
         except Exception as error:
             raise Misbehaving(self._name, "an answer of the function", f"{type(error).__name__}: {error}") from error
-
-    def _decoded(self, token_ids: Sequence[int]) -> str:
-        try:
-            return bytes(token_ids).decode()
-        except ValueError:
-            raise Misbehaving(self._name, "token ids that are the bytes of UTF-8 text", token_ids) from None
 
     def _probabilities(self, answer: object, count: int) -> tuple[float, ...]:
         values = tuple(answer) if isinstance(answer, Sequence) and not isinstance(answer, str) else ()

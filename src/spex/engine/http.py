@@ -85,6 +85,10 @@ class Http:
         """What answers `body`; raises as `get` does."""
         return self._decoded(msgspec.json.Decoder(kind), path, await self._text("POST", path, body))
 
+    async def text(self, path: str) -> str:
+        """What is at `path`, as it is; raises as `get` does."""
+        return await self._text("GET", path, None)
+
     async def send(self, path: str, body: Mapping[str, object]) -> None:
         """Post `body`, whatever the text of the answer is; raises as `get` does."""
         await self._text("POST", path, body)

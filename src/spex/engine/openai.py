@@ -1,0 +1,223 @@
+"""Servers that speak OpenAI's completions protocol (`/v1/completions`), whoever made them.
+
+They take texts and give texts. So a token id is a byte of the text, as with `FunctionPolicy`, a chat is a plain
+transcript, and what looks like a control token in a text is read as the server reads it. Limits are in the server's
+tokens; costs are as it tells them, or else a token a piece of its stream, and one for four bytes of the prompt. They do
+not tell which stop string they matched, so that none is sent: the stream is read until one is written, and let go of.
+A log-probability, where the server tells them, is the mean of those of the text's tokens.
+
+For vLLM and SGLang there are engines of their own (`vllm:`, `sglang:`), which lack none of this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+import msgspec
+
+from spex.engine import text_tokens
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, Sampling
+from spex.engine.http import Deadlines, Http
+from spex.engine.openai_stream import OpenAIAnswer, Piece
+from spex.engine.streamed import read_rest, read_until
+from spex.engine.told import folded, rooted
+from spex.errors import InputError, Misbehaving
+from spex.profile import Affine
+from spex.prompt import Prompt
+from spex.usage import Tokens
+
+_SEED_BITS = 31
+_SLOTS = 32
+_NAMES_MAX = 20
+_TRIED = "1, 2, 3,"
+_CHAT = (
+    "a search goes on from half an answer, and chats alone cannot do that:"
+    " serve the model with completions, as vllm: and sglang: do"
+)
+
+_OPTIONS: Mapping[str, Mapping[str, object]] = {
+    "logprobs": {"logprobs": 1},
+    "seed": {"seed": 1},
+    "usage": {"stream_options": {"include_usage": True}},
+}
+"""What not every server takes: each is sent where the server has taken it once."""
+
+
+class _Model(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Models(msgspec.Struct, frozen=True):
+    data: list[_Model]
+
+
+class OpenAI:
+    """An engine for the server at `url` (with or without `/v1`).
+
+    model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given.
+    slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing. There are no
+    probabilities of labels, so that no judge can be asked. Raises `InputError`.
+    """
+
+    def __init__(
+        self,
+        url: str = "https://api.openai.com/v1",
+        *,
+        model: str | None = None,
+        key: str | None = None,
+        slots: int = _SLOTS,
+        deadlines: Deadlines | None = None,
+    ) -> None:
+        if not 1 <= slots <= 1 << 12:
+            raise InputError("slots", slots, "it must be a whole number from 1 to 4096")
+        self._name = f"openai:{url}"
+        address, named = rooted(url)
+        self._wanted = model or named
+        self._http = Http(self._name, address, key or os.environ.get("OPENAI_API_KEY") or None, deadlines)
+        self._model = ""
+        self._options: frozenset[str] = frozenset()
+        self._users = 0
+        self._opening = asyncio.Lock()
+        self._running = 0
+        self._cost = Tokens()
+        self._capabilities = Capabilities(
+            seed="none",
+            seed_bits=_SEED_BITS,
+            abort_confirmed=False,
+            log_probabilities=False,
+            label_scores=False,
+            slots=slots,
+            curve=Affine(0.010, 0.0001),
+            prefill_seconds=0.0001,
+            cancel_delay_seconds=0.1,
+        )
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def counters(self) -> Counters:
+        return Counters(self._running, self._cost)
+
+    async def open(self) -> None:
+        """Raises `EngineError`, and `InputError` for a server that has no completions, or several models."""
+        if not self._users:  # a lock belongs to one event loop
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            self._http.open()
+            self._users += 1
+            try:
+                if not self._model:
+                    await self._learn()
+            except BaseException:
+                await self.close()
+                raise
+
+    async def close(self) -> None:
+        self._users = max(0, self._users - 1)
+        if not self._users:
+            self._model = ""
+        await self._http.close()
+
+    async def encode(self, text: str) -> tuple[int, ...]:
+        """The bytes of `text`. Raises `InputError` for lone surrogates, which have none."""
+        return text_tokens.encoded(text)
+
+    async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """A transcript of turns (`User: …`), for no chat template of the server's is known."""
+        return text_tokens.encoded(text_tokens.transcript(messages))
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        if request.sampling.top_k:
+            raise InputError("top_k", request.sampling.top_k, f"{self._name} knows none: it must be 0")
+        prompt = text_tokens.decoded(request.prompt.token_ids, self._name)
+        answer = OpenAIAnswer(self._name, progress, prompt, request.stop, request.tokens_max)
+        self._running += 1
+        try:
+            await self._read(self._asked(request, prompt, self._options), answer)
+        finally:
+            self._running -= 1
+        return answer.completion()
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:  # noqa: ARG002
+        told = "it tells no probabilities of labels: use the reward confidence, or a policy such as vllm: or sglang:"
+        raise InputError("reward", self._name, told)
+
+    async def _read(self, body: Mapping[str, object], answer: OpenAIAnswer) -> None:
+        def take(piece: Piece) -> None:
+            self._cost = self._cost.plus(answer.take(piece))
+
+        async with aclosing(self._http.events("/v1/completions", body, Piece)) as events:
+            await read_until(events, take, lambda: answer.is_over)
+            if not answer.is_cut:
+                await read_rest(events, take)
+
+    def _asked(self, request: Generation, prompt: str, options: Collection[str]) -> dict[str, object]:
+        body: dict[str, object] = {
+            "model": self._model,
+            "prompt": prompt,
+            "max_tokens": request.tokens_max,
+            "temperature": request.sampling.temperature,
+            "top_p": request.sampling.top_p,
+            "stream": True,
+        }
+        for option in options:
+            body |= _OPTIONS[option]
+        return body | {"seed": folded(request.seed, _SEED_BITS)} if "seed" in options else body
+
+    async def _learn(self) -> None:
+        """Which model it has, and which of the options it takes: shown by texts of one token."""
+        self._model = await self._chosen()
+        try:
+            taken = frozenset(_OPTIONS)
+            answer = await self._tried(taken)
+            if answer is None:
+                plain = await self._written(())
+                taken = frozenset([option for option in sorted(_OPTIONS) if await self._tried([option])])
+                answer = await self._tried(taken)
+                if answer is None:
+                    taken, answer = frozenset(), plain
+        except BaseException:
+            self._model = ""
+            raise
+        finally:
+            self._cost = Tokens()
+        self._options = taken
+        self._capabilities = replace(self._capabilities, log_probabilities=answer.tells_logprobs)
+
+    async def _tried(self, options: Collection[str]) -> OpenAIAnswer | None:
+        """A text of one token, asked for with `options`; None where they are refused."""
+        try:
+            return await self._written(options)
+        except Misbehaving:
+            return None
+
+    async def _written(self, options: Collection[str]) -> OpenAIAnswer:
+        request = Generation("open", Prompt([text_tokens.encoded(_TRIED)]), 0, (), 1, Sampling(0.0))
+        answer = OpenAIAnswer(self._name, Progress(), _TRIED, (), 1)
+        try:
+            await self._read(self._asked(request, _TRIED, options), answer)
+        except InputError as error:
+            if error.field != "policy":
+                raise
+            raise InputError("policy", self._name, f"it has no /v1/completions for {self._model!r}; {_CHAT}") from error
+        answer.completion()
+        return answer
+
+    async def _chosen(self) -> str:
+        """The name of the model that is wanted, or of the only one."""
+        if self._wanted is not None:
+            return self._wanted
+        found = [model.id for model in (await self._http.get("/v1/models", _Models)).data]
+        if len(found) != 1:
+            names = ", ".join(sorted(found)[:_NAMES_MAX]) or "it tells none"
+            raise InputError("policy", self._name, f"name its model behind its address and # ({names})")
+        return found[0]

@@ -1,0 +1,156 @@
+"""One text as servers of OpenAI's kind stream it, and where it ends: they tell of no stop string that they matched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from spex.engine.base import Completion, Progress
+from spex.engine.http import Count
+from spex.engine.told import checked_logprob
+from spex.errors import Misbehaving, Unreachable
+from spex.tree import End
+from spex.usage import Tokens
+
+_BYTES_A_TOKEN = 4
+_BYTES_A_TOKEN_MAX = 128
+
+
+class Token(msgspec.Struct, frozen=True):
+    """One that was drawn, in the newer form."""
+
+    logprob: float
+
+
+class Logprobs(msgspec.Struct, frozen=True):
+    """Log-probabilities of the tokens that were drawn, in the older form or the newer one."""
+
+    token_logprobs: list[float | None] | None = None
+    content: list[Token] | None = None
+
+    @property
+    def values(self) -> list[float]:
+        if self.content is not None:
+            return [token.logprob for token in self.content]
+        return [value for value in self.token_logprobs or () if value is not None]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What is new of a text, and at its end why it ended."""
+
+    text: str
+    logprobs: Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Counts, in the server's tokens."""
+
+    prompt_tokens: Count
+    completion_tokens: Count
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """One event of a stream."""
+
+    choices: Annotated[list[Choice], msgspec.Meta(max_length=1)] = []
+    usage: Told | None = None
+    error: object = None
+
+
+class OpenAIAnswer:
+    """What has come of one request. It is over where the first stop string is written, or the server ends it."""
+
+    def __init__(self, engine: str, progress: Progress, prompt: str, stop: Sequence[str], tokens_max: int) -> None:
+        self._engine = engine
+        self._tokens_max = tokens_max
+        self._progress = progress
+        self._stop = tuple(stop)
+        self._prompt_tokens = -(-len(prompt.encode()) // _BYTES_A_TOKEN)
+        self._end: End | None = None
+        self._logprobs: list[float] = []
+        progress.text = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self._end is not None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is over though the server may write on."""
+        return self._end == "delimiter"
+
+    @property
+    def tells_logprobs(self) -> bool:
+        return bool(self._logprobs)
+
+    def take(self, piece: Piece) -> Tokens:
+        """Take a piece; what it adds to the cost. Raises `Misbehaving`, and `Unreachable` where the server fails."""
+        if piece.error is not None:
+            raise Unreachable(self._engine, f"it failed in the middle of a text: {ascii(piece.error)[:200]}")
+        new = Tokens()
+        for choice in piece.choices:
+            new = new.plus(self._add(choice))
+        if piece.usage is not None and self.is_over:
+            new = new.plus(self._counted(piece.usage))
+        self._progress.cost = self._progress.cost.plus(new)
+        return new
+
+    def completion(self) -> Completion:
+        """The whole answer. Raises `Unreachable` when it was cut off."""
+        if self._end is None:
+            raise Unreachable(self._engine, "the stream ended before its text did")
+        progress = self._progress
+        # A limit may have cut a character in two.
+        text = progress.text.rstrip("\ufffd") if self._end == "length" else progress.text
+        token_ids = tuple(text.encode())
+        mean = sum(self._logprobs) / len(self._logprobs) if self._logprobs else None
+        logprobs = None if mean is None else (mean,) * len(token_ids)
+        progress.text = text
+        progress.token_ids[:] = token_ids
+        progress.logprobs[:] = logprobs or ()
+        return Completion(text, token_ids, logprobs, self._end)
+
+    def _add(self, choice: Choice) -> Tokens:
+        if self.is_over:
+            if choice.text:
+                raise Misbehaving(self._engine, "nothing after the end of a text", choice)
+            return Tokens()
+        values = choice.logprobs.values if choice.logprobs else []
+        self._logprobs += [checked_logprob(value, self._engine) for value in values]
+        progress = self._progress
+        first = progress.cost.prompt_uncached == 0
+        before = len(progress.text)
+        progress.text += choice.text
+        if len(progress.text) > self._tokens_max * _BYTES_A_TOKEN_MAX:
+            raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", choice)
+        if not self._stops(before) and choice.finish_reason is not None:
+            self._end = self._ended(choice)
+        generated = len(values) or int(bool(choice.text))
+        return Tokens(generated, 0, self._prompt_tokens if first else 0)
+
+    def _stops(self, before: int) -> bool:
+        """Cut the text behind the first stop string that is in it; the first `before` characters have none."""
+        text = self._progress.text
+        starts = {stop: text.find(stop, max(0, before - len(stop) + 1)) for stop in self._stop if stop}
+        ends = [start + len(stop) for stop, start in starts.items() if start >= 0]
+        if ends:
+            self._progress.text = text[: min(ends)]
+            self._end = "delimiter"
+        return bool(ends)
+
+    def _ended(self, choice: Choice) -> End:
+        if choice.finish_reason == "stop":
+            return "eos"
+        if choice.finish_reason == "length":
+            return "length"
+        raise Misbehaving(self._engine, "stop or length as finish_reason", choice)
+
+    def _counted(self, told: Told) -> Tokens:
+        """What the server's counts change of those that were made from its pieces."""
+        cost = self._progress.cost
+        if told.completion_tokens > self._tokens_max:
+            raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", told)
+        return Tokens(told.completion_tokens - cost.generated, 0, told.prompt_tokens - cost.prompt_uncached)

@@ -1,0 +1,27 @@
+"""What servers told in numbers, and what they can be told: checks and foldings that several engines share."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from spex.errors import Misbehaving
+
+_LOGPROB_MAX = 1e-3
+
+
+def checked_logprob(value: float | None, engine: str) -> float:
+    """A finite log-probability, 0 at most: what rounding put above it counts as 0. Raises `Misbehaving`."""
+    if value is None or not isfinite(value) or value > _LOGPROB_MAX:
+        raise Misbehaving(engine, "a log-probability", value)
+    return min(0.0, value)
+
+
+def folded(seed: int, bits: int) -> int:
+    """A seed of 64 bits as one of `bits` (1 to 63): what is above them is not lost, but mixed in."""
+    return (seed ^ seed >> bits) & ((1 << bits) - 1)
+
+
+def rooted(url: str) -> tuple[str, str | None]:
+    """The root of a server, and the model that is named behind `#`; the `/v1` of base addresses is taken off."""
+    address, _, model = url.partition("#")
+    return address.rstrip("/").removesuffix("/v1"), model or None

@@ -1,0 +1,283 @@
+"""vLLM over HTTP: a stock server of 0.32 or newer.
+
+Texts are asked for at `/v1/completions`, which takes token ids and gives them back beside the text, with its stop
+string and log-probabilities. `/inference/v1/generate` says no more than that, and most servers refuse it: it needs
+`--enable-scale-out`.
+
+Seeds are `whole`: the server draws each text from a generator of its own, which starts with the seed and cannot be set
+forward, so that an aborted text is written again from its start. Equal requests give equal texts, alone and beside
+others, where the server runs with `--dtype float32` or `VLLM_BATCH_INVARIANT=1`; elsewhere nearly always. Probabilities
+may differ by a few millionths with what of the prompt is in the cache, unless it has `--no-enable-prefix-caching`.
+
+An abort is a closed connection. It has come through when the server counts no more requests (`/metrics`) than we have
+left there, or after half a second: others may use it too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from math import exp
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from spex.engine import text_tokens
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, Sampling
+from spex.engine.http import Deadlines, Http
+from spex.engine.interruption import uninterrupted
+from spex.engine.server_tokens import encoded, encoded_chat
+from spex.engine.streamed import read_rest, read_until
+from spex.engine.told import checked_logprob, folded, rooted
+from spex.engine.vllm_stream import Piece, Told, VllmAnswer
+from spex.engine.vllm_tokens import VllmTokenizer
+from spex.engine.vllm_told import CHUNKED, Models, Settings, chosen, context_of, told_load, told_settings
+from spex.errors import EngineError, InputError, Misbehaving, Unreachable
+from spex.profile import Affine
+from spex.prompt import Prompt
+from spex.usage import Tokens
+
+T = TypeVar("T")
+
+_SEED_BITS = 63
+_SLOTS = 128
+_LABELS_MAX = 128
+_GONE_SECONDS = 0.5
+_GONE_AGAIN_SECONDS = 0.02
+
+
+class _Chances(msgspec.Struct, frozen=True):
+    top_logprobs: Annotated[list[dict[str, float]], msgspec.Meta(min_length=1)]
+
+
+class _Drawn(msgspec.Struct, frozen=True):
+    logprobs: _Chances
+
+
+class _Labels(msgspec.Struct, frozen=True):
+    choices: Annotated[list[_Drawn], msgspec.Meta(min_length=1)]
+    usage: Told
+
+
+class Vllm:
+    """An engine for the vLLM server at `url`; behind `#` the name of its model, where it serves several.
+
+    key: what the server was started with, where it was. slots: requests at once (1 to 4096), where the server does not
+    tell its `--max-num-seqs`; 128 if not given. Raises `InputError`.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        key: str | None = None,
+        slots: int | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> None:
+        if slots is not None and not 1 <= slots <= 1 << 12:
+            raise InputError("slots", slots, "it must be a whole number from 1 to 4096")
+        self._name = f"vllm:{url}"
+        address, self._wanted = rooted(url)
+        self._http = Http(self._name, address, key, deadlines)
+        self._tokenizer = VllmTokenizer(self._http, "")
+        self._model = ""
+        self._settings = Settings()
+        self._slots = slots
+        self._capabilities = Capabilities(
+            seed="whole",
+            seed_bits=_SEED_BITS,
+            label_scores=True,
+            slots=slots or _SLOTS,
+            curve=Affine(0.010, 0.0001),
+            prefill_seconds=0.0001,
+            cancel_delay_seconds=0.1,
+        )
+        self._users = 0
+        self._opening = asyncio.Lock()
+        self._asking = asyncio.Lock()
+        self._running = 0
+        self._leaving = 0
+        self._gone_at_seconds = 0.0
+        self._cost = Tokens()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def counters(self) -> Counters:
+        return Counters(self._running, self._cost)
+
+    async def open(self) -> None:
+        """Raises `EngineError`, and `InputError` for another kind of server or model, or known wrong settings."""
+        if not self._users:  # locks belong to one event loop
+            self._opening, self._asking = asyncio.Lock(), asyncio.Lock()
+        async with self._opening:
+            self._http.open()
+            self._users += 1
+            try:
+                if not self._model:
+                    await self._learn()
+            except BaseException:
+                await self.close()
+                raise
+
+    async def close(self) -> None:
+        self._users = max(0, self._users - 1)
+        if not self._users:
+            self._model = ""
+        await self._http.close()
+
+    async def encode(self, text: str) -> tuple[int, ...]:
+        text_tokens.encoded(text)  # refuses what no server can be told
+        return await encoded(self._tokenizer, text)
+
+    async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        for message in messages:
+            text_tokens.encoded(message.content)
+        return await encoded_chat(self._tokenizer, messages, self._name)
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        if request.sampling.temperature > 0.0 and self._settings.drafts_wrongly:
+            told = "vLLM's token-level speculation is wrong above 0 on a CPU: start it without --speculative-config"
+            raise InputError("temperature", request.sampling.temperature, told)
+        room = self._room(request)
+        answer = VllmAnswer(self._name, progress, request.prompt.token_ids, min(room, request.tokens_max))
+        try:
+            await self._stoppable(self._read(self._asked(request, min(room, request.tokens_max)), answer))
+            completion = answer.completion(request.stop)
+        except Unreachable as error:
+            message = str(error).removeprefix(f"{self._name}: ")
+            raise Unreachable(self._name, f"{message} (if it died: {CHUNKED})") from error
+        cut = completion.end == "length" and room < request.tokens_max
+        return completion._replace(end="context") if cut else completion
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        if not 1 <= len(request.labels) <= _LABELS_MAX:
+            raise InputError("labels", len(request.labels), f"a request is for 1 to {_LABELS_MAX} of them")
+        body = {
+            "model": self._model,
+            "prompt": list(request.prompt.token_ids),
+            "max_tokens": 1,
+            "temperature": 0.0,
+            "logprobs": 1,
+            "logprob_token_ids": list(request.labels),
+            "return_tokens_as_token_ids": True,
+        }
+        answer = await self._stoppable(self._http.post("/v1/completions", body, _Labels))
+        chances = answer.choices[0].logprobs.top_logprobs[0]
+        told = [chances.get(f"token_id:{label}") for label in request.labels]
+        probabilities = tuple(exp(checked_logprob(value, self._name)) for value in told)
+        usage = answer.usage
+        if usage.prompt_tokens != request.prompt.token_count or usage.cached_tokens > usage.prompt_tokens:
+            raise Misbehaving(self._name, f"a prompt of {request.prompt.token_count} tokens", usage)
+        # The token that is drawn beside them is of no other use.
+        reward = usage.prompt_tokens - usage.cached_tokens + usage.completion_tokens
+        progress.spend(prompt_cached=usage.cached_tokens, reward=reward)
+        self._cost = self._cost.plus(Tokens(0, usage.cached_tokens, 0, reward))
+        return probabilities
+
+    async def _learn(self) -> None:
+        """Who the server is; a text of one token shows that it answers as it should."""
+        models = (await self._http.get("/v1/models", Models)).data
+        model = chosen(models, self._wanted, self._name)
+        settings = await told_settings(self._http)
+        settings.check(self._name)
+        self._tokenizer = VllmTokenizer(self._http, model.id)
+        prompt = Prompt([await self._tokenizer.tokens("1")])
+        self._model, self._settings = model.id, settings
+        try:
+            answer = VllmAnswer(self._name, Progress(), prompt.token_ids, 1)
+            await self._read(self._asked(Generation("open", prompt, 0, (), 1, Sampling(0.0)), 1), answer)
+            answer.completion(())
+            load = await told_load(self._http)
+        except BaseException:
+            self._model = ""
+            raise
+        finally:
+            self._cost = Tokens()
+        self._capabilities = replace(
+            self._capabilities,
+            seed="none" if settings.varies else "whole",
+            abort_confirmed=load is not None,
+            slots=self._slots or settings.slots or _SLOTS,
+            context_tokens=context_of(model, models),
+        )
+
+    async def _stoppable(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work`; when a cancellation comes through, the server has let go of the request."""
+        task = asyncio.ensure_future(work)
+        self._running += 1
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._leaving += 1
+            try:
+                await uninterrupted(self._stopped(task))
+            finally:
+                self._leaving -= 1
+            raise
+        finally:
+            self._running -= 1
+
+    async def _stopped(self, task: asyncio.Task[Any]) -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        if self._capabilities.abort_confirmed:
+            with suppress(TimeoutError, EngineError):
+                async with asyncio.timeout(_GONE_SECONDS):
+                    await self._gone(asyncio.get_running_loop().time())
+
+    async def _gone(self, closed_at_seconds: float) -> None:
+        """What was asked after the connection was closed says that the server has no more than what is not leaving."""
+        async with self._asking:  # one answer tells of all that were closed before it was asked for
+            while self._gone_at_seconds <= closed_at_seconds:
+                await asyncio.sleep(_GONE_AGAIN_SECONDS)
+                asked_at_seconds = asyncio.get_running_loop().time()
+                load = await told_load(self._http)
+                if load is None or load <= self._running - self._leaving:
+                    self._gone_at_seconds = asked_at_seconds
+
+    async def _read(self, body: Mapping[str, object], answer: VllmAnswer) -> None:
+        def take(piece: Piece) -> None:
+            self._cost = self._cost.plus(answer.take(piece))
+
+        async with aclosing(self._http.events("/v1/completions", body, Piece)) as events:
+            await read_until(events, take, lambda: answer.is_over)
+            await read_rest(events, take)
+
+    def _asked(self, request: Generation, tokens_max: int) -> dict[str, object]:
+        """What a model's `generation_config.json` might say is said here too: it must not count."""
+        return {
+            "model": self._model,
+            "prompt": list(request.prompt.token_ids),
+            "max_tokens": tokens_max,
+            "temperature": request.sampling.temperature,
+            "top_p": request.sampling.top_p,
+            "top_k": request.sampling.top_k,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            "seed": folded(request.seed, _SEED_BITS),
+            "stop": list(request.stop),
+            "include_stop_str_in_output": True,
+            "logprobs": 0,
+            "return_token_ids": True,
+            "stream": True,
+            "stream_options": {"include_usage": True, "continuous_usage_stats": True},
+        }
+
+    def _room(self, request: Generation) -> int:
+        """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
+        context = self._capabilities.context_tokens
+        room = request.tokens_max if context is None else context - request.prompt.token_count
+        if room < 1:
+            expected = f"a prompt shorter than the context of {context} tokens"
+            raise Misbehaving(self._name, expected, f"{request.prompt.token_count} tokens")
+        return room

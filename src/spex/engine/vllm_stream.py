@@ -1,0 +1,153 @@
+"""One text as vLLM streams it: each piece says what is new, and counts all that there is so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from spex.engine.base import Completion, Progress
+from spex.engine.http import Count, TokenId
+from spex.engine.told import checked_logprob
+from spex.errors import Misbehaving, Unreachable
+from spex.tree import End
+from spex.usage import Tokens
+
+_OWN_FAULT = 500
+
+
+class Logprobs(msgspec.Struct, frozen=True):
+    """Log-probabilities of the tokens that were drawn."""
+
+    token_logprobs: list[float]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What is new of a text; at its end, why it ended: `stop_reason` is the stop string, or a token that ends texts."""
+
+    text: str
+    token_ids: list[TokenId] | None = None
+    logprobs: Logprobs | None = None
+    prompt_token_ids: list[TokenId] | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+
+
+class Details(msgspec.Struct, frozen=True):
+    """What of a prompt was there already; told by servers with `--enable-prompt-tokens-details`."""
+
+    cached_tokens: Count | None = None
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Counts of all that there is so far."""
+
+    prompt_tokens: Count
+    completion_tokens: Count
+    prompt_tokens_details: Details | None = None
+
+    @property
+    def cached_tokens(self) -> int:
+        details = self.prompt_tokens_details
+        return (details.cached_tokens or 0) if details else 0
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What went wrong after the answer had begun."""
+
+    message: str = ""
+    code: int | None = None
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """One event of a stream. The last one has counts alone."""
+
+    choices: Annotated[list[Choice], msgspec.Meta(max_length=1)] = []
+    usage: Told | None = None
+    error: Fault | None = None
+
+
+class VllmAnswer:
+    """What has come of one request for at most `tokens_max` tokens behind the prompt of `prompt_ids`."""
+
+    def __init__(self, engine: str, progress: Progress, prompt_ids: Sequence[int], tokens_max: int) -> None:
+        self._engine = engine
+        self._progress = progress
+        self._prompt_ids = list(prompt_ids)
+        self._tokens_max = tokens_max
+        self._cached = 0
+        self._last: Choice | None = None
+        progress.token_ids.clear()
+        progress.logprobs.clear()
+        progress.text = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self._last is not None
+
+    def take(self, piece: Piece) -> Tokens:
+        """Take a piece; what it adds to the cost. Raises `Misbehaving`, and `Unreachable` where the server fails."""
+        if piece.error is not None:
+            self._fail(piece.error)
+        new = Tokens()
+        for choice in piece.choices:
+            new = new.plus(self._add(choice))
+        if piece.usage is not None:
+            new = new.plus(self._counted(piece.usage))
+        self._progress.cost = self._progress.cost.plus(new)
+        return new
+
+    def completion(self, stop: Sequence[str]) -> Completion:
+        """The whole answer. Raises `Unreachable` when it was cut off, or aborted by somebody else."""
+        last, progress = self._last, self._progress
+        if last is None:
+            raise Unreachable(self._engine, "the stream ended before its text did")
+        return Completion(progress.text, tuple(progress.token_ids), tuple(progress.logprobs), self._end(last, stop))
+
+    def _add(self, choice: Choice) -> Tokens:
+        progress = self._progress
+        if choice.token_ids is None or self.is_over:
+            raise Misbehaving(self._engine, "a text that goes on in token ids (vLLM 0.32 or newer)", choice)
+        if choice.prompt_token_ids is not None and choice.prompt_token_ids != self._prompt_ids:
+            raise Misbehaving(self._engine, "an answer to the prompt that was sent", choice)
+        found = choice.logprobs.token_logprobs if choice.logprobs else []
+        if len(found) != len(choice.token_ids):
+            raise Misbehaving(self._engine, "a log-probability for each token", choice)
+        # What of the prompt was cached is told at the end: until then it counts as if nothing had been.
+        uncached = 0 if progress.token_ids else len(self._prompt_ids)
+        logprobs = [checked_logprob(value, self._engine) for value in found]
+        progress.token_ids += choice.token_ids
+        progress.logprobs += logprobs
+        progress.text += choice.text
+        if len(progress.token_ids) > self._tokens_max:
+            raise Misbehaving(self._engine, f"at most {self._tokens_max} tokens", choice)
+        if choice.finish_reason is not None:
+            self._last = choice
+        return Tokens(len(choice.token_ids), 0, uncached if choice.token_ids else 0)
+
+    def _counted(self, told: Told) -> Tokens:
+        here, prompt = len(self._progress.token_ids), len(self._prompt_ids)
+        if (told.completion_tokens, told.prompt_tokens) != (here, prompt) or told.cached_tokens > prompt:
+            raise Misbehaving(self._engine, f"counts of {prompt} prompt tokens and {here} that came", told)
+        cached = told.cached_tokens - self._cached if here else 0
+        self._cached += cached
+        return Tokens(0, cached, -cached)
+
+    def _fail(self, fault: Fault) -> None:
+        if fault.code is None or fault.code >= _OWN_FAULT:
+            raise Unreachable(self._engine, f"it failed in the middle of a text: {fault.message[:200]}")
+        raise Misbehaving(self._engine, "a piece of a text", fault)
+
+    def _end(self, last: Choice, stop: Sequence[str]) -> End:
+        if last.finish_reason == "length":
+            return "length"
+        if last.finish_reason == "stop":
+            if not isinstance(last.stop_reason, str):
+                return "eos"
+            if last.stop_reason in stop and self._progress.text.endswith(last.stop_reason):
+                return "delimiter"
+            raise Misbehaving(self._engine, "a text that ends with one of its stop strings", last)
+        if last.finish_reason == "abort":  # not by us: who aborts waits for no answer
+            raise Unreachable(self._engine, "the text was aborted, and not by us")
+        raise Misbehaving(self._engine, "length, stop or abort as finish_reason", last)

@@ -1,0 +1,96 @@
+"""vLLM's tokenizer, and which of its tokens are control tokens, of which the server has no list.
+
+A text's control tokens are found in two steps. A name is a control token's only where it is read as that token in the
+middle of anything: one request for all new names leaves few others. Those are asked for one by one: a text of that
+single token is empty exactly where the token is a control token. What is once known of a token is not asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import msgspec
+
+from spex.engine.base import Message
+from spex.engine.http import Http, TokenId
+
+_AMID = "x{0}{0}e{0}s\n"
+_TIMES = 3
+
+
+class _Ids(msgspec.Struct, frozen=True):
+    tokens: list[TokenId]
+    token_strs: list[str] | None = None
+
+
+class _Text(msgspec.Struct, frozen=True):
+    prompt: str
+
+
+class _Spoken(msgspec.Struct, frozen=True):
+    text: str
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    choices: Annotated[list[_Spoken], msgspec.Meta(min_length=1)]
+
+
+class VllmTokenizer:
+    """The tokenizer of the model called `model`. Everything of it raises `EngineError`."""
+
+    def __init__(self, http: Http, model: str) -> None:
+        self._http = http
+        self._model = model
+        self._names: dict[int, str] = {}
+        self._control: dict[int, bool] = {}
+
+    async def tokens(self, text: str) -> tuple[int, ...]:
+        asked = {"model": self._model, "prompt": text, "add_special_tokens": False, "return_token_strs": True}
+        answer = await self._http.post("/tokenize", asked, _Ids)
+        self._names.update(zip(answer.tokens, answer.token_strs or (), strict=False))
+        return tuple(answer.tokens)
+
+    async def chat_tokens(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        asked = {"model": self._model, "messages": turns, "add_generation_prompt": True}
+        return tuple((await self._http.post("/tokenize", asked, _Ids)).tokens)
+
+    async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
+        dropped = set() if control else await self._controls(token_ids)
+        kept = [token for token in token_ids if token not in dropped]
+        if not kept:
+            return ""
+        return (await self._http.post("/detokenize", {"model": self._model, "tokens": kept}, _Text)).prompt
+
+    async def _controls(self, token_ids: Iterable[int]) -> set[int]:
+        """The control tokens among `token_ids`."""
+        asked = set(token_ids)
+        unknown = sorted(asked - self._control.keys())
+        suspects = await self._read_amid_anything(unknown) if unknown else []
+        silent = await asyncio.gather(*map(self._is_silent, suspects), return_exceptions=True)
+        for failure in silent:
+            if isinstance(failure, BaseException):
+                raise failure
+        self._control.update(dict.fromkeys(unknown, False))
+        self._control.update((token, empty is True) for token, empty in zip(suspects, silent, strict=True))
+        return {token for token in asked if self._control[token]}
+
+    async def _read_amid_anything(self, token_ids: Sequence[int]) -> list[int]:
+        """Those whose name is read as them whatever stands beside it."""
+        names = {token: self._names.get(token) or await self.text([token], control=True) for token in token_ids}
+        found = Counter(await self.tokens("".join(_AMID.format(name) for name in names.values() if len(name) > 1)))
+        return [token for token, name in names.items() if len(name) > 1 and found[token] >= _TIMES]
+
+    async def _is_silent(self, token: int) -> bool:
+        """Whether a text of this token alone is empty."""
+        asked = {
+            "model": self._model,
+            "prompt": [token],
+            "max_tokens": 1,
+            "temperature": 0.0,
+            "allowed_token_ids": [token],
+        }
+        return not (await self._http.post("/v1/completions", asked, _Answer)).choices[0].text

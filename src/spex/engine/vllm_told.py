@@ -1,0 +1,137 @@
+"""What a vLLM server says of itself: its models to everybody, its settings in development mode, its load in metrics.
+
+What is told of settings is taken where it can be read, and refused where it is known to go wrong; who does not tell is
+believed. The form of `/server_info` is of no interface, and changes between releases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+
+from spex.engine.http import Http, Positive
+from spex.errors import InputError, Misbehaving
+
+CHUNKED = (
+    "a vLLM on a CPU dies of a seeded request whose prompt it takes in chunks: start it with"
+    " --no-enable-chunked-prefill, and --max-num-batched-tokens no less than --max-model-len"
+)
+_LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\d+(?:\.\d+)?)$", re.MULTILINE)
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A model that the server answers for; one that was adapted from another has no length of its own."""
+
+    id: str
+    max_model_len: Positive | None = None
+    parent: str | None = None
+
+
+class Models(msgspec.Struct, frozen=True):
+    """All of them."""
+
+    data: list[Model]
+
+
+class _Scheduler(msgspec.Struct, frozen=True):
+    max_num_seqs: Positive | None = None
+    enable_chunked_prefill: bool | None = None
+
+
+class _Model(msgspec.Struct, frozen=True):
+    dtype: str | None = None
+    logprobs_mode: str | None = None
+
+
+class _Device(msgspec.Struct, frozen=True):
+    device: str | None = None
+
+
+class _Parallel(msgspec.Struct, frozen=True):
+    data_parallel_size: Positive = 1
+
+
+class _Config(msgspec.Struct, frozen=True):
+    scheduler_config: _Scheduler = _Scheduler()
+    model_config: _Model = _Model()
+    device_config: _Device = _Device()
+    parallel_config: _Parallel = _Parallel()
+    speculative_config: object = None
+
+
+class _Environment(msgspec.Struct, frozen=True):
+    VLLM_BATCH_INVARIANT: bool | int | None = None
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How the server was started, as far as it tells (with `VLLM_SERVER_DEV_MODE=1`)."""
+
+    vllm_config: _Config = _Config()
+    vllm_env: _Environment = _Environment()
+
+    @property
+    def slots(self) -> int | None:
+        """Requests that run at once."""
+        each = self.vllm_config.scheduler_config.max_num_seqs
+        return each * self.vllm_config.parallel_config.data_parallel_size if each else None
+
+    @property
+    def varies(self) -> bool:
+        """Whether a text is known to depend on what else is in its batch."""
+        dtype = self.vllm_config.model_config.dtype
+        return dtype is not None and not dtype.endswith("float32") and not self.vllm_env.VLLM_BATCH_INVARIANT
+
+    @property
+    def drafts_wrongly(self) -> bool:
+        """Whether tokens above temperature 0 are drawn by token-level speculation that is known to be wrong."""
+        return self._on_cpu and self.vllm_config.speculative_config is not None
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self.vllm_config.device_config.device == "cpu"
+
+    def check(self, name: str) -> None:
+        """Raises `InputError` for what is known to go wrong."""
+        if self._on_cpu and self.vllm_config.scheduler_config.enable_chunked_prefill:
+            raise InputError("policy", name, CHUNKED)
+        mode = self.vllm_config.model_config.logprobs_mode
+        if mode is not None and mode.endswith("logits"):
+            raise InputError("policy", name, f"it was started with --logprobs-mode {mode}: leave that out")
+
+
+async def told_settings(http: Http) -> Settings:
+    """The server's settings, empty where it does not tell. Raises `EngineError`."""
+    with suppress(InputError, Misbehaving):
+        return await http.get("/server_info?config_format=json", Settings)
+    return Settings()
+
+
+async def told_load(http: Http) -> int | None:
+    """The requests that the server has, running and waiting; None where it does not tell. Raises `EngineError`."""
+    with suppress(InputError):
+        counts = _LOAD.findall(await http.text("/metrics"))
+        return round(sum(map(float, counts))) if counts else None
+    return None
+
+
+def chosen(models: Sequence[Model], wanted: str | None, name: str) -> Model:
+    """The model called `wanted`, or the only one. Raises `InputError`, which names those that there are."""
+    names = ", ".join(sorted(model.id for model in models)) or "none"
+    if wanted is None:
+        if len(models) != 1:
+            raise InputError("policy", name, f"it serves several models: name one of {names} behind its address and #")
+        return models[0]
+    for model in models:
+        if model.id == wanted:
+            return model
+    raise InputError("policy", name, f"it does not serve {wanted!r}; its models: {names}")
+
+
+def context_of(model: Model, models: Sequence[Model]) -> int | None:
+    """Most tokens of prompt and text together: its own, or those of the model that it was adapted from."""
+    if model.max_model_len is not None:
+        return model.max_model_len
+    return next((other.max_model_len for other in models if other.id == model.parent), None)

@@ -1,0 +1,380 @@
+"""The client of OpenAI's protocol: texts as bytes, stop strings found here, and what a server lacks is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spex.engine.base import Generation, Labelling, Message, Progress, Sampling
+from spex.engine.catalog import find_engine
+from spex.engine.openai import OpenAI
+from spex.engine.openai_stream import Choice, OpenAIAnswer, Piece
+from spex.errors import InputError, Misbehaving, SpexError, Unreachable
+from spex.prompt import Prompt
+from spex.usage import Tokens
+from tests.engine.listening import listening
+
+PIECES = ("one", " two", ".\n", "\nthree", "\n\nfour")
+QUESTION = "Count: "
+
+
+class Server:
+    """Writes PIECES, a token each; refuses or ignores the options that it does not know."""
+
+    def __init__(self, *known: str, strict: bool = False) -> None:
+        self.known = set(known)
+        self.strict = strict
+        self.models: object = [{"id": "policy"}]
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.status = "200 OK"
+        self.pieces: tuple[str, ...] = PIECES
+        self.finish: str | None = "stop"
+        self.newer = False
+        self.spoil: Callable[[dict[str, Any]], object] = lambda event: event
+        self.left_after: int | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.keys += [line[15:] for line in head.splitlines() if line.lower().startswith("authorization: ")]
+        lengths = [line[15:] for line in head.splitlines() if line.lower().startswith("content-length:")]
+        body = json.loads(await reader.readexactly(int(lengths[0]))) if lengths else {}
+        path = head.split()[1]
+        if path == "/v1/models" and self.models is not None:
+            await self.send(writer, "200 OK", json.dumps({"data": self.models}))
+        elif path == "/v1/completions":
+            await self.complete(body, writer)
+        else:
+            await self.send(writer, "404 Not Found", "{}")
+
+    async def complete(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        self.asked.append(body)
+        unknown = {"logprobs", "seed", "stream_options"} & body.keys() - self.known
+        if self.strict and unknown:
+            await self.send(writer, "400 Bad Request", f"unknown: {unknown}")
+        elif self.status != "200 OK":
+            await self.send(writer, self.status, "no")
+        else:
+            await self.write(body, writer)
+
+    async def write(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        pieces = self.pieces[: body["max_tokens"]]
+        with suppress(ConnectionError):
+            for number, piece in enumerate(pieces, start=1):
+                self.left_after = number
+                await self.tell(writer, {"choices": [self.choice(body, piece, None)]})
+                await asyncio.sleep(0.01)
+            finish = "length" if len(pieces) < len(self.pieces) else self.finish
+            await self.tell(writer, {"choices": [self.choice(body, "", finish)]})
+            if "stream_options" in body and "stream_options" in self.known:
+                usage = {"prompt_tokens": 7, "completion_tokens": len(pieces)}
+                await self.tell(writer, {"choices": [], "usage": usage})
+            writer.write(b"data: [DONE]\n\n")
+            await writer.drain()
+
+    def choice(self, body: dict[str, Any], text: str, finish: str | None) -> dict[str, Any]:
+        told: dict[str, Any] | None = None
+        if "logprobs" in body and "logprobs" in self.known and text:
+            told = {"content": [{"logprob": -0.5}]} if self.newer else {"token_logprobs": [-0.5], "tokens": [text]}
+        return {"index": 0, "text": text, "logprobs": told, "finish_reason": finish}
+
+    async def tell(self, writer: asyncio.StreamWriter, event: dict[str, Any]) -> None:
+        writer.write(f"data: {json.dumps(self.spoil(event))}\n\n".encode())
+        await writer.drain()
+
+    async def send(self, writer: asyncio.StreamWriter, status: str, text: str) -> None:
+        length = len(text.encode())
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}".encode())
+        await writer.drain()
+
+
+ALL = ("logprobs", "seed", "stream_options")
+
+
+@asynccontextmanager
+async def engine_of(server: Server, path: str = "", model: str | None = None) -> AsyncIterator[OpenAI]:
+    async with listening(server.serve) as url:
+        engine = OpenAI(url + path, model=model, key="secret")
+        try:
+            await engine.open()
+            yield engine
+        finally:
+            await engine.close()
+
+
+def request(stop: tuple[str, ...] = ("\n\n",), tokens_max: int = 50, prompt: str = QUESTION) -> Generation:
+    return Generation("p|c", Prompt([tuple(prompt.encode())]), (1 << 64) - 1, stop, tokens_max, Sampling(0.8))
+
+
+def test_a_text_ends_behind_its_first_stop_string_wherever_its_pieces_break_and_is_let_go_of() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        server.pieces = (*PIECES, *["more"] * 45)
+        async with engine_of(server) as engine:
+            progress = Progress()
+            completion = await engine.generate(request(), progress)
+            assert (completion.text, completion.end) == ("one two.\n\n", "delimiter")
+            assert completion.token_ids == tuple(completion.text.encode())
+            assert completion.logprobs == (-0.5,) * len(completion.token_ids)
+            # Of the prompt's tokens nothing was told: one for four bytes.
+            assert progress.cost == Tokens(4, 0, 2)
+            assert engine.counters() == (0, progress.cost)
+            await asyncio.sleep(0.1)
+            assert server.left_after is not None
+            assert server.left_after < 10
+
+    asyncio.run(main())
+
+
+def test_a_text_that_ends_by_itself_costs_what_the_server_says() -> None:
+    async def main() -> None:
+        async with engine_of(Server(*ALL)) as engine:
+            progress = Progress()
+            completion = await engine.generate(request(stop=()), progress)
+            assert (completion.text, completion.end) == ("".join(PIECES), "eos")
+            assert progress.cost == Tokens(5, 0, 7)
+            assert tuple(progress.token_ids) == completion.token_ids
+
+    asyncio.run(main())
+
+
+def test_a_limit_ends_a_text_at_a_whole_character() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        server.pieces = ("caf", "é \ufffd", "more")
+        async with engine_of(server) as engine:
+            completion = await engine.generate(request(tokens_max=2), Progress())
+            assert (completion.text, completion.end) == ("café ", "length")
+            assert completion.token_ids == tuple("café ".encode())
+
+    asyncio.run(main())
+
+
+@given(st.text("ab\n", max_size=12), st.lists(st.integers(1, 3), max_size=12), st.sampled_from(["\n\n", "ab", "a"]))
+def test_where_a_text_is_cut_does_not_depend_on_its_pieces(text: str, lengths: list[int], stop: str) -> None:
+    answer = OpenAIAnswer("engine", Progress(), "", (stop, "\n\nb"), 50)
+    rest = text
+    for length in [*lengths, *[1] * len(text)]:
+        piece, rest = rest[:length], rest[length:]
+        if not answer.is_over:
+            answer.take(Piece([Choice(piece)]))
+    if not answer.is_over:
+        answer.take(Piece([Choice("", finish_reason="stop")]))
+    ends = [text.find(one) + len(one) for one in (stop, "\n\nb") if one in text]
+    expected = (text[: min(ends)], "delimiter") if ends else (text, "eos")
+    assert answer.completion()[:1] + answer.completion()[3:] == expected
+
+
+def test_log_probabilities_come_in_either_form() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        server.newer = True
+        async with engine_of(server) as engine:
+            assert engine.capabilities.log_probabilities
+            completion = await engine.generate(request(), Progress())
+            assert completion.logprobs == (-0.5,) * len(completion.token_ids)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("known", [(), ("seed",), ("logprobs",), ALL])
+def test_what_a_server_lacks_is_not_asked_for_again_and_told(known: tuple[str, ...], strict: bool) -> None:
+    async def main() -> None:
+        server = Server(*known, strict=strict)
+        async with engine_of(server) as engine:
+            told = engine.capabilities
+            assert told.log_probabilities is ("logprobs" in known)
+            assert (told.seed, told.label_scores, told.abort_confirmed) == ("none", False, False)
+            completion = await engine.generate(request(), Progress())
+            assert completion.text == "one two.\n\n"
+            assert (completion.logprobs is None) is ("logprobs" not in known)
+            assert engine.counters().cost.generated == 4
+        if strict:
+            assert {"logprobs", "seed", "stream_options"} & server.asked[-1].keys() == set(known)
+        assert 0 <= server.asked[-1].get("seed", 0) < 1 << 31
+        assert set(server.keys) == {"Bearer secret"}
+
+    asyncio.run(main())
+
+
+def test_a_server_of_chats_alone_is_refused_with_the_remedy() -> None:
+    async def main() -> None:
+        server = Server()
+        server.status = "404 Not Found"
+        with pytest.raises(InputError, match=r"no /v1/completions for 'policy'.*half an answer.*vllm: and sglang:"):
+            async with engine_of(server):
+                pass
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+def test_a_key_that_is_refused_is_named(status: str) -> None:
+    async def main() -> None:
+        server = Server()
+        server.status = status
+        with pytest.raises(InputError, match="key: "):
+            async with engine_of(server):
+                pass
+
+    asyncio.run(main())
+
+
+def test_of_several_models_one_must_be_named() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        for models, told in (([{"id": "a"}, {"id": "b"}], r"\(a, b\)"), ([], "it tells none")):
+            server.models = models
+            with pytest.raises(InputError, match=told):
+                async with engine_of(server):
+                    pass
+        server.models = None
+        for path, model in (("/v1#b", None), ("/v1/", "b")):
+            async with engine_of(server, path, model):
+                assert server.asked[-1]["model"] == "b"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda event: {"error": {"message": "out of memory"}}, Unreachable),
+        (lambda event: [], Misbehaving),
+        (lambda event: {"choices": event["choices"] * 2}, Misbehaving),
+        (lambda event: {"choices": [{**event["choices"][0], "text": None}]}, Misbehaving),
+        (lambda event: {"choices": [{**event["choices"][0], "logprobs": {"token_logprobs": [2.0]}}]}, Misbehaving),
+        (lambda event: {"choices": [{**event["choices"][0], "finish_reason": "content_filter"}]}, Misbehaving),
+        (lambda event: {"choices": [{**event["choices"][0], "text": "a" * 10_000}]}, Misbehaving),
+        (lambda event: {**event, "usage": {"prompt_tokens": 1, "completion_tokens": -1}}, Misbehaving),
+    ],
+)
+def test_a_piece_that_cannot_be_right_says_so(
+    spoil: Callable[[dict[str, Any]], object], error: type[SpexError]
+) -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        async with engine_of(server) as engine:
+            server.spoil = spoil
+            with pytest.raises(error):
+                await engine.generate(request(), Progress())
+            assert engine.counters().running == 0
+
+    asyncio.run(main())
+
+
+def test_counts_of_more_than_was_asked_for_are_misbehaving() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        async with engine_of(server) as engine:
+            server.spoil = lambda event: (
+                {**event, "usage": {"prompt_tokens": 1, "completion_tokens": 51}} if "usage" in event else event
+            )
+            with pytest.raises(Misbehaving, match="at most 50 tokens"):
+                await engine.generate(request(stop=()), Progress())
+
+    asyncio.run(main())
+
+
+def test_a_stream_without_an_end_may_be_asked_for_again() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        async with engine_of(server) as engine:
+            server.finish = None
+            with pytest.raises(Unreachable, match="before its text did"):
+                await engine.generate(request(stop=()), Progress())
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_text_is_let_go_of() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        server.pieces = ("a",) * 1000
+        async with engine_of(server) as engine:
+            progress = Progress()
+            task = asyncio.ensure_future(engine.generate(request(tokens_max=1000), progress))
+            while len(progress.text) < 5:  # noqa: ASYNC110  # a server on a real clock
+                await asyncio.sleep(0.005)
+            assert engine.counters().running == 1
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert engine.counters() == (0, progress.cost)
+            assert 5 <= progress.cost.generated < 1000
+
+    asyncio.run(main())
+
+
+def test_what_it_cannot_do_is_refused_at_the_door() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        async with engine_of(server) as engine:
+            with pytest.raises(InputError, match=r"reward: .*confidence, or a policy such as vllm"):
+                await engine.label(Labelling("l", Prompt([(65,)]), (66,)), Progress())
+            with pytest.raises(InputError, match="top_k"):
+                await engine.generate(Generation("k", Prompt([(65,)]), 1, (), 5, Sampling(top_k=5)), Progress())
+            with pytest.raises(InputError, match="lone surrogates"):
+                await engine.encode("\ud800")
+            with pytest.raises(Misbehaving, match="bytes of UTF-8"):
+                await engine.generate(Generation("k", Prompt([(255,)]), 1, (), 5), Progress())
+            chat = await engine.encode_chat([Message("system", "Be brief."), Message("user", "Hi")])
+            assert bytes(chat).decode() == "System: Be brief.\n\nUser: Hi\n\nAssistant: "
+
+    asyncio.run(main())
+    with pytest.raises(InputError, match="slots"):
+        OpenAI("http://127.0.0.1", slots=0)
+
+
+def test_the_key_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "from outside")
+
+    async def main() -> None:
+        server = Server(*ALL)
+        async with listening(server.serve) as url:
+            engine = find_engine(f"openai:{url}/v1")
+            await asyncio.gather(engine.open(), engine.open())
+            await engine.close()
+            await engine.close()
+        assert set(server.keys) == {"Bearer from outside"}
+        assert len(server.asked) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.engine
+def test_a_real_server_of_another_make_is_understood() -> None:
+    pytest.importorskip("xllamacpp")
+    from spex.engine.llamacpp import LlamaCpp  # noqa: PLC0415
+
+    async def main() -> None:
+        embedded = LlamaCpp(slots=2, context_tokens=512, threads=1)
+        await embedded.open()
+        client = embedded._open_client()
+        engine = OpenAI(str(client.base_url), key=client.headers["Authorization"].removeprefix("Bearer "))
+        try:
+            await engine.open()
+            assert engine.capabilities.log_probabilities
+            progress = Progress()
+            prompt = Prompt([await engine.encode("The alphabet: A, B, C, D, E,")])
+            completion = await engine.generate(Generation("k", prompt, 1, (",",), 20, Sampling(0.0)), progress)
+            assert completion.text.endswith(",")
+            assert (completion.end, completion.text.count(",")) == ("delimiter", 1)
+            assert completion.logprobs is not None
+            assert 1 <= progress.cost.generated <= 20
+            short = await engine.generate(Generation("k", prompt, 1, (), 5, Sampling(0.0)), Progress())
+            assert (short.end, engine.counters().running) == ("length", 0)
+        finally:
+            await engine.close()
+            await embedded.close()
+
+    asyncio.run(main())
