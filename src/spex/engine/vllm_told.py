@@ -36,6 +36,10 @@ class Models(msgspec.Struct, frozen=True):
     data: list[Model]
 
 
+class _Version(msgspec.Struct, frozen=True):
+    version: str
+
+
 class _Scheduler(msgspec.Struct, frozen=True):
     max_num_seqs: Positive | None = None
     enable_chunked_prefill: bool | None = None
@@ -107,6 +111,13 @@ async def told_settings(http: Http) -> Settings:
     with suppress(InputError, Misbehaving):
         return await http.get("/server_info?config_format=json", Settings)
     return Settings()
+
+
+async def told_version(http: Http) -> str:
+    """The server's program and version, empty where it does not tell. Raises `EngineError`."""
+    with suppress(InputError, Misbehaving):
+        return f"vLLM {(await http.get('/version', _Version)).version}"
+    return ""
 
 
 async def told_load(http: Http) -> int | None:
