@@ -39,13 +39,13 @@ class _State(msgspec.Struct, frozen=True):
 class _Info(msgspec.Struct, frozen=True):
     """What a server of 0.5.23 or newer says of itself."""
 
-    version: str
-    model_path: str
     is_embedding: bool
     enable_deterministic_inference: bool
     dp_size: Positive
     max_req_input_len: Positive
     internal_states: Annotated[list[_State], msgspec.Meta(min_length=1)]
+    version: str = ""
+    model_path: str = ""
 
 
 class _Load(msgspec.Struct, frozen=True):
