@@ -45,14 +45,17 @@ class Place(NamedTuple):
 PLACES = (
     Place("reference", 1, 64),
     Place("reference", 4, 32),
-    Place("reference", 16, 64),
-    Place("slow-reward", 1, 32),
+    Place("reference", 16, 32),
+    Place("slow-reward", 1, 16),
 )
 CONCURRENCIES = (1, 4, 16)
+QUERIES_MAX: Mapping[str, int] = {"ab-mcts": 8, "rstar": 16}
+"""Of those that take the controller many seconds a query."""
 SHARE_WANTED = 0.85
 
 _HEAD = [
     "search",
+    "queries",
     "plain, s",
     "speed-up",
     "clairvoyant",
@@ -72,7 +75,7 @@ the speculative run, simulated engine included; virtual time does not count it. 
 def command_of(name: str, place: Place, queries: int | None, seed: int) -> str:
     """The command of one cell."""
     settings = " ".join(f"--set {key}={value}" for key, value in SEARCHES[name].items())
-    count = queries or place.queries
+    count = queries or min(place.queries, QUERIES_MAX.get(name, place.queries))
     return cells.command_of(f"--search {name} {settings}", place.workload, place.concurrency, count, seed)
 
 
@@ -84,6 +87,7 @@ def row(name: str, cell: Cell | None) -> str:
     return line(
         [
             name,
+            str(speculative["queries"]),
             f"{plain['latency_seconds_mean']:.2f}",
             cells.speedup(cell),
             f"{cell['speedup_clairvoyant']:.2f}",

@@ -43,14 +43,14 @@ def test_a_cells_command_is_what_one_would_type() -> None:
 
 
 def test_a_line_has_the_figures_of_its_cell() -> None:
-    figures = ("beam", "30.00", "1.50 (1.45–1.55)", "1.70", "15.25", "90 % (88–92)", "0.30", "yes", "0.10")
+    figures = ("beam", "64", "30.00", "1.50 (1.45–1.55)", "1.70", "15.25", "90 % (88–92)", "0.30", "yes", "0.10")
     assert row("beam", cell()) == f"| {' | '.join(figures)} |"
     assert "| NO |" in row("beam", cell(same_tree=False))
 
 
 def test_a_cell_that_failed_is_told_with_its_reason() -> None:
     told = section(ALONE, {"beam": cell(), "mcts": {"failed": "no module named x"}})
-    assert f"| mcts | {' | '.join(['failed'] * 8)} |" in told
+    assert f"| mcts | {' | '.join(['failed'] * 9)} |" in told
     assert "Failed: mcts: no module named x\n" in told
 
 
@@ -67,7 +67,7 @@ def test_who_wins_too_little_at_one_query_is_named_below_the_table() -> None:
 def test_what_was_not_run_is_dashes() -> None:
     text = table({}, 5, 9)
     assert text.startswith("`python -m benchmarks.table_searches --seed 9 --queries 5`\n")
-    assert text.count("| – | – | – | – | – | – | – | – |") == len(PLACES) * len(SEARCHES)
+    assert text.count("| – | – | – | – | – | – | – | – | – |") == len(PLACES) * len(SEARCHES)
 
 
 def test_only_what_is_asked_for_is_run_and_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,4 +84,4 @@ def test_only_what_is_asked_for_is_run_and_nothing_twice(tmp_path: Path, monkeyp
     main([*options, "mcts", "dvts", "--concurrency", "1", "4"])
     assert len(asked) == len(set(asked)) == 6
     text = (tmp_path / "searches.md").read_text()
-    assert text.count("| mcts | 30.00 |") == text.count("| dvts | 30.00 |") == 3
+    assert text.count("| mcts | 64 | 30.00 |") == text.count("| dvts | 64 | 30.00 |") == 3

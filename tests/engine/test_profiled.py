@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from spex.api import setup_of
 from spex.control.clock import run_virtual
 from spex.engine.base import Capabilities, Engine, Identity, innermost
 from spex.engine.measured import (
@@ -21,8 +22,10 @@ from spex.engine.measured import (
 )
 from spex.engine.profile_file import check_new, keep_profile, kept_path, read_profile, write_profile
 from spex.engine.profiled import Profiled, profiled
+from spex.engine.retrying import Retrying
 from spex.errors import InputError
 from spex.profile import Affine, Points
+from spex.reward.named import find_reward
 from tests.engine.probed import Odd, probed, simulated
 
 TOLD = Capabilities(seed="positional", slots=16, curve=Affine(0.01, 0.0001))
@@ -192,3 +195,28 @@ def test_no_file_is_overwritten(folder: Path) -> None:
             refuse(there)
     with pytest.raises(InputError, match="a new file"):
         check_new(folder / "no folder" / "own.json")
+
+
+def test_the_library_takes_a_profile_for_an_engine_of_the_user_s(folder: Path) -> None:
+    write_profile(PROFILE, folder / "own.json")
+    engine = engine_of()
+    for path in (folder / "own.json", str(folder / "own.json")):
+        known = opened(setup_of({"policy": engine, "profile": path}).policy.engine).capabilities
+        assert known.prefill_seconds == 0.003
+    keep_profile(PROFILE)  # that is for engines by name
+    assert opened(setup_of({"policy": engine}).policy.engine).capabilities == engine.capabilities
+    with pytest.raises(InputError, match="profile: 3 is not valid"):
+        setup_of({"policy": engine, "profile": 3})  # type: ignore[typeddict-item]
+
+
+def test_engines_by_name_behind_policy_and_reward_have_the_profiles_that_are_kept() -> None:
+    address = "http://127.0.0.1:9"
+    keep_profile(msgspec.structs.replace(PROFILE, engine=f"vllm:{address}"))
+    policy = setup_of({"policy": f"vllm:{address}"}).policy.engine
+    reward = find_reward(f"judge@vllm:{address}", engine_of())
+    for outer in (policy, reward.server):
+        assert isinstance(outer, Retrying)
+        assert isinstance(outer.inner, Profiled)
+    other = setup_of({"policy": "vllm:http://127.0.0.1:8"}).policy.engine
+    assert isinstance(other, Retrying)
+    assert not isinstance(other.inner, Profiled)

@@ -21,14 +21,15 @@ from spex.engine.base import Capabilities, Completion, Counters, Generation, Ide
 from spex.engine.http import Count, Deadlines, Http, Positive, TokenId
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
-from spex.engine.sglang_stream import Chance, Piece, SglangAnswer, checked_logprob
+from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
+from spex.engine.streamed import read_rest, read_until
+from spex.engine.told import checked_logprob, folded
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
 
 _ABORT_SECONDS = 10.0
 _ABORT_AGAIN_SECONDS = 0.5
-_REST_SECONDS = 1.0
 _SEED_BITS = 63
 
 
@@ -198,16 +199,14 @@ class Sglang:
         return tuple(found[label] for label in request.labels)
 
     async def _read(self, body: Mapping[str, object], answer: SglangAnswer) -> None:
+        def take(piece: Piece) -> None:
+            self._cost = self._cost.plus(answer.take(piece))
+
         self._running += 1
         try:
             async with aclosing(self._http.events("/generate", body, Piece)) as events:
-                async for piece in events:
-                    self._cost = self._cost.plus(answer.take(piece))
-                    if answer.is_over:
-                        break
-                with suppress(EngineError, TimeoutError):  # read to its end, the connection can be kept
-                    async with asyncio.timeout(_REST_SECONDS):
-                        await anext(events, None)
+                await read_until(events, take, lambda: answer.is_over)
+                await read_rest(events, lambda _piece: None)
         finally:
             self._running -= 1
 
@@ -234,7 +233,7 @@ class Sglang:
             "no_stop_trim": True,
         }
         if self._capabilities.seed == "positional":
-            sampling["sampling_seed"] = _folded(request.seed)
+            sampling["sampling_seed"] = folded(request.seed, _SEED_BITS)
         return {
             "rid": self._new_id(),
             "input_ids": [*request.prompt.token_ids, *progress.token_ids],
@@ -268,11 +267,6 @@ def _told(before: Capabilities, info: _Info, name: str) -> Capabilities:
         slots=info.internal_states[0].effective_max_running_requests_per_dp * info.dp_size,
         context_tokens=info.max_req_input_len,
     )
-
-
-def _folded(seed: int) -> int:
-    """64 bits to 63: the server keeps seeds in signed numbers."""
-    return (seed ^ seed >> _SEED_BITS) & ((1 << _SEED_BITS) - 1)
 
 
 def _drop_half_stops(progress: Progress, stop: Sequence[str]) -> None:

@@ -9,11 +9,10 @@ import msgspec
 
 from spex.engine.base import Completion, Progress
 from spex.engine.http import Count, TokenId
+from spex.engine.told import checked_logprob
 from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
-
-_LOGPROB_MAX = 1e-3
 
 Chance: TypeAlias = tuple[float | None, TokenId, object]
 """A log-probability (None: that of 0), its token, and the token's text where it was asked for."""
@@ -102,10 +101,3 @@ class SglangAnswer:
         if finish.type == "abort":  # not by us: who aborts waits for no answer
             raise Unreachable(self._engine, f"the text was aborted, and not by us: {finish.message}")
         raise Misbehaving(self._engine, "length, stop or abort as finish_reason", finish)
-
-
-def checked_logprob(value: float | None, engine: str) -> float:
-    """A log-probability, 0 at most. Raises `Misbehaving` for what is none, and for that of a probability of 0."""
-    if value is None or value > _LOGPROB_MAX:
-        raise Misbehaving(engine, "a log-probability", value)
-    return min(0.0, value)

@@ -7,7 +7,8 @@ string and log-probabilities. `/inference/v1/generate` says no more than that, a
 Seeds are `whole`: the server draws each text from a generator of its own, which starts with the seed and cannot be set
 forward, so that an aborted text is written again from its start. Equal requests give equal texts, alone and beside
 others, where the server runs with `--dtype float32` or `VLLM_BATCH_INVARIANT=1`; elsewhere nearly always. Probabilities
-may differ by a few millionths with what of the prompt is in the cache, unless it has `--no-enable-prefix-caching`.
+may differ in the fifth place with what of the prompt is in the cache, unless it has `--no-enable-prefix-caching`:
+then, and not before, a speculated run's scores are those of the plain one for certain.
 
 An abort is a closed connection. It has come through when the server counts no more requests (`/metrics`) than we have
 left there, or after half a second: others may use it too.
@@ -144,6 +145,10 @@ class Vllm:
         for message in messages:
             text_tokens.encoded(message.content)
         return await encoded_chat(self._tokenizer, messages, self._name)
+
+    async def tokens(self, text: str) -> tuple[int, ...]:
+        """`text` as token ids, names of control tokens as those. Raises `EngineError`."""
+        return await self._tokenizer.tokens(text)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         if request.sampling.temperature > 0.0 and self._settings.drafts_wrongly:

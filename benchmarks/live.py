@@ -1,0 +1,195 @@
+"""Real servers: plain and speculative searches, alternating problem by problem, or group by group.
+
+    python -m benchmarks.live --policy sglang:URL --reward judge@sglang:URL
+        [--search rebase ...] [--concurrency 1 4] [--queries 5] [--out FILE]
+
+Each problem (each group of as many as run at once) is searched plainly and speculatively, in turns of first and second,
+so that both meet the same load, caches and clocks. The problems are the first of `gsm8k.jsonl` (of the test set of
+GSM8K, Cobbe et al. 2021, openai/grade-school-math, MIT licence). Seeds do not make both runs write the same texts on a
+server that is not deterministic, so that trees and answers may differ: the ratio of mean latencies is between runs of
+equal searches, not of equal trees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.cells import line
+from spex.api import run
+from spex.control.setup import Speculation
+from spex.engine.base import Engine
+from spex.engine.catalog import find_engine
+from spex.engine.retrying import Retrying
+from spex.problem import Problem
+from spex.report.intervals import interval, mean_ratio
+from spex.reward.base import Reward
+from spex.reward.named import find_reward
+from spex.search.base import AnySearch
+from spex.search.dvts import Dvts
+from spex.search.mcts import Mcts
+from spex.search.rebase import Rebase
+from spex.solution import Solution
+from spex.tasks.gsm8k import Gsm8k
+
+SEARCHES: Mapping[str, AnySearch] = {
+    "rebase": Rebase(width=16, depth_max=6),
+    "dvts": Dvts(width=16, depth_max=6),
+    "mcts": Mcts(iterations=32, depth_max=6),
+}
+TASK = Gsm8k(step_tokens_max=48, solution_tokens_max=96)
+PROBLEMS = Path(__file__).with_name("gsm8k.jsonl")
+
+_HEAD = [
+    "search",
+    "at once",
+    "queries",
+    "plain, s",
+    "speculative, s",
+    "ratio [95 %]",
+    "wasted / useful",
+    "prompt cached",
+]
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A line of the file."""
+
+    id: str
+    question: str
+    answer: str
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One way of searching: latencies in the order of the problems, tokens of all of them."""
+
+    latencies_seconds: list[float]
+    tokens_useful: int
+    tokens_wasted: int
+    prompt_cached: int
+    prompt_uncached: int
+    correct: int
+
+    @property
+    def latency_seconds_mean(self) -> float:
+        return sum(self.latencies_seconds) / len(self.latencies_seconds)
+
+    @property
+    def cached_share(self) -> float:
+        return self.prompt_cached / max(1, self.prompt_cached + self.prompt_uncached)
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One search at one load."""
+
+    policy: str
+    reward: str
+    search: str
+    concurrency: int
+    plain: Side
+    speculative: Side
+
+
+def problems(count: int) -> list[Problem]:
+    """The first `count` of the file."""
+    lines = PROBLEMS.read_bytes().splitlines()[:count]
+    found = [msgspec.json.decode(text, type=Question) for text in lines]
+    return [Problem(question.question, question.id, question.answer) for question in found]
+
+
+async def measured(
+    engine: Engine, reward: Reward, search: str, concurrency: int, asked: Sequence[Problem]
+) -> tuple[Side, Side]:
+    """Plain and speculative. Raises `EngineError` where a search could not be carried out."""
+    ways: tuple[Speculation | None, Speculation | None] = (None, Speculation())
+    found: tuple[list[Solution], list[Solution]] = ([], [])
+    for turn, first in enumerate(range(0, len(asked), concurrency)):
+        group = asked[first : first + concurrency]
+        for way in (0, 1) if turn % 2 == 0 else (1, 0):
+            done = await run(
+                group,
+                policy=engine,
+                task=TASK,
+                reward=reward,
+                search=SEARCHES[search],
+                concurrency=concurrency,
+                speculation=ways[way],
+            )
+            found[way].extend(done.solutions)
+    return side(found[0]), side(found[1])
+
+
+def side(solutions: Sequence[Solution]) -> Side:
+    """The figures of one way. Raises the error of the first search that failed."""
+    for solution in solutions:
+        if solution.error is not None:
+            raise solution.error
+    paid = [solution.usage.paid for solution in solutions]
+    return Side(
+        [solution.timings.latency_seconds for solution in solutions],
+        sum(solution.usage.useful.generated for solution in solutions),
+        sum(solution.usage.wasted.generated for solution in solutions),
+        sum(tokens.prompt_cached for tokens in paid),
+        sum(tokens.prompt_uncached for tokens in paid),
+        sum(solution.correct is True for solution in solutions),
+    )
+
+
+def entries(row: Row) -> list[str]:
+    """A row of the table."""
+    plain, speculative = row.plain, row.speculative
+    value = plain.latency_seconds_mean / speculative.latency_seconds_mean
+    statistic = mean_ratio(plain.latencies_seconds, speculative.latencies_seconds)
+    found = interval(value, statistic, len(plain.latencies_seconds), seed=0)
+    between = "" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]"
+    return [
+        row.search,
+        str(row.concurrency),
+        str(len(plain.latencies_seconds)),
+        f"{plain.latency_seconds_mean:.1f}",
+        f"{speculative.latency_seconds_mean:.1f}",
+        f"{value:.2f}{between}",
+        f"{speculative.tokens_wasted / max(1, speculative.tokens_useful):.2f}",
+        f"{plain.cached_share:.0%} / {speculative.cached_share:.0%}",
+    ]
+
+
+async def measure(given: argparse.Namespace) -> None:
+    policy = Retrying(find_engine(given.policy))
+    reward = find_reward(given.reward, policy, given.policy)
+    rows: list[Row] = []
+    print(line(_HEAD), line(["---"] * len(_HEAD)), sep="\n", flush=True)
+    await policy.open()  # once for all: its connections are kept between two runs
+    try:
+        await measured(policy, reward, given.search[0], 1, problems(1))  # what is cold is not measured
+        for search in given.search:
+            for concurrency in given.concurrency:
+                asked = problems(max(given.queries, concurrency))
+                plain, speculative = await measured(policy, reward, search, concurrency, asked)
+                rows.append(Row(given.policy, given.reward, search, concurrency, plain, speculative))
+                print(line(entries(rows[-1])), flush=True)
+                if given.out is not None:
+                    given.out.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
+    finally:
+        await policy.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--policy", required=True, metavar="ENGINE", help="as `spex solve --policy` takes it")
+    parser.add_argument("--reward", default="judge", metavar="REWARD", help="as `spex solve --reward` takes it")
+    parser.add_argument("--search", nargs="+", choices=SEARCHES, default=list(SEARCHES))
+    parser.add_argument("--concurrency", nargs="+", type=int, default=[1, 4])
+    parser.add_argument("--queries", type=int, default=5, help="of each search at each load (1 to 8)")
+    parser.add_argument("--out", type=Path, help="the rows as JSON")
+    asyncio.run(measure(parser.parse_args(arguments)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
