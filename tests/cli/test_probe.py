@@ -11,10 +11,9 @@ import pytest
 from tests.cli.terminal import Command
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
     """Where profiles are kept."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 

@@ -276,6 +276,7 @@ def test_a_line_is_told_where_it_misses_no_point_by_more_than_a_tenth() -> None:
     assert fitted([MeasuredPoint(1, 0.010)]) is None
 
 
-def test_points_that_fall_are_drawn_together() -> None:
-    itl = Itl([MeasuredPoint(1, 0.010), MeasuredPoint(2, 0.040), MeasuredPoint(4, 0.020)], None)
+def test_points_that_fall_are_drawn_together_and_one_that_is_told_twice_counts_once() -> None:
+    points = [MeasuredPoint(2, 0.5), MeasuredPoint(4, 0.020), MeasuredPoint(1, 0.010), MeasuredPoint(2, 0.040)]
+    itl = Itl(points, None)
     assert [itl.curve.itl_seconds(b) for b in (1, 2, 4)] == pytest.approx([0.010, 0.030, 0.030])

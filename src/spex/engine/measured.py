@@ -183,9 +183,10 @@ class EngineProfile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rising(points: list[MeasuredPoint]) -> list[MeasuredPoint]:
-    """The points by their numbers running; those that fall are drawn together with those before, to their mean."""
+    """The points, one for each number running; those that fall are drawn together with those before, to their mean."""
     groups: list[list[MeasuredPoint]] = []
-    for point in sorted(points, key=lambda point: point.running):
+    by_running = {point.running: point for point in points}
+    for _, point in sorted(by_running.items()):
         groups.append([point])
         while len(groups) > 1 and _mean(groups[-2]) > _mean(groups[-1]):
             groups[-2:] = [groups[-2] + groups[-1]]
