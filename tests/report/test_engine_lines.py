@@ -8,6 +8,7 @@ from itertools import count
 import msgspec
 
 from spex.engine.base import Identity
+from spex.engine.measured import Itl, MeasuredPoint
 from spex.profile import Affine
 from spex.report.engine_lines import engine_lines
 from tests.engine.probed import Blocks, Odd, probed, simulated, written
@@ -51,6 +52,12 @@ def test_of_an_engine_that_has_little_each_line_says_what_is_lost() -> None:
     assert said["log-probabilities"].startswith("none — ")
     assert said["abort"].startswith("ignored: ")
     assert said["engine"] == "simulated: a version that it does not tell, a model it does not name"
+
+
+def test_a_curve_that_falls_is_a_reason_to_measure_again() -> None:
+    points = [MeasuredPoint(1, 0.3), MeasuredPoint(2, 0.8), MeasuredPoint(4, 0.3)]
+    profile = msgspec.structs.replace(probed(simulated(FLAT)), itl=Itl(points, None))
+    assert "it falls in places" in dict(engine_lines(profile))["ℓ(b)"]
 
 
 def test_a_sample_is_no_promise() -> None:

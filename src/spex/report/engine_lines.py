@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import TypeVar
 
 from spex.engine.measured import Aborts, Cache, EngineProfile, Itl, Labels, Seeds, Share
 
 _LABEL_ERROR_MAX = 0.05
 _HIT_SHARE = 0.5
+_FALLS = 0.9
 _NO_LABELS = "none — no judge and no PRM with label tokens can be asked here"
 
 T = TypeVar("T")
@@ -47,6 +49,9 @@ def _curve(itl: Itl) -> str:
     else:
         line = itl.line
         shape = f"{_ms(line.base_seconds)} + {_ms(line.slope_seconds)} a request, within {line.error:.0%}"
+    times = [point.itl_seconds for point in itl.points]
+    if any(later < _FALLS * earlier for earlier, later in pairwise(times)):
+        shape += "; it falls in places, so that something else was at work meanwhile: measure again"
     gain = itl.points[-1].running * itl.points[0].itl_seconds / itl.points[-1].itl_seconds
     room = f"{gain:.1f} times the tokens a second of one" if len(itl.points) > 1 else ""
     lost = " — compute-bound: there is little room to speculate in" if len(itl.points) > 1 and gain < 2.0 else ""
