@@ -26,9 +26,15 @@ def sglang() -> Serving:
     return test_sglang.Server(info)
 
 
+def vllm() -> Serving:
+    server = test_vllm.Server()
+    server.models = [{"id": "policy", "root": "/models/two", "max_model_len": 100}]
+    return server
+
+
 KINDS = {
     "sglang": (sglang, Identity("SGLang 0.5.23", "/models/one"), 5),
-    "vllm": (test_vllm.Server, Identity("vLLM 0.32.0", "policy"), 0),
+    "vllm": (vllm, Identity("vLLM 0.32.0", "/models/two"), 0),
     "openai": (lambda: test_openai.Server(*test_openai.ALL), Identity("", "policy"), None),
 }
 

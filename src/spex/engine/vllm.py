@@ -79,7 +79,7 @@ class Vllm:
         self._http = Http(self._name, address, key, deadlines)
         self._tokenizer = VllmTokenizer(self._http, "")
         self._model = ""
-        self._version = ""
+        self._identity = Identity()
         self._settings = Settings()
         self._slots = slots
         self._capabilities = Capabilities(
@@ -112,7 +112,7 @@ class Vllm:
 
     @property
     def identity(self) -> Identity:
-        return Identity(self._version, self._model)
+        return self._identity
 
     async def load(self) -> int | None:
         return await told_load(self._http)
@@ -196,7 +196,7 @@ class Vllm:
         model = chosen(models, self._wanted, self._name)
         settings = await told_settings(self._http)
         settings.check(self._name)
-        self._version = await told_version(self._http)
+        self._identity = Identity(await told_version(self._http), model.root or model.id)
         self._tokenizer = VllmTokenizer(self._http, model.id)
         prompt = Prompt([await self._tokenizer.tokens("1")])
         self._model, self._settings = model.id, settings

@@ -23,9 +23,13 @@ _LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\d+(?:\.
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A model that the server answers for; one that was adapted from another has no length of its own."""
+    """A model that the server answers for, by the name that it is served under; `root`: what was loaded for it.
+
+    One that was adapted from another has no length of its own.
+    """
 
     id: str
+    root: str | None = None
     max_model_len: Positive | None = None
     parent: str | None = None
 
