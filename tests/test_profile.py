@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spex.profile import Affine, Curve, LearnedCurve, Roofline, Scaled
+from spex.profile import Affine, Curve, LearnedCurve, Points, Roofline, Scaled
 
 LOADS = [1, 1.5, 2, 5, 7.3, 16, 40, 100, 333, 1024, 5000]
 
 curves = st.one_of(
     st.builds(Affine, st.floats(1e-4, 0.1), st.floats(0.0, 1e-2)),
     st.builds(Roofline, st.floats(1e-4, 0.1), st.floats(0.0, 1e-2), st.floats(0, 300)),
+    st.lists(
+        st.tuples(st.floats(1, 300), st.floats(1e-4, 0.1)), min_size=1, unique_by=lambda point: round(point[0])
+    ).map(lambda points: Points(tuple(zip(sorted(x for x, _ in points), sorted(y for _, y in points), strict=True)))),
 )
 observations = st.lists(st.tuples(st.floats(1, 2000), st.floats(1e-5, 10.0)), max_size=40)
 
@@ -34,6 +37,18 @@ def test_an_affine_curve_rises_by_its_slope() -> None:
 def test_a_roofline_is_flat_up_to_its_ridge() -> None:
     curve = Roofline(0.010, 0.001, 8)
     assert [curve.itl_seconds(load) for load in (1, 8, 10)] == pytest.approx([0.010, 0.010, 0.012])
+
+
+def test_points_are_joined_by_straight_lines_and_go_on_as_steeply_as_at_their_end() -> None:
+    curve = Points(((2, 0.010), (4, 0.012), (8, 0.020)))
+    loads = (1, 2, 3, 4, 6, 8, 10)
+    found = [curve.itl_seconds(load) for load in loads]
+    assert found == pytest.approx([0.010, 0.010, 0.011, 0.012, 0.016, 0.020, 0.024])
+
+
+def test_beyond_points_that_end_flat_a_curve_rises_as_it_did_on_average() -> None:
+    assert Points(((1, 0.010), (2, 0.030), (5, 0.030))).itl_seconds(9) == pytest.approx(0.050)
+    assert Points(((3, 0.010),)).itl_seconds(300) == 0.010
 
 
 def test_a_scaled_curve_is_wrong_by_its_factor_everywhere() -> None:

@@ -20,6 +20,7 @@ from spex.control.run import run as carry_out
 from spex.control.setup import Setup, Speculation, recorded
 from spex.engine.base import Engine, Sampling
 from spex.engine.catalog import find_engine
+from spex.engine.profiled import profiled
 from spex.engine.retrying import Retrying
 from spex.errors import InputError
 from spex.events import Sink
@@ -56,7 +57,8 @@ class Options(TypedDict, total=False):
     temperature: of the policy's sampling, ≥ 0. step_tokens_max: of one step, ≥ 1.
     speculation: None for the plain run. concurrency: queries at once, ≥ 1.
     log: a call log, or the path of one: finished calls are read from it, and kept in it.
-    deadline_seconds: for each problem. on_event, on_solution: called as things happen.
+    profile: a file that `spex probe --out` wrote of the policy's engine (default for an engine by name: what is kept
+    under that name). deadline_seconds: for each problem. on_event, on_solution: called as things happen.
     stop: set it to end the run with what there is. stop_early: when a search may end before its end: `"off"`
     (default), `"exact"`, `"confident:0.05"`, `"paper"`, `"adaptive-consistency"`, or a stopping rule.
     """
@@ -72,6 +74,7 @@ class Options(TypedDict, total=False):
     speculation: Speculation | None
     concurrency: int
     log: CallLog | Path | str
+    profile: Path | str
     deadline_seconds: float
     on_event: Sink
     on_solution: Callable[[Solution], None]
@@ -141,7 +144,7 @@ def setup_of(options: Options) -> Setup:
     speculation = options.get("speculation", Speculation())
     if not isinstance(speculation, Speculation | None):
         raise InputError("speculation", speculation, "it must be a Speculation, or None for the plain run")
-    engine = Retrying(_engine(options.get("policy", "llamacpp")))
+    engine = Retrying(_engine(options.get("policy", "llamacpp"), options.get("profile")))
     search = _search(options)
     return Setup(
         search=search,
@@ -187,10 +190,14 @@ def _check_kind(field: str, value: object, verb: str, allowed: str) -> None:
         raise InputError(field, value, allowed)
 
 
-def _engine(policy: Engine | str) -> Engine:
+def _engine(policy: Engine | str, profile: Path | str | None) -> Engine:
     engine = find_engine(policy) if isinstance(policy, str) else policy
     _check_kind("policy", engine, "generate", "it must be an engine or the name of one")
-    return engine
+    if profile is not None and not isinstance(profile, Path | str):
+        raise InputError("profile", profile, "it must be the path of a file that `spex probe` wrote")
+    if profile is not None:
+        return profiled(engine, Path(profile))
+    return profiled(engine) if isinstance(policy, str) else engine
 
 
 def _search(options: Options) -> AnySearch:

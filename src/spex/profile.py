@@ -48,6 +48,35 @@ class Scaled:
         return self.curve.itl_seconds(running) * self.factor
 
 
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Measured times at some numbers running, in rising order, with straight lines between them.
+
+    `values`: pairs of a number running and its seconds a token, one at least, neither falling. Beyond the last it goes
+    on as steeply as at its end or on average, whichever is more: a stretch that was flat need not go on for ever.
+    """
+
+    values: tuple[tuple[float, float], ...]
+
+    def itl_seconds(self, running: float) -> float:
+        first, last = self.values[0], self.values[-1]
+        if running <= first[0] or len(self.values) == 1:
+            return first[1]
+        if running >= last[0]:
+            return last[1] + max(_slope(self.values[-2], last), _slope(first, last)) * (running - last[0])
+        high = bisect_right(self.values, running, key=_running)
+        low = self.values[high - 1]
+        return low[1] + _slope(low, self.values[high]) * (running - low[0])
+
+
+def _running(point: tuple[float, float]) -> float:
+    return point[0]
+
+
+def _slope(low: tuple[float, float], high: tuple[float, float]) -> float:
+    return (high[1] - low[1]) / (high[0] - low[0])
+
+
 _KNOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)
 _LEAST_SECONDS = 1e-9  # something that takes no time has no logarithm
 _SHARED_RATE = 0.05

@@ -73,6 +73,7 @@ def folder(tmp_path: Path, plugin: Path, mark: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(work)
     monkeypatch.syspath_prepend(str(plugin))
     monkeypatch.setenv("TOY_MARK", str(mark))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # no profiles of this machine's engines
     monkeypatch.delitem(sys.modules, "toy_engines", raising=False)
     return work
 

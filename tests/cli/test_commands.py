@@ -27,11 +27,11 @@ def test_the_version_as_json_is_one_object(spex: Command) -> None:
 def test_without_a_command_there_is_help(spex: Command) -> None:
     ended = spex()
     assert ended.code == 0
-    for command in ("solve", "simulate", "searches", "prm", "demo", "doctor", "version"):
+    for command in ("solve", "simulate", "searches", "prm", "probe", "demo", "doctor", "version"):
         assert f"  {command} " in ended.out
 
 
-@pytest.mark.parametrize("command", ["solve", "simulate", "searches", "prm", "demo", "doctor", "version"])
+@pytest.mark.parametrize("command", ["solve", "simulate", "searches", "prm", "probe", "demo", "doctor", "version"])
 def test_every_command_has_help(spex: Command, command: str) -> None:
     ended = spex(command, "--help")
     assert ended.code == 0
@@ -46,9 +46,13 @@ def test_help_tells_what_a_value_may_be_and_what_it_is_by_default(spex: Command)
 
 def test_help_lists_the_names_that_an_option_takes_those_of_plug_ins_too(spex: Command) -> None:
     shown = [spex(command, "--help").out for command in ("solve", "simulate")]
-    solve, simulate = (" ".join(text.split()).replace("- ", "-") for text in shown)  # lines may break after a hyphen
+    shown.append(spex("probe", "--help").out)
+    solve, simulate, probe = (
+        " ".join(text.split()).replace("- ", "-") for text in shown
+    )  # lines may break after a hyphen
     assert "(default: text). Names: game24, gsm8k, text." in solve
     assert "(default: llamacpp). Names: llamacpp, openai, sglang, toy, toy-short, toy-slow, vllm." in solve
+    assert "the address of a server. Names: llamacpp, openai, sglang," in probe
     assert "(default: confidence). Names: arithmetic, confidence, judge, prm, rubric, value, vote." in solve
     assert f"(default: rebase). Names: {', '.join(search_names())}." in solve
     assert "(default: reference). Names: reference, slow-reward" in simulate

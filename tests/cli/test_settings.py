@@ -40,6 +40,7 @@ SPELLINGS = {
     "deadline": ("1.5", "1.5", 1.5),
     "trace": ("t.jsonl", '"t.jsonl"', Path("t.jsonl")),
     "log": ("l.jsonl", '"l.jsonl"', Path("l.jsonl")),
+    "profile": ("e.json", '"e.json"', Path("e.json")),
     "json": ("true", "true", True),
     "quiet": ("true", "true", True),
 }

@@ -12,7 +12,8 @@ from spex.api import Options, setup_of
 from spex.control.run import Conduct
 from spex.control.run import run as carry_out
 from spex.control.setup import Speculation, replayed
-from spex.engine.base import Generation, Message, Progress, Sampling
+from spex.engine import llamacpp
+from spex.engine.base import Capabilities, Generation, Message, Progress, Sampling
 from spex.engine.llamacpp import LlamaCpp
 from spex.errors import InputError, Unreachable
 from spex.prompt import Prompt
@@ -147,11 +148,10 @@ def test_who_opens_it_while_the_model_loads_waits_and_the_last_to_close_ends_it(
 def test_a_model_that_could_not_be_loaded_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         engine = LlamaCpp(slots=1, context_tokens=512, threads=1)
-        start = LlamaCpp._start  # a load that fails is not to be had on demand
-        monkeypatch.setattr(LlamaCpp, "_start", _out_of_memory)
-        with pytest.raises(InputError, match="out of memory"):
-            await engine.open()
-        monkeypatch.setattr(LlamaCpp, "_start", start)
+        with monkeypatch.context() as patch:  # a load that fails is not to be had on demand
+            patch.setattr(llamacpp, "started", _out_of_memory)
+            with pytest.raises(InputError, match="out of memory"):
+                await engine.open()
         await engine.open()
         assert await engine.encode("there")
         await engine.close()
@@ -159,5 +159,5 @@ def test_a_model_that_could_not_be_loaded_is_tried_again(monkeypatch: pytest.Mon
     asyncio.run(main())
 
 
-def _out_of_memory(engine: LlamaCpp, key: str) -> None:
-    raise InputError("model", engine.name, f"out of memory for a server of {len(key)} letters")
+def _out_of_memory(model: Path, key: str, capabilities: Capabilities, threads: int) -> None:
+    raise InputError("model", model.name, f"out of memory for a server of {len(key)} letters")

@@ -52,6 +52,8 @@ class Server:
     async def answer(self, path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         if path == "/server_info":
             await self.say(writer, self.info)
+        elif path.startswith("/v1/loads"):
+            await self.say(writer, {"loads": [{"num_running_reqs": 2, "num_waiting_reqs": 3}]})
         elif path == "/abort_request":
             if not self.deaf:
                 self.aborted.add(body["rid"])

@@ -71,6 +71,8 @@ class Server:
             await self.say(writer, {"data": self.models})
         elif path.startswith("/server_info") and self.settings is not None:
             await self.say(writer, self.settings)
+        elif path == "/version":
+            await self.say(writer, {"version": "0.32.0"})
         elif path == "/metrics":
             self.metrics_asked += 1
             await self.send(writer, "200 OK", self.metrics.format(self.running))

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from spex.cli import demo, doctor, prm, searches, simulate, solve, version
+from spex.cli import demo, doctor, prm, probe, searches, simulate, solve, version
 from spex.cli.failures import EXIT_CODES, failure_of
 from spex.cli.names import NamingCommand
-from spex.cli.streams import finish_stdout, prepare_streams, say
+from spex.cli.streams import finish_stdout, prepare_streams, say, saying_what_is_logged
 
 _TRACEBACK = "--traceback"
 
@@ -27,6 +27,7 @@ app.command("solve", cls=NamingCommand)(solve.solve)
 app.command("simulate", cls=NamingCommand)(simulate.simulate)
 app.command("searches")(searches.searches)
 app.command("prm")(prm.prm)
+app.command("probe", cls=NamingCommand)(probe.probe)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("version")(version.version)
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     wants_traceback = _TRACEBACK in arguments
     prepare_streams()
-    code = _ended(partial(_exit_code, [word for word in arguments if word != _TRACEBACK]), wants_traceback)
+    with saying_what_is_logged():
+        code = _ended(partial(_exit_code, [word for word in arguments if word != _TRACEBACK]), wants_traceback)
     # A pipe that nobody reads, or a full disk, may show only now.
     return _ended(finish_stdout, wants_traceback) or code
 

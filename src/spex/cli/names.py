@@ -68,6 +68,7 @@ def _workloads() -> tuple[str, ...]:
 _NAMES: Mapping[str, Callable[[], tuple[str, ...]]] = {
     "task": _tasks,
     "policy": _engines,
+    "engine": _engines,
     "reward": _rewards,
     "search": _searches,
     "workload": _workloads,

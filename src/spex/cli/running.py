@@ -52,6 +52,8 @@ def options_of(settings: SolveSettings) -> api.Options:
         options["step_tokens_max"] = settings.step_tokens
     if settings.deadline is not None:
         options["deadline_seconds"] = settings.deadline
+    if settings.profile is not None:
+        options["profile"] = settings.profile
     if settings.log is not None:
         options["log"] = settings.log
     return options

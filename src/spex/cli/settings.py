@@ -134,6 +134,11 @@ class SolveSettings(SharedSettings):
     log: Path | None = Field(
         None, title="the call log, from which the same command goes on", description="a new file, or one of this run"
     )
+    profile: Path | None = Field(
+        None,
+        title="what was measured of the policy's engine, if not what is kept under its name",
+        description="a file that `spex probe --out` wrote",
+    )
     quiet: bool = Field(False, title="answers alone", description="true or false")
 
 

@@ -44,6 +44,7 @@ def solve(
     deadline: flag.Deadline = None,
     trace: flag.Trace = None,
     log: flag.Log = None,
+    profile: flag.Profile = None,
     config: flag.Config = None,
     json: flag.Json = None,
     quiet: flag.Quiet = None,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from shutil import get_terminal_size
@@ -13,6 +16,8 @@ from typing import NoReturn, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from spex.visible import visible
+
 _WIDTH_ELSEWHERE = 120
 
 
@@ -20,6 +25,22 @@ def say(line: str) -> None:
     """One line of talk."""
     sys.stderr.write(f"spex: {line}\n")
     sys.stderr.flush()
+
+
+@contextmanager
+def saying_what_is_logged() -> Iterator[None]:
+    """What the library logs of the course of things is talk, too, for as long as the block lasts."""
+    logger, handler = logging.getLogger("spex"), _Saying()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Saying(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(visible(record.getMessage()))
 
 
 def end_at_once(exit_code: int) -> NoReturn:

@@ -18,8 +18,9 @@ from typing import Any
 
 import httpx2
 
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.gguf import check_gguf
+from spex.engine.llamacpp_server import ended, program, started
 from spex.engine.llamacpp_stream import StreamedAnswer
 from spex.engine.local_model import default_model
 from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
@@ -28,7 +29,6 @@ from spex.usage import Tokens
 
 _RANDOM_SEED = 0xFFFFFFFF
 _LABEL_CANDIDATES = 4096
-_BATCH_TOKENS = 32
 _PART = "\ue000spex-content-{}\ue000"
 
 
@@ -84,6 +84,13 @@ class LlamaCpp:
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
 
+    @property
+    def identity(self) -> Identity:
+        return Identity(program(), f"{self._model.name} ({self._model.stat().st_size} bytes)")
+
+    async def load(self) -> int | None:
+        return sum(bool(slot["is_processing"]) for slot in await self._slots())
+
     async def open(self) -> None:
         async with self._opening:  # who comes while the model is loading waits for it
             if self._client is None:
@@ -92,7 +99,7 @@ class LlamaCpp:
 
     async def _load(self) -> None:
         key = secrets.token_hex(16)
-        self._server = await asyncio.to_thread(self._start, key)
+        self._server = await asyncio.to_thread(started, self._model, key, self._capabilities, self._threads)
         self._client = httpx2.AsyncClient(
             base_url=self._server.listening_address,
             # The server closes idle connections without a word: a new one for each request.
@@ -109,7 +116,7 @@ class LlamaCpp:
         client, self._client = self._client, None
         server, self._server = self._server, None
         await client.aclose()
-        await asyncio.to_thread(_end, [server])
+        await asyncio.to_thread(ended, [server])
 
     async def encode(self, text: str) -> tuple[int, ...]:
         return await self._tokens(text, special=False)
@@ -184,27 +191,6 @@ class LlamaCpp:
             self._running -= 1
         return tuple(found.get(label, 0.0) for label in request.labels)
 
-    def _start(self, key: str) -> Any:
-        import xllamacpp  # noqa: PLC0415  # a hundred megabytes: when the engine is needed
-
-        parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(self._model)
-        parameters.n_parallel = self._capabilities.slots
-        parameters.n_ctx = (self._capabilities.context_tokens or 0) * self._capabilities.slots
-        # Small batches: an abort takes effect between two of them, and who is first need not wait for the last.
-        parameters.n_batch = parameters.n_ubatch = max(_BATCH_TOKENS, self._capabilities.slots)
-        parameters.api_keys = [key]
-        parameters.endpoint_slots = True
-        parameters.verbosity = -1
-        parameters.cache_ram_mib = 0
-        parameters.warmup = False
-        parameters.cpuparams.n_threads = self._threads
-        parameters.cpuparams_batch.n_threads = self._threads
-        try:
-            return xllamacpp.Server(parameters)
-        except RuntimeError as error:
-            raise InputError("model", str(self._model), f"llama.cpp cannot load it: {error}") from error
-
     def _room(self, request: Generation) -> int:
         """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
         context = self._capabilities.context_tokens or 0
@@ -262,8 +248,7 @@ class LlamaCpp:
         cancelled = False
         while self._client is not None:
             try:
-                slots = await self._slots()
-                if sum(slot["is_processing"] for slot in slots) < self._running:
+                if (await self.load() or 0) < self._running:
                     break
                 await asyncio.sleep(0.005)
             except asyncio.CancelledError:
@@ -284,8 +269,3 @@ def _folded(seed: int) -> int:
     """64 bits to 32, never the value that means "any"."""
     folded = (seed ^ seed >> 32) & 0xFFFFFFFF
     return folded if folded != _RANDOM_SEED else folded - 1
-
-
-def _end(servers: list[Any]) -> None:
-    """Let go of the server: its destructor stops it, and takes its time."""
-    servers.clear()

@@ -20,7 +20,17 @@ from dataclasses import replace
 import msgspec
 
 from spex.engine import text_tokens
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, Sampling
+from spex.engine.base import (
+    Capabilities,
+    Completion,
+    Counters,
+    Generation,
+    Identity,
+    Labelling,
+    Message,
+    Progress,
+    Sampling,
+)
 from spex.engine.http import Deadlines, Http, checked_url, is_loopback
 from spex.engine.openai_stream import OpenAIAnswer, Piece
 from spex.engine.streamed import read_rest, read_until
@@ -107,6 +117,14 @@ class OpenAI:
 
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
+
+    @property
+    def identity(self) -> Identity:
+        return Identity("", self._model)
+
+    async def load(self) -> int | None:
+        """None: the protocol has no word for it."""
+        return None
 
     async def open(self) -> None:
         """Raises `EngineError`, and `InputError` for a server that has no completions, or several models."""

@@ -18,7 +18,7 @@ from typing import Annotated
 import msgspec
 
 from spex.engine import text_tokens
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.http import Count, Deadlines, Http, Positive, TokenId
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
@@ -46,6 +46,17 @@ class _Info(msgspec.Struct, frozen=True):
     dp_size: Positive
     max_req_input_len: Positive
     internal_states: Annotated[list[_State], msgspec.Meta(min_length=1)]
+    version: str = ""
+    model_path: str = ""
+
+
+class _Load(msgspec.Struct, frozen=True):
+    num_running_reqs: Count
+    num_waiting_reqs: Count
+
+
+class _Loads(msgspec.Struct, frozen=True):
+    loads: list[_Load]
 
 
 class _Ids(msgspec.Struct, frozen=True):
@@ -83,6 +94,7 @@ class Sglang:
         self._capabilities = Capabilities(label_scores=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001)
         # The server aborts by prefix: all ids are of one length, so that none is the beginning of another.
         self._run = secrets.token_hex(12)
+        self._identity = Identity()
         self._requests = 0
         self._running = 0
         self._cost = Tokens()
@@ -98,11 +110,24 @@ class Sglang:
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
 
+    @property
+    def identity(self) -> Identity:
+        return self._identity
+
+    async def load(self) -> int | None:
+        """As of the last time that the server took note of it: when it ran out of work, or 15 tokens ago."""
+        with suppress(InputError):
+            loads = (await self._http.get("/v1/loads?include=core", _Loads)).loads
+            return sum(load.num_running_reqs + load.num_waiting_reqs for load in loads)
+        return None
+
     async def open(self) -> None:
         """Raises `EngineError`, and `InputError` for another kind of server or model."""
         self._http.open()
         try:
-            self._capabilities = _told(self._capabilities, await self._http.get("/server_info", _Info), self._name)
+            info = await self._http.get("/server_info", _Info)
+            self._capabilities = _told(self._capabilities, info, self._name)
+            self._identity = Identity(f"SGLang {info.version}", info.model_path)
         except BaseException:
             await self._http.close()
             raise

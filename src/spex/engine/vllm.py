@@ -21,20 +21,28 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from math import exp
-from typing import Annotated, Any, TypeVar
-
-import msgspec
+from typing import Any, TypeVar
 
 from spex.engine import text_tokens
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, Sampling
+from spex.engine.base import (
+    Capabilities,
+    Completion,
+    Counters,
+    Generation,
+    Identity,
+    Labelling,
+    Message,
+    Progress,
+    Sampling,
+)
 from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_logprob, folded, rooted
-from spex.engine.vllm_stream import Piece, Told, VllmAnswer
+from spex.engine.vllm_stream import Labels, Piece, VllmAnswer
 from spex.engine.vllm_tokens import VllmTokenizer
-from spex.engine.vllm_told import CHUNKED, Models, Settings, chosen, context_of, told_load, told_settings
+from spex.engine.vllm_told import CHUNKED, Models, Settings, chosen, context_of, told_load, told_settings, told_version
 from spex.errors import EngineError, InputError, Misbehaving, Unreachable
 from spex.profile import Affine
 from spex.prompt import Prompt
@@ -47,19 +55,6 @@ _SLOTS = 128
 _LABELS_MAX = 128
 _GONE_SECONDS = 0.5
 _GONE_AGAIN_SECONDS = 0.02
-
-
-class _Chances(msgspec.Struct, frozen=True):
-    top_logprobs: Annotated[list[dict[str, float]], msgspec.Meta(min_length=1)]
-
-
-class _Drawn(msgspec.Struct, frozen=True):
-    logprobs: _Chances
-
-
-class _Labels(msgspec.Struct, frozen=True):
-    choices: Annotated[list[_Drawn], msgspec.Meta(min_length=1)]
-    usage: Told
 
 
 class Vllm:
@@ -84,6 +79,7 @@ class Vllm:
         self._http = Http(self._name, address, key, deadlines)
         self._tokenizer = VllmTokenizer(self._http, "")
         self._model = ""
+        self._identity = Identity()
         self._settings = Settings()
         self._slots = slots
         self._capabilities = Capabilities(
@@ -113,6 +109,13 @@ class Vllm:
 
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
+
+    @property
+    def identity(self) -> Identity:
+        return self._identity
+
+    async def load(self) -> int | None:
+        return await told_load(self._http)
 
     async def open(self) -> None:
         """Raises `EngineError`, and `InputError` for another kind of server or model, or known wrong settings."""
@@ -174,7 +177,7 @@ class Vllm:
             "logprob_token_ids": list(request.labels),
             "return_tokens_as_token_ids": True,
         }
-        answer = await self._stoppable(self._http.post("/v1/completions", body, _Labels))
+        answer = await self._stoppable(self._http.post("/v1/completions", body, Labels))
         chances = answer.choices[0].logprobs.top_logprobs[0]
         told = [chances.get(f"token_id:{label}") for label in request.labels]
         probabilities = tuple(exp(checked_logprob(value, self._name)) for value in told)
@@ -193,6 +196,7 @@ class Vllm:
         model = chosen(models, self._wanted, self._name)
         settings = await told_settings(self._http)
         settings.check(self._name)
+        self._identity = Identity(await told_version(self._http), model.root or model.id)
         self._tokenizer = VllmTokenizer(self._http, model.id)
         prompt = Prompt([await self._tokenizer.tokens("1")])
         self._model, self._settings = model.id, settings

@@ -23,9 +23,13 @@ _LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\d{1,9}(
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A model that the server answers for; one that was adapted from another has no length of its own."""
+    """A model that the server answers for, by the name that it is served under; `root`: what was loaded for it.
+
+    One that was adapted from another has no length of its own.
+    """
 
     id: str
+    root: str | None = None
     max_model_len: Positive | None = None
     parent: str | None = None
 
@@ -34,6 +38,10 @@ class Models(msgspec.Struct, frozen=True):
     """All of them."""
 
     data: list[Model]
+
+
+class _Version(msgspec.Struct, frozen=True):
+    version: str
 
 
 class _Scheduler(msgspec.Struct, frozen=True):
@@ -107,6 +115,13 @@ async def told_settings(http: Http) -> Settings:
     with suppress(InputError, Misbehaving, Unreachable, Overloaded):
         return await http.get("/server_info?config_format=json", Settings)
     return Settings()
+
+
+async def told_version(http: Http) -> str:
+    """The server's program and version, empty where it does not tell. Raises `EngineError`."""
+    with suppress(InputError, Misbehaving):
+        return f"vLLM {(await http.get('/version', _Version)).version}"
+    return ""
 
 
 async def told_load(http: Http) -> int | None:

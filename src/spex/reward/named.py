@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from spex.engine.base import Engine
 from spex.engine.catalog import find_engine
+from spex.engine.profiled import profiled
 from spex.engine.retrying import Retrying
 from spex.errors import InputError
 from spex.reward.base import Reward
@@ -46,7 +47,7 @@ class Served(NamedTuple):
         if not self.place or self.place == self.policy_place:
             return self.policy
         try:
-            return Retrying(find_engine(self.place))
+            return Retrying(profiled(find_engine(self.place)))
         except InputError as error:
             raise InputError("reward", error.value, error.allowed) from error
 

@@ -1,0 +1,48 @@
+"""llama.cpp's server in this process: how it is started, and let go of."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from spex.engine.base import Capabilities
+from spex.errors import InputError
+
+_BATCH_TOKENS = 32
+
+
+def program() -> str:
+    """What runs the model, with its version; empty where it is not installed."""
+    try:
+        return f"xllamacpp {version('xllamacpp')}"
+    except PackageNotFoundError:
+        return ""
+
+
+def started(model: Path, key: str, capabilities: Capabilities, threads: int) -> Any:
+    """A server of `model` on loopback that wants `key`. Raises `InputError` for a file that it cannot load."""
+    import xllamacpp  # noqa: PLC0415  # a hundred megabytes: when the engine is needed
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(model)
+    parameters.n_parallel = capabilities.slots
+    parameters.n_ctx = (capabilities.context_tokens or 0) * capabilities.slots
+    # Small batches: an abort takes effect between two of them, and who is first need not wait for the last.
+    parameters.n_batch = parameters.n_ubatch = max(_BATCH_TOKENS, capabilities.slots)
+    parameters.api_keys = [key]
+    parameters.endpoint_slots = True
+    parameters.verbosity = -1
+    parameters.cache_ram_mib = 0
+    parameters.warmup = False
+    parameters.cpuparams.n_threads = threads
+    parameters.cpuparams_batch.n_threads = threads
+    try:
+        return xllamacpp.Server(parameters)
+    except RuntimeError as error:
+        raise InputError("model", str(model), f"llama.cpp cannot load it: {error}") from error
+
+
+def ended(servers: list[Any]) -> None:
+    """Let go of the server: its destructor stops it, and takes its time."""
+    servers.clear()

@@ -1,0 +1,74 @@
+"""What answers at an address is found by what it says of itself; who it is, and what it counts, is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import pytest
+
+from spex.engine.base import Identity, identity_of, load_of
+from spex.engine.catalog import find_engine
+from spex.engine.probe_kind import spec_of
+from spex.engine.retrying import Retrying
+from spex.errors import InputError, Unreachable
+from tests.engine import test_openai, test_sglang, test_vllm
+from tests.engine.listening import Serve, listening
+
+
+class Serving(Protocol):
+    @property
+    def serve(self) -> Serve: ...
+
+
+def sglang() -> Serving:
+    info = {**test_sglang.INFO, "model_path": "/models/one"}
+    return test_sglang.Server(info)
+
+
+def vllm() -> Serving:
+    server = test_vllm.Server()
+    server.models = [{"id": "policy", "root": "/models/two", "max_model_len": 100}]
+    return server
+
+
+KINDS = {
+    "sglang": (sglang, Identity("SGLang 0.5.23", "/models/one"), 5),
+    "vllm": (vllm, Identity("vLLM 0.32.0", "/models/two"), 0),
+    "openai": (lambda: test_openai.Server(*test_openai.ALL), Identity("", "policy"), None),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_is_found_by_its_address_alone_and_says_who_it_is_and_what_it_counts(kind: str) -> None:
+    make, identity, load = KINDS[kind]
+
+    async def main() -> None:
+        async with listening(make().serve) as url:
+            spec = await spec_of(url)
+            assert spec == f"{kind}:{url}"
+            engine = Retrying(find_engine(spec))
+            await engine.open()
+            assert identity_of(engine) == identity
+            assert await load_of(engine) == load
+            await engine.close()
+
+    asyncio.run(main())
+
+
+def test_a_server_of_no_kind_is_refused_with_what_each_kind_says() -> None:
+    async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    async def main() -> None:
+        async with listening(web) as url:
+            with pytest.raises(InputError, match=r"sglang: it has no .*; vllm: it has no .*; openai: it has no "):
+                await spec_of(url)
+
+    asyncio.run(main())
+
+
+def test_where_nothing_answers_no_kind_is_tried_after_the_first() -> None:
+    with pytest.raises(Unreachable, match="nothing answers"):
+        asyncio.run(spec_of("http://127.0.0.1:9"))
