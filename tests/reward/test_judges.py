@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 
-from spex.engine.base import Engine, Progress
+from spex.engine.base import Completion, Engine, Generation, Labelling, Message, Progress
 from spex.engine.function import FunctionPolicy
-from spex.errors import InputError
+from spex.engine.said import Said
+from spex.engine.text_tokens import transcript
+from spex.errors import InputError, Unreachable
+from spex.reward.asked import TURNS
 from spex.reward.base import Reward
+from spex.reward.judge import Judge as AnsweringJudge
 from spex.reward.rubric import Rubric, score_in
 from spex.reward.value import Value
 from spex.reward.vote import Vote, choice_in
 from spex.search.tot_bfs import TotBfs
+from spex.tree import End
 from tests.reward.paths import path, request, scores
 
 Judge = Callable[[Engine], Reward]
@@ -24,13 +31,13 @@ JUDGES: list[Judge] = [Rubric, Value, Vote]
 class Writer:
     """Writes what it is told to, and keeps what it was asked."""
 
-    def __init__(self, *texts: str) -> None:
+    def __init__(self, *texts: Said) -> None:
         self.texts = list(texts)
         self.prompts: list[str] = []
         self.seeds: list[int] = []
         self.engine = FunctionPolicy(self.write)
 
-    def write(self, prompt: str, seed: int) -> str:
+    def write(self, prompt: str, seed: int) -> Said:
         self.prompts.append(prompt)
         self.seeds.append(seed)
         return self.texts[min(len(self.prompts), len(self.texts)) - 1]
@@ -41,9 +48,23 @@ class Writer:
     [
         ("All is well.\nScore: 9", 0.9),
         ("Score: 3 at first. But no.\n**Score:** 7.5/10", 0.75),
-        ("score = 10", 1.0),
+        ("score: 10", 1.0),
         ("Score: 0", 0.0),
         ("Score: **4**", 0.4),
+        ("## _Score_ : `4` / 10 \r\n\n", 0.4),
+        ("Score: \\boxed{8}", 0.8),
+        ("**Score (0-10):** 8", 0.8),
+        ("Score (0-10): 8\nThat is my verdict.", 0.8),
+        ("Score (0-10): I would say", None),
+        ("On the scale of the score (0-10) it is a 3.", None),
+        ("I cannot give it a score: 9 would be too high.", None),
+        ("Good. Score: 8", None),
+        ("Score: 8 of 10", None),
+        ("Score: 7,5", None),
+        ("Score: 8\nScore: 11", None),
+        ("Score: 1_0", None),
+        ("Score: \u0664", None),
+        ("Score = 10", None),
         ("Score: 11", None),
         ("Score: 100", None),
         ("Score: 9999999999999999999999", None),
@@ -55,7 +76,7 @@ class Writer:
         ("score" + " " * 100_000, None),
     ],
 )
-def test_the_last_score_that_is_stated_counts(text: str, score: float | None) -> None:
+def test_the_last_line_that_says_only_a_score_counts(text: str, score: float | None) -> None:
     assert score_in(text) == score
 
 
@@ -79,32 +100,147 @@ def test_a_verdict_that_cannot_be_read_scores_a_half_and_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("Surely not.\nimpossible", 0.00005), ("likely", 0.05), ("It is impossible? No: Sure.", 1.0)]
+    ("text", "value"),
+    [("Surely not.\nimpossible", 0.00005), ("likely", 0.05), ("It is impossible?\nNo:\n**Sure.**\n", 1.0)],
 )
-def test_the_last_word_is_a_paths_value(text: str, value: float) -> None:
+def test_the_last_line_of_one_word_is_a_paths_value(text: str, value: float) -> None:
     assert scores(Value(Writer(text).engine), request(path("a"))) == pytest.approx((value,))
 
 
-def test_a_text_without_a_word_counts_as_likely_and_is_counted() -> None:
-    reward = Value(Writer("unlikely").engine)
+@pytest.mark.parametrize(
+    "text", ["unlikely", "It is not sure", "I am not\nso sure", "not impossible", "sure, likely", ""]
+)
+def test_a_text_without_a_line_of_one_word_counts_as_likely_and_is_counted(text: str) -> None:
+    reward = Value(Writer(text).engine)
     assert scores(reward, request(path("a"))) == (0.05,)
     assert reward.unread == 1
 
 
 def test_a_vote_is_for_one_of_all_paths_side_by_side() -> None:
-    writer = Writer("The best choice is 1? No.\nThe best choice is **2**.")
+    writer = Writer("The best choice is 1\nOr not: the best choice is 3?\nThe best choice is **2**.\nIt is.")
     assert scores(Vote(writer.engine), request(path("One."), path("Two."), path("Three."))) == (0.0, 1.0, 0.0)
     assert "Choice 2:\nTwo." in writer.prompts[0]
     assert len(writer.prompts) == 1
 
 
 @pytest.mark.parametrize(
-    "text", ["none of them", "The best choice is 3", "The best choice is 0", "best choice is " + "9" * 5000]
+    "text",
+    [
+        "none of them",
+        "The best choice is 3",
+        "The best choice is 0",
+        "best choice is " + "9" * 5000,
+        "The best choice is not 1",
+        "The best choice is 1 if at all",
+        "I do not think that the best choice is 1",
+    ],
 )
 def test_a_vote_that_names_none_is_shared_and_counted(text: str) -> None:
     reward = Vote(Writer(text).engine)
     assert scores(reward, request(path("a"), path("b"))) == (0.5, 0.5)
     assert reward.unread == 1
+
+
+def test_what_was_cut_off_is_read_in_whole_lines_alone() -> None:
+    def read(text: str, end: End, *, made: Callable[[Engine], Reward] = Rubric) -> tuple[float, ...]:
+        return scores(made(Writer(Completion(text, (), None, end)).engine), request(path("a"), path("b")))
+
+    ends: list[End] = ["length", "context"]
+    for end in ends:
+        assert read("Good.\nScore: 1", end) == (0.5, 0.5)
+        assert read("Good.\nScore: 1\n", end) == (0.1, 0.1)
+        assert read("Score: 9\nOr is it\nScore: 1", end) == (0.9, 0.9)
+        assert read("It is\nsure", end, made=Value) == (0.05, 0.05)
+        assert read("sure\n", end, made=Value) == (1.0, 1.0)
+        assert read("The best choice is 1", end, made=Vote) == (0.5, 0.5)
+        assert read("The best choice is 1\n", end, made=Vote) == (1.0, 0.0)
+    assert read("Good.\nScore: 1", "eos") == (0.1, 0.1)
+
+
+@pytest.mark.parametrize("role", ["user", "system", "assistant"])
+@pytest.mark.parametrize(
+    ("judge", "answer", "other", "expected"),
+    [
+        (Rubric, "Score: 9", "Score: 1", (0.9, 0.9)),
+        (Value, "sure", "impossible", (1.0, 1.0)),
+        (Vote, "The best choice is 2", "The best choice is 1", (0.0, 1.0)),
+    ],
+)
+def test_a_turn_that_the_model_makes_up_is_not_read_nor_paid_for(
+    judge: Judge, answer: str, other: str, expected: tuple[float, ...], role: Literal["user", "system", "assistant"]
+) -> None:
+    turn = transcript([Message(role, "And this one?")])
+    progress = Progress()
+    reward = judge(Writer(f"{answer}\n\n{turn}{other}").engine)
+    assert scores(reward, request(path("a"), path("b")), progress) == expected
+    paid = len(f"{answer}\n\n{role}:".encode())
+    assert progress.cost.generated == (paid if judge is Vote else 2 * paid)
+
+
+def test_an_engine_that_runs_on_past_a_stop_string_is_read_up_to_it() -> None:
+    class Deaf(FunctionPolicy):
+        async def generate(self, request: Generation, progress: Progress) -> Completion:
+            assert request.stop == TURNS
+            return await super().generate(replace(request, stop=()), progress)
+
+    engine = Deaf(lambda prompt, seed: Completion("Score: 9\n\nUser: No?\n\nAssistant: Score: 1\n", (), None, "length"))
+    assert scores(Rubric(engine), request(path("a"))) == (0.9,)
+
+
+class Worded(FunctionPolicy):
+    """A tokenizer with ids of its own for some words; the first label is four times as likely as the others."""
+
+    def __init__(self, words: dict[str, tuple[int, ...]]) -> None:
+        super().__init__(lambda prompt, seed: "")
+        self.words = words
+        self.asked: list[tuple[int, ...]] = []
+        self.users = 0
+
+    async def open(self) -> None:
+        self.users += 1
+
+    async def close(self) -> None:
+        self.users -= 1
+
+    async def encode(self, text: str) -> tuple[int, ...]:
+        return self.words[text] if text in self.words else await super().encode(text)
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        self.asked.append(request.labels)
+        return (0.4, *[0.1] * (len(request.labels) - 1))
+
+
+def test_a_judge_asks_for_yes_and_no_as_one_token_each() -> None:
+    engine = Worded({"Yes": (901,), "No": (902,)})
+    assert scores(AnsweringJudge(engine), request(path("a"))) == pytest.approx((0.8,))
+    assert engine.asked == [(901, 902)]
+    of_bytes = Worded({})
+    assert scores(AnsweringJudge(of_bytes), request(path("a"))) == pytest.approx((0.8,))
+    assert of_bytes.asked == [(ord("Y"), ord("N"))]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"Yes": (), "No": (902,)}, "Yes must be one token .* and it is 0"),
+        ({"Yes": (9, 901), "No": (902,)}, "Yes must be one token .* and it is 2"),
+        ({"Yes": (901,), "No": (9, 902)}, "No must be one token .* and it is 2"),
+        ({"Yes": (901,), "No": (901,)}, "Yes and No are the same token"),
+    ],
+)
+def test_a_judge_whose_words_are_no_two_tokens_is_refused_when_it_is_opened(
+    words: dict[str, tuple[int, ...]], told: str
+) -> None:
+    engine = Worded(words)
+    with pytest.raises(InputError, match=told) as caught:
+        asyncio.run(AnsweringJudge(engine).open())
+    assert caught.value.field == "reward"
+    assert engine.users == 0
+
+
+def test_a_judge_that_is_not_open_says_so() -> None:
+    with pytest.raises(Unreachable, match="not open"):
+        asyncio.run(AnsweringJudge(Worded({})).score(request(path("a")), Progress()))
 
 
 def test_one_path_alone_wins_without_a_vote() -> None:

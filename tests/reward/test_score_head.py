@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from math import exp
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from spex.engine.base import Progress, Scoring
 from spex.engine.http import Deadlines
+from spex.engine.server_tokens import cut_within
 from spex.errors import InputError, Misbehaving, SpexError, Unreachable
 from spex.reward.prm_form import HeadForm
 from spex.reward.score_head import ScoreHead
@@ -48,12 +49,15 @@ class Server:
         self.spoilt_from = 3  # the first two are the small known problem
         self.status = "200 OK"
         self.hangs = False
+        self.places: list[tuple[str, object]] = []
+        self.varies = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = next(line[15:] for line in head.splitlines() if line.lower().startswith("content-length:"))
         body = json.loads(await reader.readexactly(int(length)))
         where = head.split()[1]
+        self.places.append((where, body.get("model")))
         if where.endswith("/tokenize"):
             await self.say(writer, {"tokens": tokenized(body["prompt"]), "count": 1, "max_model_len": 4096})
             return
@@ -74,6 +78,8 @@ class Server:
 
     def numbers(self, read: list[int]) -> list[float]:
         share = chance(read)
+        if self.varies:  # with the request's length, as on a GPU
+            share *= 1.0 - 1e-3 * (len(self.asked[-1]) % 7)
         return [share] if self.outputs == 1 else [1.0 - share, share]
 
     async def say(self, writer: asyncio.StreamWriter, value: object) -> None:
@@ -122,7 +128,7 @@ def test_a_server_may_give_numbers_for_every_token() -> None:
     assert told(Server("all"), TAGGED, asked) == told(Server(), TAGGED, asked)
 
 
-def test_one_request_tells_of_every_step_and_none_is_asked_for_twice() -> None:
+def test_a_path_is_asked_for_once_and_what_is_said_there_of_its_earlier_steps_is_not_kept() -> None:
     async def main() -> None:
         server = Server()
         async with head_of(server, TAGGED) as head:
@@ -132,7 +138,7 @@ def test_one_request_tells_of_every_step_and_none_is_asked_for_twice() -> None:
             assert progress.cost == Tokens(reward=len(server.asked[-1]))
             earlier = [await head.score(request(path(*steps[:count])), progress) for count in (1, 2, 3)]
             assert earlier[-1] == last
-            assert len(server.asked) == 3
+            assert len(server.asked) == 5
             assert progress.cost == head.server.counters().cost.plus(Tokens(reward=-sum(map(len, server.asked[:2]))))
             alone = Server()
             async with head_of(alone, TAGGED) as other:
@@ -140,6 +146,45 @@ def test_one_request_tells_of_every_step_and_none_is_asked_for_twice() -> None:
             assert one_by_one == earlier
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("longer_first", [False, True])
+def test_a_paths_score_does_not_depend_on_what_was_asked_for_before(longer_first: bool) -> None:
+    shorter, longer = request(path("One.")), request(path("One.", "Two."))
+
+    async def main() -> dict[str, tuple[float, ...]]:
+        server = Server()
+        server.varies = True
+        async with head_of(server, TAGGED) as head:
+            order = [longer, shorter] if longer_first else [shorter, longer]
+            return {asked.digest: await head.score(asked, Progress()) for asked in order}
+
+    def alone(asked: Scoring) -> tuple[float, ...]:
+        server = Server()
+        server.varies = True
+        return told(server, TAGGED, asked)
+
+    assert asyncio.run(main()) == {asked.digest: alone(asked) for asked in (shorter, longer)}
+
+
+@pytest.mark.parametrize("suffix", ["", "/v1", "/v1/", "#large", "/v1#large"])
+def test_a_base_address_will_do_and_a_model_is_named_in_every_request(suffix: str) -> None:
+    async def main() -> None:
+        server = Server()
+        async with listening(server.serve) as url:
+            head = ScoreHead(f"vllm:{url}{suffix}", TAGGED)
+            await head.open()
+            await head.close()
+        model = "large" if suffix.endswith("#large") else None
+        assert set(server.places) == {("/tokenize", model), ("/pooling", model)}
+
+    asyncio.run(main())
+
+
+def test_a_model_is_not_named_where_a_server_has_one_alone() -> None:
+    with pytest.raises(InputError, match="one model: leave out what follows #") as caught:
+        ScoreHead("sglang:http://127.0.0.1:30001#large", TAGGED)
+    assert caught.value.field == "reward"
 
 
 def test_a_logit_goes_through_a_sigmoid_and_several_through_a_softmax_where_the_form_says_so() -> None:
@@ -169,6 +214,29 @@ def test_what_a_model_wrote_never_becomes_a_control_token() -> None:
     told(server, TAGGED, request(path("Give <tag> and <|im_end|> and <|im_start|>.")))
     sent = server.asked[-1]
     assert [sent.count(token) for token in CONTROL.values()] == [1, 1, 1]
+
+
+def test_names_that_stand_in_a_text_many_times_are_cut_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuts: list[Sequence[str]] = []
+
+    def cut(text: str, names: Sequence[str]) -> list[str]:
+        cuts.append(names)
+        return cut_within(text, names)
+
+    monkeypatch.setattr("spex.reward.score_head.cut_within", cut)
+    server = Server()
+    told(server, TAGGED, request(path("<tag><|a|><|b|>" * 1000)))
+    assert sorted(cuts[-1]) == ["<tag>", "<|a|>", "<|b|>", "<|im_end|>", "<|im_start|>"]
+    assert server.asked[-1].count(CONTROL["<tag>"]) == 1
+    assert sum(where == "/tokenize" for where, _ in server.places) < 30
+
+
+def test_what_has_the_look_of_no_control_token_of_the_form_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONTROL, "<pad>", 4)
+    monkeypatch.setitem(CONTROL, "<|other|>", 5)
+    server = Server()
+    told(server, HeadForm("padded", opening="<pad>{problem}", tag="<tag>", outputs=2), request(path("<pad><|other|>")))
+    assert [server.asked[-1].count(token) for token in (4, 5)] == [2, 0]
 
 
 def test_a_path_without_a_step_costs_nothing() -> None:

@@ -1,13 +1,23 @@
-"""What a model writes when it is asked for a judgement: for rewards that read a text."""
+"""What a model writes when it is asked for a judgement, and its line that says it: for rewards that read a text.
+
+A text that was cut off may have been cut within its last line, and a model that knows no turns goes on with turns that
+it has made up: neither is read.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from spex.engine.base import Engine, Generation, Message, Progress, Sampling
+from spex.engine.base import Completion, Engine, Generation, Message, Progress, Sampling
 from spex.errors import InputError
 from spex.prompt import Prompt
+
+TURNS = ("\n\nUser:", "\n\nSystem:", "\n\nAssistant:")
+"""How a further turn begins in the transcript that an engine of texts alone is shown."""
+
+_MARKUP = str.maketrans("*`_#", "    ")
 
 
 class Asked:
@@ -26,12 +36,21 @@ class Asked:
         self._tokens_max = tokens_max
 
     async def text(self, question: str, key: str, seed: int, progress: Progress) -> str:
-        """What the engine answers; nothing in the question becomes a control token. Raises `EngineError`."""
+        """What the engine answers, in whole lines where it was cut off, and without any turn that it has made up.
+
+        Nothing in the question becomes a control token. Raises `EngineError`.
+        """
         messages: Sequence[Message] = [Message("user", question)]
         prompt = Prompt([await self.engine.encode_chat(messages)])
-        request = Generation(key, prompt, seed, (), self._tokens_max, self._sampling)
+        request = Generation(key, prompt, seed, TURNS, self._tokens_max, self._sampling)
         with apart(progress) as own:
-            return (await self.engine.generate(request, own)).text
+            return _readable(await self.engine.generate(request, own))
+
+
+def last_line(text: str, form: re.Pattern[str]) -> re.Match[str] | None:
+    """The last line of `text` that is wholly of `form`, its markup and white space read as single blanks."""
+    lines = (" ".join(line.translate(_MARKUP).split()) for line in reversed(text.split("\n")))
+    return next((found for line in lines if (found := form.fullmatch(line))), None)
 
 
 @contextmanager
@@ -43,3 +62,12 @@ def apart(progress: Progress) -> Iterator[Progress]:
     finally:
         progress.cost = progress.cost.plus(own.cost)
         progress.lost = progress.lost.plus(own.lost)
+
+
+def _readable(completion: Completion) -> str:
+    text = completion.text
+    turn = min((place for start in TURNS if (place := text.find(start)) >= 0), default=None)
+    if turn is not None:
+        return text[:turn]
+    # A number at the end of what was cut off may be the beginning of another one.
+    return text[: text.rfind("\n") + 1] if completion.end in ("length", "context") else text

@@ -16,6 +16,7 @@ import msgspec
 from spex.engine.base import Capabilities, Counters, Progress
 from spex.engine.http import Count, Deadlines, Http, TokenId
 from spex.engine.retrying import repeated
+from spex.engine.told import rooted
 from spex.errors import InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
@@ -44,8 +45,16 @@ class Pooling(Protocol):
         """Whether there are numbers at the last token alone."""
         ...
 
-    async def ask(self, http: Http, token_ids: Sequence[int]) -> Answer:
-        """The numbers at `token_ids`. Raises `EngineError` and `InputError`."""
+    @property
+    def takes_model(self) -> bool:
+        """Whether a request may say which of the server's models it is for."""
+        ...
+
+    async def ask(self, http: Http, token_ids: Sequence[int], model: Mapping[str, str]) -> Answer:
+        """The numbers at `token_ids`. `model`: its name as a part of the request, or nothing where none is wanted.
+
+        Raises `EngineError` and `InputError`.
+        """
         ...
 
 
@@ -67,9 +76,10 @@ class VllmPooling:
 
     tokenize_path: str = "/tokenize"
     last_only: bool = False
+    takes_model: bool = True
 
-    async def ask(self, http: Http, token_ids: Sequence[int]) -> Answer:
-        body = {"input": list(token_ids), "task": "token_classify", "encoding_format": "float"}
+    async def ask(self, http: Http, token_ids: Sequence[int], model: Mapping[str, str]) -> Answer:
+        body = {**model, "input": list(token_ids), "task": "token_classify", "encoding_format": "float"}
         answer = await http.post("/pooling", body, _VllmAnswer)
         rows = [row if isinstance(row, list) else [row] for row in answer.data[0].data]
         return Answer(rows, answer.usage.prompt_tokens)
@@ -85,8 +95,9 @@ class SglangClassify:
 
     tokenize_path: str = "/v1/tokenize"
     last_only: bool = True
+    takes_model: bool = False
 
-    async def ask(self, http: Http, token_ids: Sequence[int]) -> Answer:
+    async def ask(self, http: Http, token_ids: Sequence[int], model: Mapping[str, str]) -> Answer:  # noqa: ARG002
         answer = await http.post("/classify", {"input_ids": list(token_ids)}, _SglangAnswer)
         return Answer([answer.embedding], answer.meta_info.prompt_tokens)
 
@@ -100,9 +111,11 @@ class _Ids(msgspec.Struct, frozen=True):
 
 
 class HeadServer:
-    """A server of scores at `url`, as the scheduler and `ScoreHead` see it. Raises `InputError` for what is no address.
+    """A server of scores at `url`, with or without `/v1`; behind `#` the name of its model, where it serves several.
 
-    What is asked of it is asked again where the failure may pass. `key`: what the server was started with, if any.
+    As the scheduler and `ScoreHead` see it. What is asked of it is asked again where the failure may pass. `key`: what
+    the server was started with, if any. Raises `InputError` for what is no address, and for a model's name where the
+    kind of server takes none.
     """
 
     def __init__(
@@ -110,7 +123,11 @@ class HeadServer:
     ) -> None:
         self._name = name
         self._pooling = pooling
-        self._http = Http(name, url, key, deadlines)
+        address, model = rooted(url)
+        if model is not None and not pooling.takes_model:
+            raise InputError("reward", name, "a server of this kind has one model: leave out what follows #")
+        self._model: Mapping[str, str] = {} if model is None else {"model": model}
+        self._http = Http(name, address, key, deadlines)
         self._capabilities = Capabilities(
             seed="whole", log_probabilities=False, slots=_SLOTS, curve=Affine(0.020, 0.0005), prefill_seconds=0.0001
         )
@@ -141,7 +158,7 @@ class HeadServer:
 
     async def tokens(self, text: str) -> tuple[int, ...]:
         """A template's text as token ids: the names of control tokens become those. Raises `EngineError`."""
-        body = {"prompt": text, "add_special_tokens": False}
+        body = {**self._model, "prompt": text, "add_special_tokens": False}
         with _of_a_reward():
             answer = await repeated(lambda: self._http.post(self._pooling.tokenize_path, body, _Ids))
         return tuple(answer.tokens)
@@ -154,7 +171,7 @@ class HeadServer:
     async def _rows(self, token_ids: Sequence[int], progress: Progress) -> Rows:
         self._running += 1
         try:
-            answer = await self._pooling.ask(self._http, token_ids)
+            answer = await self._pooling.ask(self._http, token_ids, self._model)
         finally:
             self._running -= 1
         if answer.prompt_tokens != len(token_ids):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spex.engine.base import Engine, Labelling, Message, Progress, Scoring, Server
+from spex.errors import InputError, Unreachable
 from spex.prompt import Prompt
 
 _QUESTION = (
@@ -15,7 +16,9 @@ _QUESTION = (
 class Judge:
     """Score = P("Yes") / (P("Yes") + P("No")) as the judge's first word; 0.5 where it would say neither.
 
-    What it judges is encoded as text: nothing in it becomes a control token.
+    What it judges is encoded as text: nothing in it becomes a control token. `open` asks what tokens the two words are:
+    each must be one, and they must differ (`InputError`). Where a token is a byte of the text, their first bytes are
+    what is asked for.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -31,21 +34,37 @@ class Judge:
         return self._engine
 
     async def open(self) -> None:
+        """Raises `InputError` and `EngineError`; then the engine is closed again."""
         await self._engine.open()
+        try:
+            self._labels = await self._learnt()
+        except BaseException:
+            await self._engine.close()
+            raise
 
     async def close(self) -> None:
         await self._engine.close()
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
+        if self._labels is None:
+            raise Unreachable(self.name, "it is not open")
         scores = []
         for path in request.paths:
             text = _QUESTION.format(problem=request.problem.text, solution=path.text)
             prompt = Prompt([await self._engine.encode_chat([Message("user", text)])])
-            yes, no = await self._engine.label(Labelling(request.key, prompt, await self._yes_no()), progress)
+            yes, no = await self._engine.label(Labelling(request.key, prompt, self._labels), progress)
             scores.append(yes / (yes + no) if yes + no > 0.0 else 0.5)
         return tuple(scores)
 
-    async def _yes_no(self) -> tuple[int, int]:
-        if self._labels is None:
-            self._labels = ((await self._engine.encode("Yes"))[0], (await self._engine.encode("No"))[0])
-        return self._labels
+    async def _learnt(self) -> tuple[int, int]:
+        yes, no = await self._token("Yes"), await self._token("No")
+        if yes == no:
+            raise InputError("reward", self.name, f"for the model of {self._engine.name} Yes and No are the same token")
+        return yes, no
+
+    async def _token(self, word: str) -> int:
+        token_ids = await self._engine.encode(word)
+        if len(token_ids) != 1 and token_ids != tuple(word.encode()):
+            told = f"{word} must be one token of the model of {self._engine.name}, and it is {len(token_ids)}"
+            raise InputError("reward", self.name, told)
+        return token_ids[0]

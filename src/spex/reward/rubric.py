@@ -1,6 +1,6 @@
 """A judge that writes a verdict against a rubric, and ends it with a number from 0 to 10.
 
-What a model writes is never trusted: a verdict without a number that can be read scores 0.5, and is counted.
+What a model writes is never trusted: a verdict without a line of its own for the number scores 0.5, and is counted.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 
 from spex.engine.base import Engine, Path, Progress, Scoring, Server
 from spex.errors import InputError
-from spex.reward.asked import Asked
+from spex.reward.asked import Asked, last_line
 from spex.seeds import seed_of
 
 RUBRIC = (
@@ -25,16 +25,22 @@ _QUESTION = (
     "Judge a partial solution of a problem. It may be unfinished: judge what is there.\n\n"
     "Problem:\n{problem}\n\nSolution so far, between the lines of dashes:\n"
     "----------\n{solution}\n----------\n\nRubric:\n{rubric}\n\n"
-    "First say in a few sentences what is right and what is wrong. Then end with a line that says only:\n"
-    "Score: <a number from 0 to 10>"
+    "First say in a few sentences what is right and what is wrong. Then end with a last line of its own that "
+    "says nothing but this, in digits:\nScore: <a number from 0 to 10>"
 )
-_SCORE = re.compile(r"score[^\w-]{1,8}(\d{1,2}(?:\.\d{1,6})?)(?![\d.]*\d)", re.IGNORECASE)
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_SCORE = re.compile(
+    rf"score ?(?:\(0 ?- ?10\) ?)?: ?(?:{_NUMBER}(?: ?/ ?10)?|\\boxed ?\{{ ?{_NUMBER} ?\}})", re.IGNORECASE | re.ASCII
+)
 _PLACES = re.compile(r"\{(problem|solution|rubric)\}")
-_LOWEST, _HIGHEST = 0.0, 10.0
+_HIGHEST = 10.0
 
 
 class Rubric:
-    """Score = the last number after "Score:" that the judge writes, divided by 10.
+    r"""Score = the number in the judge's last line of the form `Score: 8`, divided by 10.
+
+    `Score: 8/10`, `Score: \boxed{8}` and `Score (0-10): 8` are of that form too, with a point where the number has
+    decimals; markup (`*`, `_`, `#`, backticks) makes no difference. A line that says anything else as well is not read.
 
     rubric: what the numbers mean, at most 16,384 characters. `unread` counts the verdicts that could not be read.
     temperature (0 to 100): where the judge is a deterministic SGLang server that also serves the policy, keep it above
@@ -78,10 +84,12 @@ class Rubric:
 
 
 def score_in(text: str) -> float | None:
-    """The last score that `text` states, in [0, 1]; None where it states none, or one above 10."""
-    found = _SCORE.findall(text)
-    number = float(found[-1]) if found else -1.0
-    return number / _HIGHEST if _LOWEST <= number <= _HIGHEST else None
+    """The score in the last line of `text` that gives one, in [0, 1]; None where none does, or it is above 10."""
+    found = last_line(text, _SCORE)
+    if found is None:
+        return None
+    number = float(found[1] or found[2])
+    return number / _HIGHEST if number <= _HIGHEST else None
 
 
 def filled(template: str, values: dict[str, str]) -> str:

@@ -1,8 +1,9 @@
 """A process reward model (PRM) with a score head, behind vLLM's `/pooling` or SGLang's `/classify`.
 
-Such a model reads a path anew each time, so that one request is made for a path, and what it says of the earlier steps
-is kept: they are not asked for again. What the policy wrote is encoded as text; the form's own frames and tags may name
-control tokens.
+Such a model reads a path anew each time, and one request is made for a path. What it says there of the earlier steps
+is not theirs: numbers of one place differ in their last digits with what else is in a request, and a path's score must
+not depend on which paths were asked for before it. The form's own frames and tags may name control tokens; what of
+their names is cut in the text of others, `HeadForm` says.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ class ScoreHead:
     """The score of a path is the one that the server gives for its last step, as `form` lays the solution out.
 
     form: a `HeadForm`, or the name of one, or of a model (`spex prm`). server: NAME:URL, such as
-    `vllm:http://127.0.0.1:8001` or `sglang:http://127.0.0.1:30001`. Blank steps are not shown to the model; a path
-    without any other scores 0.5. Scores are kept by content, the last 65,536 of them. A count of numbers that is
-    neither that of the steps nor that of the tokens, and a number out of range, are `Misbehaving`. `open` scores a
-    right and a wrong solution of a small problem, which must differ. Raises `InputError`.
+    `vllm:http://127.0.0.1:8001` or `sglang:http://127.0.0.1:30001`, behind `#` the model where a vLLM server has
+    several. Blank steps are not shown to the model; a path without any other scores 0.5. Scores are kept by a path's
+    whole content, the last 65,536 of them. A count of numbers that is neither that of the steps nor that of the tokens,
+    and a number out of range, are `Misbehaving`. `open` scores a right and a wrong solution of a small problem, which
+    must differ. Raises `InputError`.
     """
 
     def __init__(
@@ -105,18 +107,17 @@ class ScoreHead:
 
     async def _last_score(self, problem: str, steps: Sequence[str], progress: Progress, expected: str) -> float:
         laid = await self._laid(problem, steps)
-        names = _names(laid)
-        found = self._known.get(names[-1])
+        name = Prompt([laid.token_ids]).digest
+        found = self._known.get(name)
         if found is not None:
             return found
         rows = await self._server.rows(laid.token_ids, progress)
         scores = [self._read(row, expected) for row in self._chosen(rows, laid, expected)]
-        for name, score in zip(names[-len(scores) :], scores, strict=True):
-            # What was said first stays: every reader gets the same.
-            self._known.setdefault(name, score)
+        # Of two equal requests at once, what was said first stays: every reader gets the same.
+        score = self._known.setdefault(name, scores[-1])
         while len(self._known) > _KEPT:
             self._known.popitem(last=False)
-        return self._known.get(names[-1], scores[-1])
+        return score
 
     async def _laid(self, problem: str, steps: Sequence[str]) -> Laid:
         form = self._form
@@ -134,10 +135,11 @@ class ScoreHead:
         return Laid(tuple(token_ids), whole, tag[-1] if tag else None)
 
     async def _text_tokens(self, text: str) -> tuple[int, ...]:
-        """`text` as token ids, with no control token that the form names, and none of the usual look."""
-        names = [*_control_names(self._form), *_CONTROL_LOOK.findall(text)]
-        parts = [await self._server.tokens(part) for part in cut_within(text, names)]
-        return tuple(token for part in parts for token in part)
+        """`text` as token ids, where `HeadForm` says which names of control tokens are cut."""
+        names = sorted(_control_names(self._form).union(_CONTROL_LOOK.findall(text)))
+        parts = cut_within(text, names)
+        known = {part: await self._server.tokens(part) for part in dict.fromkeys(parts)}
+        return tuple(token for part in parts for token in known[part])
 
     def _chosen(self, rows: Rows, laid: Laid, expected: str) -> Rows:
         """The rows of the steps' ends. Raises `Misbehaving` where their count is of neither steps nor tokens."""
@@ -162,16 +164,6 @@ class ScoreHead:
         if form.outputs > 1 and abs(fsum(row) - 1.0) > _SUM_ROUNDING:
             raise Misbehaving(self._name, f"probabilities that sum to 1: {expected}", list(row))
         return row[form.good]
-
-
-def _names(laid: Laid) -> list[str]:
-    """What each score is kept by: all that the model has read where it is read."""
-    names, prompt, begun = [], Prompt(), 0
-    for end in laid.ends:
-        prompt = prompt.extended(laid.token_ids[begun : end + 1])
-        begun = end + 1
-        names.append(prompt.digest)
-    return names
 
 
 def _control_names(form: HeadForm) -> set[str]:

@@ -1,7 +1,8 @@
 """Values of Tree of Thoughts (Yao et al. 2023, arXiv 2305.10601): can the answer be reached from here?
 
-The model reasons and ends with a word: `sure`, `likely` or `impossible`, which count 20, 1 and 0.001 as in the paper's
-own program, here divided by 20. Several samples of a value are several calls of a search, each with a seed of its own.
+The model reasons and ends with a line of one word: `sure`, `likely` or `impossible`, which count 20, 1 and 0.001 as in
+the paper's own program, here divided by 20. Several samples of a value are several calls of a search, each with a seed
+of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from spex.engine.base import Engine, Path, Progress, Scoring, Server
-from spex.reward.asked import Asked
+from spex.reward.asked import Asked, last_line
 from spex.reward.rubric import filled
 from spex.seeds import seed_of
 
@@ -19,19 +20,19 @@ VALUES: Mapping[str, float] = MappingProxyType({"sure": 1.0, "likely": 1 / 20, "
 """What each word counts."""
 
 UNREAD = VALUES["likely"]
-"""What a text without any of them counts."""
+"""What a text without a line of one of them counts."""
 
 _QUESTION = (
     "Problem:\n{problem}\n\nSolution so far, between the lines of dashes:\n"
     "----------\n{solution}\n----------\n\n"
     "Can the right answer be reached from here? If an answer is given already, is it right? Check the steps briefly. "
-    "Then end with a line that says only one word: sure, likely or impossible."
+    "Then end with a last line of its own that says nothing but one word: sure, likely or impossible."
 )
-_WORD = re.compile(r"\b(sure|likely|impossible)\b", re.IGNORECASE)
+_WORD = re.compile(rf"({'|'.join(VALUES)}) ?\.?", re.IGNORECASE | re.ASCII)
 
 
 class Value:
-    """The value of each path by itself, in (0, 1]. `unread` counts the texts that said none of the words.
+    """The value of each path by itself, in (0, 1]. `unread` counts the texts without a line of one of the words.
 
     temperature: 0 to 100. tokens_max: of one text, 1 to 65536. Raises `InputError`.
     """
@@ -60,8 +61,8 @@ class Value:
     async def _valued(self, request: Scoring, number: int, path: Path, progress: Progress) -> float:
         question = filled(_QUESTION, {"problem": request.problem.text, "solution": path.text})
         seed = seed_of(request.seed, request.problem.id, "value", request.model, path.prompt.digest, index=number)
-        words = _WORD.findall(await self._asked.text(question, request.key, seed, progress))
-        if not words:
+        found = last_line(await self._asked.text(question, request.key, seed, progress), _WORD)
+        if found is None:
             self.unread += 1
             return UNREAD
-        return VALUES[words[-1].lower()]
+        return VALUES[found[1].lower()]

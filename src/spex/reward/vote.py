@@ -10,15 +10,17 @@ import re
 from collections.abc import Sequence
 
 from spex.engine.base import Engine, Path, Progress, Scoring, Server
-from spex.reward.asked import Asked
+from spex.reward.asked import Asked, last_line
 from spex.reward.rubric import filled
 from spex.seeds import seed_of
 
 _QUESTION = (
     "Problem:\n{problem}\n\nBelow are partial solutions of it. Which one is the most promising?\n\n{solution}\n\n"
-    "Compare them briefly. Then end with a line that says only:\nThe best choice is <its number>"
+    "Compare them briefly. Then end with a last line of its own that says nothing but this, in digits:\n"
+    "The best choice is <its number>"
 )
-_CHOICE = re.compile(r"best choice is\D{0,16}(\d{1,6})(?!\d)", re.IGNORECASE)
+_CHOICE = re.compile(r"(?:the )?best choice is:? ?([0-9]+) ?\.?", re.IGNORECASE | re.ASCII)
+_DIGITS_MAX = 6
 
 
 class Vote:
@@ -60,9 +62,9 @@ class Vote:
 
 
 def choice_in(text: str, count: int) -> int | None:
-    """The number, from 1 to `count`, that `text` names last; None where it names none of them."""
-    found = _CHOICE.findall(text)
-    number = int(found[-1]) if found else 0
+    """The number, from 1 to `count`, in the last line of `text` that is a vote; None where none is, or for no path."""
+    found = last_line(text, _CHOICE)
+    number = int(found[1]) if found is not None and len(found[1]) <= _DIGITS_MAX else 0
     return number if 1 <= number <= count else None
 
 
