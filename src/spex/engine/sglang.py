@@ -162,7 +162,7 @@ class Sglang:
         kept = len(progress.token_ids)
         room = self._room(request)
         tokens_max = min(room, request.tokens_max) - kept
-        answer = SglangAnswer(self._name, progress, tokens_max)
+        answer = SglangAnswer(self._name, progress, request.prompt.token_count + kept, tokens_max)
         body = self._asked(request, progress, tokens_max)
         reading = asyncio.ensure_future(self._read(body, answer))
         try:
@@ -212,7 +212,9 @@ class Sglang:
             token: 0.0 if value is None else exp(checked_logprob(value, self._name))
             for value, token, _ in meta.output_token_ids_logprobs[0]
         }
-        if cost.reward < 0 or not found.keys() >= set(request.labels):
+        if meta.prompt_tokens != request.prompt.token_count or cost.reward < 0:
+            raise Misbehaving(self._name, f"an answer to a prompt of {request.prompt.token_count} tokens", meta)
+        if not found.keys() >= set(request.labels):
             raise Misbehaving(self._name, "a probability for each label", meta)
         progress.spend(prompt_cached=cost.prompt_cached, reward=cost.reward)
         self._cost = self._cost.plus(cost)

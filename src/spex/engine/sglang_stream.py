@@ -47,9 +47,10 @@ class Piece(msgspec.Struct, frozen=True):
 class SglangAnswer:
     """What has come of one request, which went on from the tokens that its progress had: `kept` of them."""
 
-    def __init__(self, engine: str, progress: Progress, tokens_max: int) -> None:
+    def __init__(self, engine: str, progress: Progress, prompt_tokens: int, tokens_max: int) -> None:
         self._engine = engine
         self._progress = progress
+        self._prompt_tokens = prompt_tokens
         self._tokens_max = tokens_max
         self._kept = len(progress.token_ids)
         self._kept_text = progress.text
@@ -81,6 +82,8 @@ class SglangAnswer:
             raise Misbehaving(self._engine, "a text that goes on from what it was", piece)
         if [entry[1] for entry in piece.meta_info.output_token_logprobs] != piece.output_ids:
             raise Misbehaving(self._engine, "a log-probability for each token", piece)
+        if piece.meta_info.prompt_tokens != self._prompt_tokens:
+            raise Misbehaving(self._engine, f"an answer to a prompt of {self._prompt_tokens} tokens", piece)
         if len(piece.output_ids) > self._tokens_max:
             raise Misbehaving(self._engine, f"at most {self._tokens_max} tokens", piece)
 

@@ -160,6 +160,8 @@ class Vllm:
             await self._stoppable(self._read(self._asked(request, min(room, request.tokens_max)), answer))
             completion = answer.completion(request.stop)
         except Unreachable as error:
+            if not self._settings.may_be_on_cpu:
+                raise
             message = str(error).removeprefix(f"{self._name}: ")
             raise Unreachable(self._name, f"{message} (if it died: {CHUNKED})") from error
         cut = completion.end == "length" and room < request.tokens_max

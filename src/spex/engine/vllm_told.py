@@ -98,6 +98,11 @@ class Settings(msgspec.Struct, frozen=True):
         return self._on_cpu and self.vllm_config.speculative_config is not None
 
     @property
+    def may_be_on_cpu(self) -> bool:
+        """Whether it tells of no other device."""
+        return self.vllm_config.device_config.device in (None, "cpu")
+
+    @property
     def _on_cpu(self) -> bool:
         return self.vllm_config.device_config.device == "cpu"
 
