@@ -1,10 +1,11 @@
-"""Tools for testing searches: a conformance suite, synthetic worlds, a driver without a controller."""
+"""Tools for tests: a conformance suite for searches, synthetic worlds, a driver without a controller, unequal trees."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spex.testing.conformance import check_search
+    from spex.testing.difference import Difference, first_difference
     from spex.testing.trial import FIRST_COME, LAST_COME, Order, Run, run_alone, shuffled
     from spex.testing.world import SHAPES, Shape, SyntheticWorld, World
 
@@ -12,18 +13,21 @@ __all__ = [
     "FIRST_COME",
     "LAST_COME",
     "SHAPES",
+    "Difference",
     "Order",
     "Run",
     "Shape",
     "SyntheticWorld",
     "World",
     "check_search",
+    "first_difference",
     "run_alone",
     "shuffled",
 ]
 
 _PLACES = {
     "spex.testing.conformance": ("check_search",),
+    "spex.testing.difference": ("Difference", "first_difference"),
     "spex.testing.trial": ("FIRST_COME", "LAST_COME", "Order", "Run", "run_alone", "shuffled"),
     "spex.testing.world": ("SHAPES", "Shape", "SyntheticWorld", "World"),
 }
