@@ -5,6 +5,7 @@
 
 PYTHON  ?= python3
 VENV    ?= .venv
+ENGINES ?= .engines
 WORKERS ?= 2
 SEEDS   ?= 2000
 FIRST   ?= 0
@@ -22,7 +23,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
+.PHONY: help demo test test-engines engines coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -32,6 +33,12 @@ demo: $(RUN) ## Real problems, a small real model, two searches, plain and specu
 
 test: $(DEV) ## Run the whole test suite (WORKERS=2, ARGS="tests/search -x")
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+engines: ## Real engines on a CPU, SGLang and vLLM, and a model, into ENGINES=.engines (4 GB, 3 minutes, once)
+	@PYTHON="$(PYTHON)" engines/setup "$(ENGINES)"
+
+test-engines: $(DEV) engines ## The live tests, each engine in turn: half an hour (ENGINES=.engines ARGS="vllm")
+	@$(BIN)/python -m engines.run --folder "$(ENGINES)" $(ARGS)
 
 coverage: $(DEV) ## What the tests reach, by line and branch; the swarm left out, which is slow and reaches no more
 	$(BIN)/coverage erase

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 FUNCTION_LINES_MAX = 60
 MODULE_LINES_MAX = 300
-_FOLDERS = ("src", "scripts", "benchmarks", "examples", "tests")
-_FOLDERS_OF_SHORT_MODULES = ("src", "scripts", "benchmarks", "examples")
+_FOLDERS = ("src", "scripts", "benchmarks", "examples", "engines", "tests")
+_FOLDERS_OF_SHORT_MODULES = ("src", "scripts", "benchmarks", "examples", "engines")
 
 
 class Measured(NamedTuple):

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = tuple(sorted(ROOT.glob("*.md")))
 
 _BLOCK = re.compile(r"^ *```(?P<language>\w*)(?P<marks>[^\n]*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_PLACE = re.compile(r"`((?:src|tests|scripts|benchmarks|examples|\.ci)/[\w./-]*)`")
+_PLACE = re.compile(r"`((?:src|tests|scripts|benchmarks|examples|engines|\.ci)/[\w./-]*)`")
 _LINK = re.compile(r"\]\(([^)#\s]+)\)")
 
 

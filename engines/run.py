@@ -1,0 +1,151 @@
+"""Runs the tests marked `live` against real servers, which it starts and ends.
+
+    python -m engines.run --folder .engines sglang vllm        (make test-engines)
+
+For each engine: a server for the policy and one for the reward, each on a core of its own; when both answer, pytest,
+which finds them in SPEX_SGLANG_URL and SPEX_SGLANG_REWARD_URL (SPEX_VLLM_...); then, with those ended, the tests marked
+`faults`, which start and kill servers themselves (SPEX_SGLANG_FOLDER). Whatever happens, Ctrl-C too, nothing of it is
+left running. Ends with pytest's status, 1 where tests failed, 3 where a server did, 130 when it is interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import get_args
+
+from engines.server import Server, ServerFailed, descendants_of, free_port
+from engines.serving import Kind, Role
+
+_ROOT = Path(__file__).resolve().parents[1]
+_SERVE = _ROOT / "engines" / "serve"
+_UP_SECONDS = 300.0
+_TESTS_END_SECONDS = 60.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Test against each engine that is named."""
+    parser = argparse.ArgumentParser(prog="python -m engines.run", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("kinds", nargs="*", metavar="sglang|vllm", help="both, if none is named")
+    parser.add_argument("--folder", type=Path, required=True, metavar="DIR", help="what engines/setup has built")
+    parser.add_argument("--pytest", default="", metavar="ARGS", help="more arguments for pytest, with blanks between")
+    asked = parser.parse_args(arguments)
+    kinds: list[Kind] = asked.kinds or list(get_args(Kind))
+    if unknown := set(kinds) - set(get_args(Kind)):
+        parser.error(f"no engine is called {', '.join(sorted(unknown))}")
+    with nothing_left():
+        try:
+            statuses = [tested(kind, asked.folder, asked.pytest.split()) for kind in kinds]
+        except ServerFailed as error:
+            say(str(error))
+            return 3
+        except KeyboardInterrupt:
+            say("interrupted")
+            return 130
+    return max(statuses)
+
+
+def tested(kind: Kind, folder: Path, more: Sequence[str]) -> int:
+    """The status of pytest with `kind`: the greater of that of both parts."""
+    name = kind.upper()
+    with contextlib.ExitStack() as servers:
+        policy, reward = pair(kind, folder)
+        started = time.monotonic()
+        for server in (policy, reward):
+            servers.enter_context(server)
+        for server in (policy, reward):
+            server.wait(_UP_SECONDS)
+        say(f"{kind}: {policy.url} and {reward.url}, up after {time.monotonic() - started:.0f} s")
+        found = {f"SPEX_{name}_URL": policy.url, f"SPEX_{name}_REWARD_URL": reward.url}
+        first = tests(kind, "not faults", found, more)
+        if first:
+            for server in (policy, reward):
+                server.check()
+    # Two at a time: a third one would have no core.
+    say(f"{kind}: both ended; now the tests that kill theirs")
+    second = tests(kind, "faults", {f"SPEX_{name}_FOLDER": str(folder.absolute())}, more)
+    return max(first, second)
+
+
+def pair(kind: Kind, folder: Path) -> tuple[Server, Server]:
+    """A server for the policy and one for the reward, not yet started."""
+    cores = sorted(os.sched_getaffinity(0))
+    return served(kind, folder, "policy", cores[0]), served(kind, folder, "reward", cores[-1])
+
+
+def served(kind: Kind, folder: Path, role: Role, core: int) -> Server:
+    """A deterministic server on `core`, not yet started; it ends with the process that starts it.
+
+    What it says is in `folder`/logs, until one of the same kind and role is made there.
+    """
+    port, log = free_port(), folder / "logs" / f"{kind}-{role}.log"
+    log.parent.mkdir(exist_ok=True)
+    log.unlink(missing_ok=True)
+    flags = ("--core", str(core), "--role", role, "--deterministic", "--with-parent")
+    command = (str(_SERVE), kind, str(folder), str(port), *flags)
+    return Server(f"{kind} for the {role}", command, port, log, {"PYTHON": sys.executable})
+
+
+def tests(kind: Kind, marked: str, variables: Mapping[str, str], more: Sequence[str]) -> int:
+    """Run pytest; its status, where 5 (no test is so marked) is 0."""
+    places = [place for place in ("tests/live", f"tests/engine/test_{kind}_live.py") if (_ROOT / place).exists()]
+    command = [sys.executable, "-m", "pytest", "-m", f"(live or engine) and {marked}", "-v", "-rs", *places, *more]
+    with subprocess.Popen(command, cwd=_ROOT, env={**os.environ, **variables}) as process:
+        try:
+            status = process.wait()
+        except BaseException:
+            # At a terminal Ctrl-C has reached it too; it needs time to end what it has started.
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_TESTS_END_SECONDS)
+            process.kill()
+            raise
+    return 0 if status == 5 else status
+
+
+@contextlib.contextmanager
+def nothing_left() -> Iterator[None]:
+    """Whatever the block started has ended when it is over, and SIGTERM and SIGHUP end it as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        raise KeyboardInterrupt
+
+    adopt_orphans()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        # From here on it takes no time, and must not be cut short.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        while left := list(descendants_of(os.getpid())):
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-1, os.WNOHANG)
+            time.sleep(0.01)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of all that loses its own below this process, so that it can be found; on Linux."""
+    set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(set_child_subreaper, 1)
+
+
+def say(text: str) -> None:
+    print(f"engines: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
