@@ -1,0 +1,78 @@
+"""G3 on real servers: what is given up runs nowhere any more, by the servers' own counters."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import spex
+from spex.engine.catalog import find_engine
+from tests.live.servers import Pair, at_work, pairs
+from tests.live.test_lossless import QUESTIONS
+
+GONE_SECONDS = 2.0
+
+
+async def begun(pair: Pair, **options: object) -> asyncio.Task[spex.Run]:
+    """A run of which both servers have got work."""
+    running = asyncio.ensure_future(
+        spex.run(
+            QUESTIONS,
+            policy=pair.policy,
+            reward=spex.Judge(find_engine(pair.reward)),
+            task="gsm8k",
+            search=spex.Rebase(width=16),
+            concurrency=len(QUESTIONS),
+            **options,  # type: ignore[arg-type]
+        )
+    )
+    seen: set[str] = set()
+    while len(seen) < len(pair):
+        seen |= {engine for engine in pair if await asyncio.to_thread(at_work, engine)}
+        assert not running.done()
+    return running
+
+
+async def idle(pair: Pair) -> None:
+    """Wait until neither server has work, for as long as the guarantee allows."""
+    async with asyncio.timeout(GONE_SECONDS):
+        while any([await asyncio.to_thread(at_work, engine) for engine in pair]):
+            pass
+
+
+@pytest.mark.parametrize("pair", pairs())
+def test_a_cancelled_run_leaves_nothing_running(pair: Pair) -> None:
+    async def main() -> None:
+        running = await begun(pair)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await idle(pair)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("pair", pairs())
+def test_a_stopped_run_leaves_nothing_running_and_gives_what_there_is(pair: Pair) -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        running = await begun(pair, stop=stop)
+        stop.set()
+        run = await running
+        await idle(pair)
+        assert run.interrupted
+        assert all(solution.partial for solution in run.solutions)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("pair", pairs())
+def test_a_deadline_leaves_nothing_running(pair: Pair) -> None:
+    async def main() -> None:
+        running = await begun(pair, deadline_seconds=5.0)
+        run = await running
+        await idle(pair)
+        assert all(solution.partial for solution in run.solutions)
+
+    asyncio.run(main())
