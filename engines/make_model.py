@@ -29,6 +29,7 @@ def main(wheels: Path, made: Path) -> None:
     made.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(made)
     model.config.dtype = torch.bfloat16
+    model.config.architectures = [type(model).__name__]
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.config.save_pretrained(made)

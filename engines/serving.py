@@ -67,7 +67,7 @@ def _sglang(asked: Asked) -> Launch:
     python = _python(asked)
     # Where somebody else has built the environment, SGLang starts as it does there.
     ours = list(asked.folder.glob("venv/lib/python3*/site-packages/spex_sglang_cpu"))
-    command = [python, "-m", "spex_sglang_cpu" if ours else "sglang.launch_server"]
+    command = [python, "-m", "spex_sglang_cpu.launch" if ours else "sglang.launch_server"]
     command += ["--model-path", _model(asked), "--dtype", asked.dtype or _DTYPES["sglang"], "--device", "cpu"]
     command += ["--host", "127.0.0.1", "--port", str(asked.port)]
     # 32,768 tokens of prompts and texts at once are 0.7 GB for the small model; by itself it would take all memory.

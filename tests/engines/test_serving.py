@@ -31,7 +31,7 @@ def test_sglang_draws_by_seeds_only_where_it_is_asked_to() -> None:
 def test_sglang_starts_by_what_makes_it_run_on_a_cpu_where_that_is_installed(tmp_path: Path) -> None:
     assert launch_of(Asked("sglang", tmp_path, 1)).command[2] == "sglang.launch_server"
     (tmp_path / "venv/lib/python3.11/site-packages/spex_sglang_cpu").mkdir(parents=True)
-    assert launch_of(Asked("sglang", tmp_path, 1)).command[2] == "spex_sglang_cpu"
+    assert launch_of(Asked("sglang", tmp_path, 1)).command[2] == "spex_sglang_cpu.launch"
 
 
 def test_what_only_sglang_may_find_is_found_by_it_alone(tmp_path: Path) -> None:

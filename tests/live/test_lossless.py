@@ -18,8 +18,8 @@ QUESTIONS = [
     spex.Problem("A farmer packs 96 eggs in boxes of 12 and sells 5 boxes. How many boxes are left?", "eggs", "3"),
 ]
 SEARCHES: dict[str, AnySearch] = {
-    "rebase": spex.Rebase(width=16, depth_max=4),
-    "mcts": spex.Mcts(iterations=16, children=4, depth_max=4),
+    "rebase": spex.Rebase(width=16, depth_max=3),
+    "mcts": spex.Mcts(iterations=16, children=3, depth_max=4),
 }
 
 

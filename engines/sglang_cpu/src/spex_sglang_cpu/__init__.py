@@ -1,6 +1,6 @@
 """An unmodified SGLang 0.5.23 on a CPU: it starts, and equal seeded requests give equal texts there.
 
-`python -m spex_sglang_cpu FLAGS` instead of `python -m sglang.launch_server FLAGS`; with
+`python -m spex_sglang_cpu.launch FLAGS` instead of `python -m sglang.launch_server FLAGS`; with
 `--enable-deterministic-inference --attention-backend torch_native`, bfloat16 and OMP_NUM_THREADS=1, tokens and
 log-probabilities of a request with a `sampling_seed` are the same bits alone and beside others, its prompt cached or
 not, written in one go or in two.

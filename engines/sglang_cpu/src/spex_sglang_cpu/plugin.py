@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def register() -> None:
     """Let the CPU's attention be deterministic, and put what makes it so in the places that only that mode uses."""
@@ -15,6 +17,7 @@ def register() -> None:
     choices.add_radix_supported_deterministic_attention_backend_choices(["torch_native"])
     for place, ours, how in (
         ("srt.batch_invariant_ops.batch_invariant_ops.enable_batch_invariant_mode", _make_invariant, HookType.REPLACE),
+        ("srt.model_executor.model_runner.ModelRunner.maybe_enable_batch_invariant_mode", _widen, HookType.AFTER),
         ("kernels.ops.sampling.murmur_hash.murmur_hash32", noise.hashed, HookType.REPLACE),
         ("srt.layers.sampler.top_k_top_p_min_p_sampling_from_probs_torch", sampling.sampled, HookType.AROUND),
     ):
@@ -30,3 +33,10 @@ def _make_invariant(enable_bmm: bool = True) -> None:  # as upstream calls it
     products.override()
     TorchNativeAttnBackend._run_sdpa_forward_extend = attention.prefill
     TorchNativeAttnBackend._run_sdpa_forward_decode = attention.decode
+
+
+def _widen(_result: None, runner: Any) -> None:
+    """When the model is loaded, and the products are ours or never will be."""
+    from spex_sglang_cpu import products
+
+    products.widen(runner.model)

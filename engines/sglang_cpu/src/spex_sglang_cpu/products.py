@@ -1,8 +1,11 @@
 """Matrix products in which a row's bits do not depend on the other rows.
 
 For few rows the CPU's libraries choose other kernels, which sum in other orders: the same token would get other bits
-alone than beside others. Measured on AVX-512, with one thread: for every multiple of eight rows a row's bits are the
-same, in bfloat16 and in float32. So rows of zeros fill the last eight.
+alone than beside others. Measured with one thread, on AVX2 and AVX-512: for every multiple of eight rows a row's bits
+are the same. So rows of zeros fill the last eight.
+
+CPUs that have no instructions for bfloat16 take four to nine times as long for it as for float32: the model's weights
+are multiplied as float32, of which they are a part, and the products rounded.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ from __future__ import annotations
 import torch
 
 _ROWS = 8
+_WIDE_MAX = 1 << 29  # weights: 2 GB of them in float32
 _overrides: list[torch.library.Library] = []  # overrides last as long as their library
+_wide: dict[tuple[int, torch.Size], torch.Tensor] = {}
 
 
 def override() -> None:
@@ -21,22 +26,37 @@ def override() -> None:
     _overrides.append(library)
 
 
+def widen(model: torch.nn.Module) -> None:
+    """Keep `model`'s weights in float32 too, where they are bfloat16 and not too many. They must not change any more."""
+    weights = [weight.detach() for weight in model.parameters() if weight.dtype == torch.bfloat16 and weight.dim() == 2]
+    if _overrides and sum(weight.numel() for weight in weights) <= _WIDE_MAX:
+        for weight in weights:
+            # A layer multiplies by its weight transposed. The model keeps it: no other tensor will be at its place.
+            _wide[weight.data_ptr(), weight.t().shape] = weight.float().t()
+
+
 def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """`left @ right`."""
-    filled = _filled(left)
+    filled, factor = _filled(left), _widest(right)
     # With `out` torch takes another entry, which is not overridden.
-    return torch.mm(filled, right, out=_empty(filled, right))[: left.shape[0]]
+    out = torch.mm(filled.to(factor.dtype), factor, out=_empty(filled, factor))
+    return out[: left.shape[0]].to(left.dtype)
 
 
 def sum_and_product(
     bias: torch.Tensor, left: torch.Tensor, right: torch.Tensor, *, beta: float = 1, alpha: float = 1
 ) -> torch.Tensor:
-    """`beta * bias + alpha * left @ right`, where each row gets the same bias."""
-    filled = _filled(left)
-    if bias.dim() > 1 and bias.shape[0] == left.shape[0] > 1:
+    """`beta * bias + alpha * left @ right`, with one bias for all rows or one for each."""
+    filled, factor = _filled(left), _widest(right)
+    if bias.dim() == 2 and bias.shape[0] == left.shape[0] > 1:
         bias = _filled(bias)
-    out = torch.addmm(bias, filled, right, beta=beta, alpha=alpha, out=_empty(filled, right))
-    return out[: left.shape[0]]
+    wide = (given.to(factor.dtype) for given in (bias, filled))
+    out = torch.addmm(*wide, factor, beta=beta, alpha=alpha, out=_empty(filled, factor))
+    return out[: left.shape[0]].to(left.dtype)
+
+
+def _widest(right: torch.Tensor) -> torch.Tensor:
+    return _wide.get((right.data_ptr(), right.shape), right)
 
 
 def _filled(rows: torch.Tensor) -> torch.Tensor:
@@ -45,4 +65,4 @@ def _filled(rows: torch.Tensor) -> torch.Tensor:
 
 
 def _empty(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    return left.new_empty(left.shape[0], right.shape[1])
+    return right.new_empty(left.shape[0], right.shape[1])

@@ -2,7 +2,8 @@
 
 SGLang imports torchvision, whose wheel is built for CUDA: its operators cannot be loaded beside a torch for CPUs, and
 it then fails to describe two of them. No text model calls one, so a declaration will do. It must stand before anything
-imports torchvision, in every process: those that SGLang spawns import this module first, as their main one.
+imports torchvision, in every process: those that SGLang spawns import this module first, as their main
+one (a `__main__.py` they would not).
 """
 
 import runpy
