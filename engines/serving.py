@@ -73,6 +73,9 @@ def _sglang(asked: Asked) -> Launch:
     # 32,768 tokens of prompts and texts at once are 0.7 GB for the small model; by itself it would take all memory.
     command += ["--max-total-tokens", "32768", "--max-running-requests", "64"]
     command += ["--attention-backend", "torch_native", "--sampling-backend", "pytorch"]
+    # Siblings come together: one prompt is read, and the others find it. Reading is done in short pieces: an engine
+    # iteration of several thousand tokens would take a minute here, in which nothing is written and nothing aborted.
+    command += ["--schedule-policy", "lpm", "--chunked-prefill-size", "512"]
     command += ["--sleep-on-idle"]  # else its scheduler keeps a core busy with nothing
     environment = {}
     if (apart := asked.folder / "venv" / "sglang-only").exists():

@@ -43,6 +43,10 @@ def test_a_command_of_the_documents_exists(words: list[str]) -> None:
         case "spex":
             flags = {word.partition("=")[0] for word in arguments if word.startswith("--")}
             assert {flag for flag in flags if flag not in help_of(arguments[0])} == set()
+        case "serve":
+            command = [str(ROOT / "engines" / "serve"), "--help"]
+            told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert {word for word in arguments if word.startswith("--") and word not in told} == set()
         case "python":
             flag, module, *options = arguments
             assert flag == "-m"

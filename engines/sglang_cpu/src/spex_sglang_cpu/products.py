@@ -27,7 +27,7 @@ def override() -> None:
 
 
 def widen(model: torch.nn.Module) -> None:
-    """Keep `model`'s weights in float32 too, where they are bfloat16 and not too many. They must not change any more."""
+    """Keep `model`'s weights in float32 too, where they are bfloat16 and not too many. They must not change later."""
     weights = [weight.detach() for weight in model.parameters() if weight.dtype == torch.bfloat16 and weight.dim() == 2]
     if _overrides and sum(weight.numel() for weight in weights) <= _WIDE_MAX:
         for weight in weights:
