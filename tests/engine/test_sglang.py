@@ -84,10 +84,8 @@ class Server:
             finish: dict[str, Any] | None = None
             if body["rid"] in self.aborted:
                 finish = {"type": "abort", "message": "Abort in waiting queue"}
-            elif "\n\n" in body["sampling_params"]["stop"] and written.endswith("\n\n"):
+            elif written.endswith("\n\n"):
                 finish = {"type": "stop", "matched": "\n\n"}
-            elif before + count == len(TEXT) and "\n\n" not in body["sampling_params"]["stop"]:
-                finish = {"type": "stop", "matched": 2}
             elif count == most:
                 finish = {"type": "length", "length": most}
             finish = self.finish if finish and self.finish else finish
@@ -204,10 +202,9 @@ def test_an_aborted_text_is_over_at_the_server_when_the_cancellation_comes_throu
             assert 5 <= kept < len(TEXT)
             completion = await engine.generate(request(), progress)
             assert (completion.text, completion.token_ids) == (TEXT, tuple(map(ord, TEXT)))
-            # The last token is written again: it may have been the end.
-            assert server.asked[1]["input_ids"] == [1, 2, 3, *map(ord, TEXT[: kept - 1])]
-            assert server.asked[1]["sampling_params"]["max_new_tokens"] == 50 - (kept - 1)
-            assert progress.cost.generated == len(TEXT) + 1
+            assert server.asked[1]["input_ids"] == [1, 2, 3, *map(ord, TEXT[:kept])]
+            assert server.asked[1]["sampling_params"]["max_new_tokens"] == 50 - kept
+            assert progress.cost.generated == len(TEXT)
 
     asyncio.run(main())
 
@@ -230,23 +227,10 @@ def test_what_may_be_half_a_stop_string_is_written_again() -> None:
     async def main() -> None:
         server = Server()
         async with engine_of(server) as engine:
-            # Without its last token, which is written again anyway, it ends in half the stop string.
-            progress = Progress(list(map(ord, TEXT)), [-0.5] * len(TEXT), TEXT)
+            half = TEXT[:-1]
+            progress = Progress(list(map(ord, half)), [-0.5] * len(half), half)
             assert (await engine.generate(request(), progress)).text == TEXT
             assert server.asked[0]["input_ids"] == [1, 2, 3]
-
-    asyncio.run(main())
-
-
-@pytest.mark.parametrize(("stop", "tokens_max"), [(("\n\n",), 50), (("@@",), 50), (("@@",), 3)])
-def test_a_text_that_had_ended_when_it_was_aborted_is_not_written_on_behind_its_end(
-    stop: tuple[str, ...], tokens_max: int
-) -> None:
-    async def main() -> None:
-        async with engine_of(Server()) as engine:
-            plain = await engine.generate(request(tokens_max, stop=stop), Progress())
-            ended = Progress(list(plain.token_ids), list(plain.logprobs or ()), plain.text)
-            assert await engine.generate(request(tokens_max, stop=stop), ended) == plain
 
     asyncio.run(main())
 

@@ -158,7 +158,7 @@ class Sglang:
         return (await self._http.post("/v1/detokenize", asked, _Text)).text
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
-        await self._take_back(progress, request.stop)
+        _drop_half_stops(progress, request.stop)
         kept = len(progress.token_ids)
         room = self._room(request)
         tokens_max = min(room, request.tokens_max) - kept
@@ -178,19 +178,6 @@ class Sglang:
             completion = completion._replace(text=await self.text(completion.token_ids, control=False))
         cut = completion.end == "length" and room < request.tokens_max
         return completion._replace(end="context") if cut else completion
-
-    async def _take_back(self, progress: Progress, stop: Sequence[str]) -> None:
-        """Make what is kept of a text such that the server goes on from it as it would have without the abort.
-
-        Its last token may have ended it, unnoticed by who had aborted it: the server writes that one again, the same by
-        its seed, and sees for itself. What may hold a stop string is written again from its start.
-        """
-        kept = progress.token_ids[:-1]
-        text = await self.text(kept, control=False) if kept else ""
-        if _may_have_ended(text, stop):
-            kept, text = [], ""
-        del progress.token_ids[len(kept) :], progress.logprobs[len(kept) :]
-        progress.text = text
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
         body = {
@@ -291,7 +278,11 @@ def _told(before: Capabilities, info: _Info, name: str) -> Capabilities:
     )
 
 
-def _may_have_ended(text: str, stop: Sequence[str]) -> bool:
-    """Whether a stop string is in `text`, or may begin at its end: the server looks for those in what it adds alone."""
-    halves = {delimiter[:length] for delimiter in stop for length in range(1, len(delimiter))}
-    return any(delimiter in text for delimiter in stop if delimiter) or any(map(text.endswith, halves))
+def _drop_half_stops(progress: Progress, stop: Sequence[str]) -> None:
+    """Take back what may be the beginning of a stop string: the server looks for those in what it adds alone."""
+    halves = {text[:length] for text in stop for length in range(1, len(text))}
+    if any(map(progress.text.endswith, halves)):
+        # Which characters are the last token's is not known: all of it is written again.
+        progress.token_ids.clear()
+        progress.logprobs.clear()
+        progress.text = ""
