@@ -38,6 +38,7 @@ class Server:
         self.asked: list[dict[str, Any]] = []
         self.aborted: set[str] = set()
         self.deaf = False
+        self.aborts_from = 0
         self.spoil: Callable[[dict[str, Any]], object] = lambda event: event
         self.finish: dict[str, Any] | None = None
         self.silent_aborts = False
@@ -82,7 +83,7 @@ class Server:
             await asyncio.sleep(self.pace_seconds)
             written = TEXT[before : before + count]
             finish: dict[str, Any] | None = None
-            if body["rid"] in self.aborted:
+            if body["rid"] in self.aborted and before + count >= self.aborts_from:
                 finish = {"type": "abort", "message": "Abort in waiting queue"}
             elif written.endswith("\n\n"):
                 finish = {"type": "stop", "matched": "\n\n"}
@@ -204,7 +205,7 @@ def test_an_aborted_text_is_over_at_the_server_when_the_cancellation_comes_throu
             assert (completion.text, completion.token_ids) == (TEXT, tuple(map(ord, TEXT)))
             assert server.asked[1]["input_ids"] == [1, 2, 3, *map(ord, TEXT[:kept])]
             assert server.asked[1]["sampling_params"]["max_new_tokens"] == 50 - kept
-            assert progress.cost.generated == len(TEXT)
+            assert progress.cost.generated == len(TEXT) + 1  # the token that came with the abort is written again
 
     asyncio.run(main())
 
@@ -219,6 +220,24 @@ def test_an_abort_that_is_ignored_lets_go_of_the_connection(monkeypatch: pytest.
         async with engine_of(server) as engine:
             await cancelled_after(engine, Progress(), 2)
             assert engine.counters().running == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("deaf", [True, False])
+def test_a_text_that_was_done_when_it_was_aborted_ends_where_it_ended(deaf: bool) -> None:
+    """By its stop string; or by an abort, and the last token is one that the server has looked for nothing in."""
+
+    async def main() -> None:
+        server = Server(pace_seconds=0.01)
+        server.deaf, server.aborts_from = deaf, len(TEXT)
+        async with engine_of(server) as engine:
+            progress = Progress()
+            await cancelled_after(engine, progress, 5)
+            assert len(progress.token_ids) == len(progress.logprobs) == len(progress.text) < len(TEXT)
+            completion = await engine.generate(request(), progress)
+            assert (completion.text, completion.token_ids) == (TEXT, tuple(map(ord, TEXT)))
+            assert completion.end == "delimiter"
 
     asyncio.run(main())
 

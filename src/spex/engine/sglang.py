@@ -169,6 +169,7 @@ class Sglang:
             await asyncio.shield(reading)
         except asyncio.CancelledError:
             await uninterrupted(self._ended(str(body["rid"]), reading))
+            answer.reopen()
             raise
         finally:
             reading.cancel()

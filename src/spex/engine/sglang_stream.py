@@ -56,6 +56,8 @@ class SglangAnswer:
         self._kept_text = progress.text
         self._counted = Tokens()
         self._finish: Finish | None = None
+        self._open_tokens = self._kept
+        self._open_text = progress.text
 
     @property
     def is_over(self) -> bool:
@@ -69,12 +71,24 @@ class SglangAnswer:
         self._check(piece, new)
         logprobs = [checked_logprob(entry[0], self._engine) for entry in meta.output_token_logprobs]
         self._counted = counted
+        if meta.finish_reason is not None:
+            self._open_tokens, self._open_text = len(progress.token_ids), progress.text
         progress.cost = progress.cost.plus(new)
         progress.token_ids[self._kept :] = piece.output_ids
         progress.logprobs[self._kept :] = logprobs
         progress.text = self._kept_text + piece.text
         self._finish = meta.finish_reason
         return new
+
+    def reopen(self) -> None:
+        """Take back what came with the end, so that the text can go on behind what came before.
+
+        There may be a stop string in it, or a token that ends a text: the server looks for them in what it adds alone,
+        and in the last token of an aborted text not even there.
+        """
+        if self._finish is not None:
+            del self._progress.token_ids[self._open_tokens :], self._progress.logprobs[self._open_tokens :]
+            self._progress.text = self._open_text
 
     def _check(self, piece: Piece, new: Tokens) -> None:
         before = self._progress.token_ids[self._kept :]
