@@ -72,11 +72,14 @@ async def measure_cache(bench: Bench, tokens: int) -> Cache:
 
 
 async def _grain(bench: Bench, prompt: Prompt) -> int | None:
-    """What all numbers of tokens that were kept of parts of `prompt` are multiples of."""
-    grain = 0
+    """What all numbers of tokens that were kept of parts of `prompt` are multiples of; 1 where all parts were kept."""
+    grain, whole = 0, True
     for cut in _CUTS:
         part = prompt.token_ids[: round(cut * prompt.token_count)]
         other = (await bench.fresh(_FEW_TOKENS)).token_ids
         asked: Asked = await bench.ask(Wanted(Prompt([part, other]), 1))
-        grain = gcd(grain, asked.progress.cost.prompt_cached)
+        kept = asked.progress.cost.prompt_cached
+        grain, whole = gcd(grain, kept), whole and kept >= len(part)
+    if whole:  # lengths may have a divisor in common by chance
+        return 1
     return grain or None
