@@ -34,10 +34,10 @@ demo: $(RUN) ## Real problems, a small real model, two searches, plain and specu
 test: $(DEV) ## Run the whole test suite (WORKERS=2, ARGS="tests/search -x")
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-engines: ## Real engines on a CPU, SGLang and vLLM, and a model, into ENGINES=.engines (4 GB, 3 minutes, once)
+engines: ## Real engines on a CPU, SGLang and vLLM, and a model, into ENGINES=.engines (4 GB, minutes, once)
 	@PYTHON="$(PYTHON)" engines/setup "$(ENGINES)"
 
-test-engines: $(DEV) engines ## The live tests, each engine in turn: half an hour (ENGINES=.engines ARGS="vllm")
+test-engines: $(DEV) engines ## The live tests, each engine in turn: under an hour (ENGINES=.engines ARGS="vllm")
 	@$(BIN)/python -m engines.run --folder "$(ENGINES)" $(ARGS)
 
 coverage: $(DEV) ## What the tests reach, by line and branch; the swarm left out, which is slow and reaches no more

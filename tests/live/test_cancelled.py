@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +15,19 @@ from tests.live.test_lossless import QUESTIONS
 GONE_SECONDS = 5.0  # a request ends between two engine iterations, and one of these takes a second on a small core
 
 
+def started(pair: Pair, on_event: Callable[[spex.Event], None], **options: object) -> asyncio.Task[spex.Run]:
+    return asyncio.ensure_future(
+        spex.run(
+            QUESTIONS[:2],
+            policy=pair.policy,
+            reward=spex.Judge(find_engine(pair.reward)),
+            search=spex.Rebase(width=8),
+            on_event=on_event,
+            **options,  # type: ignore[arg-type]
+        )
+    )
+
+
 async def begun(pair: Pair, **options: object) -> asyncio.Task[spex.Run]:
     """A run in the middle of it: some texts are written and some scores read, and the policy has work."""
     kinds: set[str | None] = set()
@@ -22,16 +36,7 @@ async def begun(pair: Pair, **options: object) -> asyncio.Task[spex.Run]:
         if event.event == "finished":
             kinds.add(event.kind)
 
-    running = asyncio.ensure_future(
-        spex.run(
-            QUESTIONS[:2],
-            policy=pair.policy,
-            reward=spex.Judge(find_engine(pair.reward)),
-            search=spex.Rebase(width=8),
-            on_event=note,
-            **options,  # type: ignore[arg-type]
-        )
-    )
+    running = started(pair, note, **options)
     while len(kinds) < 2 or not await asyncio.to_thread(at_work, pair.policy):
         assert not running.done()
         await asyncio.sleep(0.05)
@@ -74,8 +79,7 @@ def test_a_stopped_run_leaves_nothing_running_and_gives_what_there_is(pair: Pair
 @pytest.mark.parametrize("pair", pairs())
 def test_a_deadline_leaves_nothing_running(pair: Pair) -> None:
     async def main() -> None:
-        running = await begun(pair, deadline_seconds=5.0)
-        run = await running
+        run = await started(pair, lambda event: None, deadline_seconds=5.0)
         await idle(pair)
         assert all(solution.partial for solution in run.solutions)
 

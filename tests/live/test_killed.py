@@ -117,8 +117,10 @@ def test_a_killed_server_ends_its_queries_with_what_to_do_and_those_of_another_g
     asyncio.run(main())
 
 
-def test_a_server_that_was_never_there_is_told_before_any_work(two: Two) -> None:
+def test_a_server_that_is_not_there_is_told_before_any_work(all_two: Two) -> None:
+    two = all_two
     two.first.kill()
+    two.second.wait(UP_SECONDS)
 
     async def main() -> None:
         with pytest.raises(spex.Unreachable, match="start it, or correct the address"):
