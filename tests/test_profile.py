@@ -62,6 +62,12 @@ def test_before_any_observation_a_learned_curve_is_its_prior_at_its_knots(prior:
         assert learned.itl_seconds(load) == pytest.approx(prior.itl_seconds(load))
 
 
+@pytest.mark.parametrize("running", [700, 1500, 4095, 4096, 9000])
+def test_one_more_of_thousands_costs_what_its_prior_says(running: int) -> None:
+    learned = LearnedCurve(Affine(0.010, 0.00008))
+    assert learned.itl_seconds(running + 1) - learned.itl_seconds(running) == pytest.approx(0.00008)
+
+
 @settings(deadline=None)
 @given(curves, observations, st.lists(st.floats(1, 2000), min_size=2).map(sorted))
 def test_a_learned_curve_never_falls(prior: Curve, seen: list[tuple[float, float]], loads: list[float]) -> None:

@@ -77,7 +77,7 @@ def _slope(low: tuple[float, float], high: tuple[float, float]) -> float:
     return (high[1] - low[1]) / (high[0] - low[0])
 
 
-_KNOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)
+_KNOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 1536, 2048, 3072, 4096)
 _LEAST_SECONDS = 1e-9  # something that takes no time has no logarithm
 _SHARED_RATE = 0.05
 _KNOT_RATE = 0.1
@@ -88,8 +88,8 @@ class LearnedCurve:
     """A curve that starts from a prior and follows what is observed.
 
     Log-linear corrections to the prior: one shared by all of the curve (a prior that is wrong
-    by a factor is put right everywhere) and one a knot, interpolated between knots. Reading
-    never falls in b: each knot is at least the one before.
+    by a factor is put right everywhere) and one a knot, interpolated between knots; beyond the last
+    it rises as the prior does. Reading never falls in b: each knot is at least the one before.
     """
 
     def __init__(self, prior: Curve) -> None:
@@ -103,8 +103,12 @@ class LearnedCurve:
     def itl_seconds(self, running: float) -> float:
         low, weight = _place(running)
         if weight == 0.0:
-            return self._values[low]
+            return self._values[low] * (self._beyond(running) if running > _KNOTS[-1] else 1.0)
         return self._values[low] * (1 - weight) + self._values[low + 1] * weight
+
+    def _beyond(self, running: float) -> float:
+        last = max(self._prior.itl_seconds(_KNOTS[-1]), _LEAST_SECONDS)
+        return max(1.0, self._prior.itl_seconds(running) / last)
 
     @property
     def level(self) -> float:

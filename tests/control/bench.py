@@ -22,6 +22,9 @@ T = TypeVar("T")
 class Eager:
     """A market that buys whatever there is room for, and never sells."""
 
+    def is_open(self, load: Load) -> bool:
+        return True
+
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         return []
 

@@ -11,6 +11,9 @@ from spex.speculate.market import C, Load
 class Greedy:
     """Starts everything that it is offered and never stops anything."""
 
+    def is_open(self, load: Load) -> bool:
+        return True
+
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         return []
 
@@ -23,6 +26,9 @@ class Whim:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+
+    def is_open(self, load: Load) -> bool:
+        return True
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         return [candidate for candidate in running if self._random.random() < 0.2]

@@ -52,6 +52,7 @@ class Lane:
         self._defect = defect
         self._waiting: OrderedDict[Job, None] = OrderedDict()  # a queue that one in its middle leaves at once
         self._running: dict[Job, float] = {}  # with the expected tokens at their start
+        self._guesses: dict[Job, None] = {}  # those of them that no search has demanded
         self._wishes: dict[Job, None] = {}
         self._area = 0.0
         self._expected_tokens = 0.0
@@ -62,6 +63,7 @@ class Lane:
     def demand(self, job: Job) -> None:
         """The search wants this call: run it before any speculation."""
         job.demanded = True
+        self._guesses.pop(job, None)
         if job.phase is Phase.PLANNED:
             self._wishes.pop(job, None)
             job.phase = Phase.QUEUED
@@ -99,17 +101,25 @@ class Lane:
         Between two levels of a search an engine is idle for an instant; what is started then
         runs beside the demands that come in the next.
         """
-        return max(self._demanded_of_late, sum(1.0 if job.demanded else job.probability for job in self._running))
+        demanded = self.running - self.speculations
+        return max(self._demanded_of_late, demanded + sum(job.probability for job in self._guesses))
 
     @property
     def speculations(self) -> int:
         """Speculative jobs that occupy the engine."""
-        return sum(1 for job in self._running if not job.demanded)
+        return len(self._guesses)
 
     @property
     def speculating(self) -> list[Job]:
         """Those of them that have not been told to stop."""
-        return [job for job in self._running if job.speculates]
+        return [job for job in self._guesses if job.speculates]
+
+    @property
+    def trades(self) -> bool:
+        """Whether looking ahead could change what runs: speculation runs, or would be started if it were sure."""
+        if self._guesses or self._market is None:
+            return bool(self._guesses)
+        return not self._waiting and self._room > 0 and self._market.is_open(self)
 
     @property
     def prefill_seconds(self) -> float:
@@ -144,8 +154,12 @@ class Lane:
         for job in cheapest[: max(0, len(self._waiting) - leaving)]:
             self._stop(job)
 
+    @property
+    def _room(self) -> int:
+        return min(self.slots - self.running, self.speculations_max - self.speculations)
+
     def _speculate(self) -> None:
-        room = min(self.slots - self.running, self.speculations_max - self.speculations)
+        room = self._room
         if room <= 0 or not self._wishes or self._market is None:
             return
         for job in self._market.to_start(self, list(self._wishes), room):
@@ -163,6 +177,8 @@ class Lane:
         job.generated_at_start = job.progress.cost.generated
         job.uncached_at_start = job.progress.cost.prompt_uncached
         self._running[job] = self._expected_tokens
+        if not job.demanded:
+            self._guesses[job] = None
         job.task = self._group.create_task(_execute(job, self.server.name))
         job.task.add_done_callback(lambda task: self._leave(job, task))
         job.owner.started(job)
@@ -185,6 +201,7 @@ class Lane:
     def _let_go(self, job: Job) -> None:
         """Whatever went wrong in its end, the job's task is over, and nobody may wait for it."""
         self._running.pop(job, None)
+        self._guesses.pop(job, None)
         job.task = None
         job.phase = Phase.DONE
 
@@ -192,6 +209,7 @@ class Lane:
         self._account()
         outcome = Cancelled() if task.cancelled() else task.result()
         expected_tokens = self._expected_tokens - self._running.pop(job)
+        self._guesses.pop(job, None)
         job.task = None
         job.phase = Phase.DONE
         if isinstance(outcome, Ok):
@@ -235,7 +253,7 @@ class Lane:
         self._area += len(self._running) * elapsed
         self._area_at_seconds = now
         if elapsed > 0.0 and self._market is not None:
-            demanded = sum(job.demanded for job in self._running)
+            demanded = self.running - self.speculations
             itl_seconds = self.profile.itl_seconds(max(1, self.running))
             # At the level of the prior: when the level moves, what ran meanwhile is not to be counted as news again.
             self._expected_tokens += elapsed * self.profile.level / itl_seconds
@@ -248,6 +266,8 @@ class Lane:
             raise InvariantError(f"{self.server.name}: {self.running} requests run in {self.slots} slots")
         if any(not job.occupies for job in self._running):
             raise InvariantError(f"{self.server.name}: a job that does not run occupies a slot")
+        if self._guesses.keys() != {job for job in self._running if not job.demanded}:
+            raise InvariantError(f"{self.server.name}: what runs on a guess is not what no search has demanded")
         if any(job.phase is not Phase.PLANNED or job.demanded for job in self._wishes):
             raise InvariantError(f"{self.server.name}: a wish is not a plan")
         if self._market is None and self.speculations:

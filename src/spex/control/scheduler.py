@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import Protocol
 
 from spex.control.job import Job
@@ -16,6 +17,7 @@ from spex.speculate.runahead import Effort
 
 _COST_SHARE = 0.1
 _REST_ITERATIONS = 1.0
+_REST_ITERATIONS_WHEN_FULL = 8.0
 
 
 class Imagining(Protocol):
@@ -42,6 +44,7 @@ class Scheduler:
         self._wake = asyncio.Event()
         self._defect: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pace = Pace(speculation.effort) if speculation else None
+        self._looked_at_seconds = -inf
 
     def lane(self, server: Server, *, serves_text: bool) -> Lane:
         """The one lane of `server`; the first to ask says whether it serves text or scores alone."""
@@ -88,9 +91,13 @@ class Scheduler:
             self._found_defect(error)
 
     def _look_ahead(self, pace: Pace) -> float:
-        """One pass over the queries with news; how many seconds to rest after it."""
+        """One pass over the queries with news, if one is due; how many seconds to rest after it."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, iteration_seconds = loop.time(), self._iteration_seconds()
+        if not self._is_due(began, iteration_seconds):
+            self._wake.set()
+            return iteration_seconds
+        self._looked_at_seconds = began
         queries, self._stale = self._stale, {}
         for query in queries:
             query.imagine(pace.effort)
@@ -101,6 +108,13 @@ class Scheduler:
         cost = loop.time() - began
         pace.adapt(cost, self._iteration_seconds())
         return pace.rest_seconds(cost, self._iteration_seconds())
+
+    def _is_due(self, now_seconds: float, iteration_seconds: float) -> bool:
+        """Whether a pass could win anything; where no text could be started it is scores alone: now and then."""
+        rested_seconds = now_seconds - self._looked_at_seconds
+        return rested_seconds >= _REST_ITERATIONS_WHEN_FULL * iteration_seconds or any(
+            lane.trades for lane in self._lanes.values() if lane.serves_text
+        )
 
     def check(self) -> None:
         """Raise `InvariantError` when a lane is in a state that cannot be."""

@@ -71,6 +71,10 @@ C = TypeVar("C", bound=Candidate)
 class Market(Protocol):
     """A rule that shares spare engine capacity among all queries' speculations."""
 
+    def is_open(self, load: Load) -> bool:
+        """Whether it would start anything now, were it sure to be demanded."""
+        ...
+
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         """Which of the running speculations are not worth their place.
 
@@ -85,6 +89,10 @@ class Market(Protocol):
 
 class RateMarket:
     """Buys what raises the rate of useful tokens (see `spex.speculate.price`)."""
+
+    def is_open(self, load: Load) -> bool:
+        useful = load.useful
+        return credible(1.0) > price(load.profile, useful, max(load.running, round(useful)), load.prefill_seconds)
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         useful, count = load.useful, load.running
@@ -114,6 +122,9 @@ class RateMarket:
 
 class FirstCome:
     """Buys whatever there is room for, the likeliest first, and sells nothing: what a market is to be compared with."""
+
+    def is_open(self, load: Load) -> bool:  # noqa: ARG002
+        return True
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:  # noqa: ARG002
         return []
