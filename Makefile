@@ -23,7 +23,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-engines engines coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
+.PHONY: help demo test test-engines engines coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-engines bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -39,6 +39,9 @@ engines: ## Real engines on a CPU, SGLang and vLLM, and a model, into ENGINES=.e
 
 test-engines: $(DEV) engines ## The live tests, each engine in turn: under an hour (ENGINES=.engines ARGS="vllm")
 	@$(BIN)/python -m engines.run --folder "$(ENGINES)" $(ARGS)
+
+bench-engines: $(RUN) engines ## Plain and speculative on each engine, two hours (ENGINES=.engines ARGS="sglang -- --search mcts")
+	@$(BIN)/python -m benchmarks.live_engines --folder "$(ENGINES)" $(ARGS)
 
 coverage: $(DEV) ## What the tests reach, by line and branch; the swarm left out, which is slow and reaches no more
 	$(BIN)/coverage erase

@@ -8,6 +8,11 @@ so that both meet the same load, caches and clocks. The problems are the first o
 GSM8K, Cobbe et al. 2021, openai/grade-school-math, MIT licence). Seeds do not make both runs write the same texts on a
 server that is not deterministic, so that trees and answers may differ: the ratio of mean latencies is between runs of
 equal searches, not of equal trees.
+
+Before all the policy's server is probed, for a minute at most. With its ℓ(b) the plain runs are carried out again on a
+virtual clock, plainly and by a clairvoyant schedule: `share` is how much of the clairvoyant gain speculation got, on
+the real server: (1 - 1/ratio) / (1 - 1/clairvoyant). `explained` is the plain latency on the virtual clock over the
+real one.
 """
 
 from __future__ import annotations
@@ -21,12 +26,16 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.cells import line
+from benchmarks.live_clairvoyant import Replay, Watch, pace_of
 from spex.api import run
 from spex.control.setup import Speculation
 from spex.engine.base import Engine
 from spex.engine.catalog import find_engine
+from spex.engine.measured import EngineProfile
+from spex.engine.probe import probe
 from spex.engine.retrying import Retrying
 from spex.problem import Problem
+from spex.record import MemoryLog
 from spex.report.intervals import interval, mean_ratio
 from spex.reward.base import Reward
 from spex.reward.named import find_reward
@@ -52,8 +61,12 @@ _HEAD = [
     "plain, s",
     "speculative, s",
     "ratio [95 %]",
+    "clairvoyant",
+    "share",
+    "explained",
     "wasted / useful",
     "prompt cached",
+    "right",
 ]
 
 
@@ -84,6 +97,19 @@ class Side(msgspec.Struct, frozen=True):
         return self.prompt_cached / max(1, self.prompt_cached + self.prompt_uncached)
 
 
+class Virtual(msgspec.Struct, frozen=True):
+    """The plain runs on a virtual clock: latencies in the order of the problems."""
+
+    plain_seconds: list[float]
+    clairvoyant_seconds: list[float]
+    reward_seconds: float
+
+    @property
+    def clairvoyant(self) -> float:
+        """The speed-up of a schedule that knows what will be demanded."""
+        return sum(self.plain_seconds) / sum(self.clairvoyant_seconds)
+
+
 class Row(msgspec.Struct, frozen=True):
     """One search at one load."""
 
@@ -93,6 +119,24 @@ class Row(msgspec.Struct, frozen=True):
     concurrency: int
     plain: Side
     speculative: Side
+    virtual: Virtual
+
+    @property
+    def ratio(self) -> float:
+        return self.plain.latency_seconds_mean / self.speculative.latency_seconds_mean
+
+    @property
+    def share(self) -> float | None:
+        """Of the clairvoyant gain; None where a hundredth or less could be won."""
+        most = 1.0 - 1.0 / self.virtual.clairvoyant
+        return (1.0 - 1.0 / self.ratio) / most if most > 0.01 else None
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """The file: what was measured of the policy's server, and the rows."""
+
+    profile: EngineProfile
+    rows: list[Row]
 
 
 def problems(count: int) -> list[Problem]:
@@ -103,13 +147,14 @@ def problems(count: int) -> list[Problem]:
 
 
 async def measured(
-    engine: Engine, reward: Reward, search: str, concurrency: int, asked: Sequence[Problem]
-) -> tuple[Side, Side]:
-    """Plain and speculative. Raises `EngineError` where a search could not be carried out."""
+    engine: Engine, reward: Reward, search: str, concurrency: int, asked: Sequence[Problem], profile: EngineProfile
+) -> tuple[Side, Side, Replay]:
+    """Plain and speculative, and the plain runs to be carried out again. Raises `EngineError` where a search failed."""
     ways: tuple[Speculation | None, Speculation | None] = (None, Speculation())
     found: tuple[list[Solution], list[Solution]] = ([], [])
-    for turn, first in enumerate(range(0, len(asked), concurrency)):
-        group = asked[first : first + concurrency]
+    logs, watches = (MemoryLog(), MemoryLog()), (Watch(), Watch())
+    groups = [asked[first : first + concurrency] for first in range(0, len(asked), concurrency)]
+    for turn, group in enumerate(groups):
         for way in (0, 1) if turn % 2 == 0 else (1, 0):
             done = await run(
                 group,
@@ -119,9 +164,20 @@ async def measured(
                 search=SEARCHES[search],
                 concurrency=concurrency,
                 speculation=ways[way],
+                log=logs[way],
+                on_event=watches[way],
             )
             found[way].extend(done.solutions)
-    return side(found[0]), side(found[1])
+    sides = side(found[0]), side(found[1])
+    pace = pace_of(profile, watches[0])
+    replay = Replay(SEARCHES[search], TASK, groups, logs[0], pace, engine.capabilities)
+    return *sides, replay
+
+
+def virtual(replay: Replay) -> Virtual:
+    """The plain runs again; it runs a loop of its own."""
+    found = replay.latencies_seconds()
+    return Virtual(found["plain"], found["clairvoyant"], replay.pace.reward.itl_seconds(1))
 
 
 def side(solutions: Sequence[Solution]) -> Side:
@@ -143,9 +199,8 @@ def side(solutions: Sequence[Solution]) -> Side:
 def entries(row: Row) -> list[str]:
     """A row of the table."""
     plain, speculative = row.plain, row.speculative
-    value = plain.latency_seconds_mean / speculative.latency_seconds_mean
     statistic = mean_ratio(plain.latencies_seconds, speculative.latencies_seconds)
-    found = interval(value, statistic, len(plain.latencies_seconds), seed=0)
+    found = interval(row.ratio, statistic, len(plain.latencies_seconds), seed=0)
     between = "" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]"
     return [
         row.search,
@@ -153,28 +208,42 @@ def entries(row: Row) -> list[str]:
         str(len(plain.latencies_seconds)),
         f"{plain.latency_seconds_mean:.1f}",
         f"{speculative.latency_seconds_mean:.1f}",
-        f"{value:.2f}{between}",
+        f"{row.ratio:.2f}{between}",
+        f"{row.virtual.clairvoyant:.2f}",
+        "–" if row.share is None else f"{row.share:.0%}",
+        f"{sum(row.virtual.plain_seconds) / sum(plain.latencies_seconds):.0%}",
         f"{speculative.tokens_wasted / max(1, speculative.tokens_useful):.2f}",
         f"{plain.cached_share:.0%} / {speculative.cached_share:.0%}",
+        f"{plain.correct} / {speculative.correct}",
     ]
+
+
+def pace_line(profile: EngineProfile) -> str:
+    """The server, and its ℓ(b)."""
+    points = [] if profile.itl is None else profile.itl.points
+    told = ", ".join(f"{1000 * point.itl_seconds:.1f} at {point.running}" for point in points)
+    return f"{profile.version}: ms a token: {told or 'not measured'}"
 
 
 async def measure(given: argparse.Namespace) -> None:
     policy = Retrying(find_engine(given.policy))
     reward = find_reward(given.reward, policy, given.policy)
-    rows: list[Row] = []
-    print(line(_HEAD), line(["---"] * len(_HEAD)), sep="\n", flush=True)
     await policy.open()  # once for all: its connections are kept between two runs
     try:
-        await measured(policy, reward, given.search[0], 1, problems(1))  # what is cold is not measured
+        profile = await probe(policy)
+        print(pace_line(profile), "", line(_HEAD), line(["---"] * len(_HEAD)), sep="\n", flush=True)
+        await measured(policy, reward, given.search[0], 1, problems(1), profile)  # what is cold is not measured
+        rows: list[Row] = []
         for search in given.search:
             for concurrency in given.concurrency:
                 asked = problems(max(given.queries, concurrency))
-                plain, speculative = await measured(policy, reward, search, concurrency, asked)
-                rows.append(Row(given.policy, given.reward, search, concurrency, plain, speculative))
+                plain, speculative, again = await measured(policy, reward, search, concurrency, asked, profile)
+                found = await asyncio.to_thread(virtual, again)
+                rows.append(Row(given.policy, given.reward, search, concurrency, plain, speculative, found))
                 print(line(entries(rows[-1])), flush=True)
                 if given.out is not None:
-                    given.out.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
+                    kept = msgspec.json.encode(Rows(profile, rows))
+                    given.out.write_bytes(msgspec.json.format(kept, indent=1) + b"\n")
     finally:
         await policy.close()
 

@@ -76,21 +76,22 @@ def tested(kind: Kind, folder: Path, more: Sequence[str]) -> int:
     return max(first, second)
 
 
-def pair(kind: Kind, folder: Path) -> tuple[Server, Server]:
+def pair(kind: Kind, folder: Path, *, deterministic: bool = True) -> tuple[Server, Server]:
     """A server for the policy and one for the reward, not yet started."""
     cores = sorted(os.sched_getaffinity(0))
-    return served(kind, folder, "policy", cores[0]), served(kind, folder, "reward", cores[-1])
+    policy = served(kind, folder, "policy", cores[0], deterministic=deterministic)
+    return policy, served(kind, folder, "reward", cores[-1], deterministic=deterministic)
 
 
-def served(kind: Kind, folder: Path, role: Role, core: int) -> Server:
-    """A deterministic server on `core`, not yet started; it ends with the process that starts it.
+def served(kind: Kind, folder: Path, role: Role, core: int, *, deterministic: bool = True) -> Server:
+    """A server on `core`, not yet started; it ends with the process that starts it.
 
     What it says is in `folder`/logs, until one of the same kind and role is made there.
     """
     port, log = free_port(), folder / "logs" / f"{kind}-{role}.log"
     log.parent.mkdir(exist_ok=True)
     log.unlink(missing_ok=True)
-    flags = ("--core", str(core), "--role", role, "--deterministic", "--with-parent")
+    flags = ("--core", str(core), "--role", role, "--with-parent", *(("--deterministic",) if deterministic else ()))
     command = (str(_SERVE), kind, str(folder), str(port), *flags)
     return Server(f"{kind} for the {role}", command, port, log, {"PYTHON": sys.executable})
 
