@@ -159,5 +159,7 @@ def test_a_model_that_could_not_be_loaded_is_tried_again(monkeypatch: pytest.Mon
     asyncio.run(main())
 
 
-def _out_of_memory(model: Path, key: str, capabilities: Capabilities, threads: int) -> None:
+def _out_of_memory(
+    model: Path, key: str, capabilities: Capabilities, threads: int, draft: object
+) -> None:
     raise InputError("model", model.name, f"out of memory for a server of {len(key)} letters")

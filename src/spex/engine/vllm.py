@@ -202,7 +202,7 @@ class Vllm:
         model = chosen(models, self._wanted, self._name)
         settings = await told_settings(self._http)
         settings.check(self._name)
-        drafts = settings.drafts or await told_drafts(self._http)
+        drafts = settings.drafts or await told_drafts(self._http, self._name)
         self._identity = Identity(await told_version(self._http), model.root or model.id, str(drafts or ""))
         self._tokenizer = VllmTokenizer(self._http, model.id)
         prompt = Prompt([await self._tokenizer.tokens("1")])

@@ -6,6 +6,7 @@ believed. The form of `/server_info` is of no interface, and changes between rel
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,8 @@ from spex.engine.drafts import Drafts
 from spex.engine.hints import Hints, vllm_hints
 from spex.engine.http import Http, Positive
 from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
+
+_LOG = logging.getLogger("spex")
 
 CHUNKED = (
     "a vLLM on a CPU dies of a seeded request whose prompt it takes in chunks: start it with"
@@ -158,10 +161,15 @@ async def told_version(http: Http) -> str:
     return ""
 
 
-async def told_drafts(http: Http) -> Drafts | None:
-    """Drafts of which its metrics tell, and no settings; None for none. Raises `EngineError`."""
+async def told_drafts(http: Http, name: str) -> Drafts | None:
+    """Drafts of which its metrics tell, where its settings do not; None for none. Raises `EngineError`.
+
+    Metrics do not tell on what it runs, so that the logger `spex` tells what is wrong on a CPU.
+    """
     with suppress(InputError, Misbehaving, Unreachable, Overloaded):
-        return _UNNAMED if _DRAFTING.search(await http.text("/metrics")) else None
+        if _DRAFTING.search(await http.text("/metrics")):
+            _LOG.warning("%s: it drafts; if it runs on a CPU, its texts above temperature 0 are wrong", name)
+            return _UNNAMED
     return None
 
 
