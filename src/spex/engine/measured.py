@@ -150,7 +150,7 @@ class Labels(msgspec.Struct, frozen=True):
 class EngineProfile(msgspec.Struct, frozen=True, kw_only=True):
     """All of it, for one engine. What could not be measured is None, and `unmeasured` says why, by the field's name.
 
-    drafts: what it drafts with, in words; empty for nothing. priority, retain: whether it says that it takes those hints.
+    drafts: what it drafts with, in words; empty for nothing. priority, retain: whether it takes those hints, it says.
     """
 
     spex_profile: Literal[1] = VERSION
