@@ -20,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.cells import line
-from benchmarks.live import TASK, Side, problems, side
+from benchmarks.live import Side, problems, side
 from spex.api import run
 from spex.control.setup import Speculation
 from spex.engine.llamacpp import LlamaCpp
@@ -30,11 +30,13 @@ from spex.search.base import AnySearch
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.solution import Solution
+from spex.tasks.gsm8k import Gsm8k
 
 SEARCHES: Mapping[str, AnySearch] = {
-    "rebase": Rebase(width=4, depth_max=3),
-    "mcts": Mcts(iterations=4, children=2, depth_max=3),
+    "rebase": Rebase(width=3, depth_max=2),
+    "mcts": Mcts(iterations=3, children=2, depth_max=3),
 }
+TASK = Gsm8k(step_tokens_max=24, solution_tokens_max=48)
 
 _HEAD = ["way", "queries", "mean latency, s", "sooner [95 %]", "useful tokens", "wasted / useful"]
 
