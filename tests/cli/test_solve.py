@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from spex.cli.running import options_of
-from spex.cli.settings import SolveSettings
+from spex.cli.settings import SolveSettings, load
 from tests.cli.terminal import Command
 
 TOY = ("--policy", "toy", "--reward", "arithmetic", "--set", "width=4")
@@ -280,5 +280,6 @@ def test_a_draft_is_for_the_embedded_engine_and_refused_elsewhere(spex: Command)
     ],
 )
 def test_a_draft_stands_behind_the_model(policy: str, model: str | None, spec: str) -> None:
-    settings = SolveSettings(policy=policy, model=model, draft="ngram:4")
+    flags = {"policy": policy, "draft": "ngram:4"} | ({} if model is None else {"model": model})
+    settings = load(SolveSettings, flags)
     assert options_of(settings)["policy"] == spec
