@@ -4,7 +4,8 @@
 
 Every problem is searched in all four ways, each time beginning with another one, so that all of them meet the same load
 and clocks. Ratios are of mean latencies, over the plain search without drafts. llama.cpp's texts depend on what runs
-beside them, so that the searches are equal and their trees need not be. Problems: see `benchmarks.live`.
+beside them, so that the searches are equal and their trees need not be. CPU is this process's, llama.cpp included: on a
+machine that has other work it says more than latencies do. Problems: see `benchmarks.live`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from time import process_time
 from typing import NamedTuple
 
 import msgspec
@@ -38,7 +40,7 @@ SEARCHES: Mapping[str, AnySearch] = {
 }
 TASK = Gsm8k(step_tokens_max=24, solution_tokens_max=48)
 
-_HEAD = ["way", "queries", "mean latency, s", "sooner [95 %]", "useful tokens", "wasted / useful"]
+_HEAD = ["way", "queries", "mean latency, s", "sooner [95 %]", "mean CPU, s", "useful tokens", "wasted / useful"]
 
 
 class Way(NamedTuple):
@@ -61,14 +63,24 @@ class Row(msgspec.Struct, frozen=True):
     draft: str
     way: str
     side: Side
+    cpu_seconds: list[float]
 
 
-async def measured(engines: Mapping[bool, LlamaCpp], search: AnySearch, asked: Sequence[Problem]) -> list[Side]:
-    """One side for each of `WAYS`. `engines`: by whether they draft. Raises `EngineError`."""
+class Found(NamedTuple):
+    """What came of one way, and the CPU seconds of each of its queries."""
+
+    side: Side
+    cpu_seconds: list[float]
+
+
+async def measured(engines: Mapping[bool, LlamaCpp], search: AnySearch, asked: Sequence[Problem]) -> list[Found]:
+    """What is found in each of `WAYS`. `engines`: by whether they draft. Raises `EngineError`."""
     found: dict[Way, list[Solution]] = {way: [] for way in WAYS}
+    cpu_seconds: dict[Way, list[float]] = {way: [] for way in WAYS}
     for turn, problem in enumerate(asked):
         first = turn % len(WAYS)
         for way in WAYS[first:] + WAYS[:first]:
+            began = process_time()
             done = await run(
                 [problem],
                 policy=engines[way.drafts],
@@ -78,7 +90,8 @@ async def measured(engines: Mapping[bool, LlamaCpp], search: AnySearch, asked: S
                 speculation=Speculation() if way.speculative else None,
             )
             found[way].extend(done.solutions)
-    return [side(found[way]) for way in WAYS]
+            cpu_seconds[way].append(process_time() - began)
+    return [Found(side(found[way]), cpu_seconds[way]) for way in WAYS]
 
 
 def entries(row: Row, base: Side) -> list[str]:
@@ -93,6 +106,7 @@ def entries(row: Row, base: Side) -> list[str]:
         str(len(own.latencies_seconds)),
         f"{own.latency_seconds_mean:.2f}",
         f"{value:.2f}{between}",
+        f"{sum(row.cpu_seconds) / max(1, len(row.cpu_seconds)):.2f}",
         str(own.tokens_useful),
         f"{own.tokens_wasted / max(1, own.tokens_useful):.2f}",
     ]
@@ -109,10 +123,10 @@ async def measure(given: argparse.Namespace) -> None:
             await engine.open()
             stack.push_async_callback(engine.close)
         await measured(engines, search, problems(1))  # what is cold is not measured
-        sides = await measured(engines, search, problems(given.queries))
-    rows = [Row(given.search, given.draft, str(way), own) for way, own in zip(WAYS, sides, strict=True)]
+        found = await measured(engines, search, problems(given.queries))
+    rows = [Row(given.search, given.draft, str(way), *own) for way, own in zip(WAYS, found, strict=True)]
     print(f"{given.search} on {engines[True].name}")
-    print(line(_HEAD), line(["---"] * len(_HEAD)), *(line(entries(row, sides[0])) for row in rows), sep="\n")
+    print(line(_HEAD), line(["---"] * len(_HEAD)), *(line(entries(row, rows[0].side)) for row in rows), sep="\n")
     if given.out is not None:
         given.out.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
 
