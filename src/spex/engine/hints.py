@@ -4,7 +4,8 @@ Engines know one number of that kind, `priority`, and not one sign of it: SGLang
 `--schedule-low-priority-values-first` the smaller; vLLM the smaller. A call that the search has demanded comes before
 one that is speculated, and each of the two kinds in the order in which they come, as our own lanes admit them. The
 difference is 1: SGLang stops what runs only for a difference above 10 (its flag), and what runs by an old guess may
-have been demanded since. No server can be told that.
+have been demanded since. No server can be told that. vLLM stops what runs only where its memory runs out, the largest
+number first.
 
 Who says nothing is 0 at vLLM, and at SGLang what `--default-priority-value` says, or else the last of all. A demanded
 call stands with them, or next before the last of all; a speculation behind them, and never before them.
