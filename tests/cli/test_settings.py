@@ -24,6 +24,7 @@ SPELLINGS = {
     "task": ("gsm8k", '"gsm8k"', "gsm8k"),
     "policy": ("llamacpp:m.gguf", '"llamacpp:m.gguf"', "llamacpp:m.gguf"),
     "model": ("m.gguf", '"m.gguf"', "m.gguf"),
+    "draft": ("ngram:4", '"ngram:4"', "ngram:4"),
     "reward": ("judge", '"judge"', "judge"),
     "answer_rule": ("majority", '"majority"', "majority"),
     "aggregate": ("min", '"min"', "min"),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from spex.cli.running import options_of
+from spex.cli.settings import SolveSettings, load
 from tests.cli.terminal import Command
 
 TOY = ("--policy", "toy", "--reward", "arithmetic", "--set", "width=4")
@@ -261,3 +263,23 @@ def test_a_deadline_gives_a_partial_result(spex: Command) -> None:
     ended = spex("solve", "2 + 40?", *TOY, "--policy", "toy-slow", "--deadline", "0.1", "--json")
     assert ended.code == 0
     assert "deadline" in json.loads(ended.out)["solutions"][0]["partial"]
+
+
+def test_a_draft_is_for_the_embedded_engine_and_refused_elsewhere(spex: Command) -> None:
+    ended = spex("solve", "2 + 40?", *TOY, "--draft", "ngram")
+    assert ended.code == 2
+    assert ended.line.startswith("spex: --draft: 'ngram' is not valid; it is for llamacpp, in this process")
+
+
+@pytest.mark.parametrize(
+    ("policy", "model", "spec"),
+    [
+        ("llamacpp", None, "llamacpp:#ngram:4"),
+        ("llamacpp", "m.gguf", "llamacpp:m.gguf#ngram:4"),
+        ("llamacpp:m.gguf", None, "llamacpp:m.gguf#ngram:4"),
+    ],
+)
+def test_a_draft_stands_behind_the_model(policy: str, model: str | None, spec: str) -> None:
+    flags = {"policy": policy, "draft": "ngram:4"} | ({} if model is None else {"model": model})
+    settings = load(SolveSettings, flags)
+    assert options_of(settings)["policy"] == spec

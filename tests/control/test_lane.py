@@ -55,6 +55,30 @@ def test_the_demanded_start_in_the_order_of_their_demand() -> None:
     assert on_bench(scene, engine(slots=1)) == ["a", "b", "c", "d"]
 
 
+def test_an_engine_is_told_what_is_demanded_and_what_is_demanded_meanwhile() -> None:
+    async def scene(bench: Bench) -> list[bool]:
+        guess, wanted = bench.job("guess", 0.9), bench.job("wanted")
+        bench.demand(wanted)
+        bench.wish(guess)
+        told = [wanted.progress.demanded, guess.progress.demanded]
+        bench.demand(guess)  # it runs: another attempt at it would say so
+        return [*told, guess.progress.demanded]
+
+    assert on_bench(scene, engine(), Eager()) == [True, False, True]
+
+
+def test_what_is_stopped_and_demanded_later_is_told_as_demanded() -> None:
+    async def scene(bench: Bench) -> bool:
+        guess = bench.job("guess", 0.9)
+        bench.wish(guess)
+        bench.stop(guess)
+        await at(0.01)
+        bench.demand(guess)
+        return guess.progress.demanded
+
+    assert on_bench(scene, engine(), Eager())
+
+
 def test_without_a_market_nothing_is_speculated() -> None:
     async def scene(bench: Bench) -> list[str]:
         bench.wish(bench.job("guess", 1.0))

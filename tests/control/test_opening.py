@@ -10,8 +10,12 @@ import pytest
 from spex.api import setup_of, solve
 from spex.control.clock import run_virtual
 from spex.control.opening import opened
+from spex.control.setup import recorded
+from spex.engine.base import Capabilities
+from spex.engine.drafts import Drafts
 from spex.engine.function import FunctionPolicy
 from spex.errors import InputError
+from spex.record import MemoryLog
 from spex.reward.function import FunctionReward
 from spex.search.self_consistency import SelfConsistency
 
@@ -100,6 +104,46 @@ def test_a_reward_that_refuses_is_told_as_the_reward_and_leaves_no_engine_open(s
         opened_with(engine, Scorer(refusing), stop_after=stop_after)
     assert caught.value.field == "reward"
     assert engine.open_now == 0
+
+
+class Able(Engine):
+    """An engine that can do what it is said to."""
+
+    def __init__(self, can: Capabilities) -> None:
+        super().__init__()
+        self._can = can
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._can
+
+
+def opened_so(can: Capabilities, **options: object) -> None:
+    async def main() -> None:
+        engine = Able(can)
+        setup = setup_of({"policy": engine, "search": SelfConsistency(2), **options})  # type: ignore[typeddict-item]
+        try:
+            async with opened(recorded(setup, MemoryLog())):
+                assert engine.open_now == 1
+        finally:
+            assert engine.open_now == 0
+
+    run_virtual(main())
+
+
+def test_drafts_that_are_wrong_above_temperature_0_are_refused_before_anything_is_asked() -> None:
+    wrong = Capabilities(drafts=Drafts("NGRAM", greedy_only=True, remedy="start it on a GPU"))
+    with pytest.raises(InputError, match=r"^temperature: 0.7 .* start it on a GPU"):
+        opened_so(wrong, temperature=0.7)
+    opened_so(wrong, temperature=0.0)
+    opened_so(Capabilities(drafts=Drafts("EAGLE")), temperature=0.7)
+
+
+def test_a_reward_of_log_probabilities_is_refused_where_the_policy_tells_none() -> None:
+    with pytest.raises(InputError, match=r"^reward: 'confidence' .*log-probabilities.*take another"):
+        opened_so(Capabilities(log_probabilities=False))
+    opened_so(Capabilities(log_probabilities=False), reward="arithmetic")
+    opened_so(Capabilities())
 
 
 def test_a_problem_whose_engine_was_never_open_has_a_partial_solution_without_an_answer() -> None:

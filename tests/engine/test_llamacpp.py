@@ -13,8 +13,9 @@ from spex.control.run import Conduct
 from spex.control.run import run as carry_out
 from spex.control.setup import Speculation, replayed
 from spex.engine import llamacpp
-from spex.engine.base import Capabilities, Generation, Message, Progress, Sampling
+from spex.engine.base import Capabilities, Completion, Generation, Message, Progress, Sampling
 from spex.engine.llamacpp import LlamaCpp
+from spex.engine.local_model import default_model
 from spex.errors import InputError, Unreachable
 from spex.prompt import Prompt
 from spex.record import MemoryLog
@@ -129,6 +130,44 @@ def test_a_model_file_that_is_missing_is_refused(tmp_path: Path) -> None:
         LlamaCpp(tmp_path / "nothing.gguf")
 
 
+async def texts(draft: str | None, temperature: float, at_once: int) -> list[Completion]:
+    engine = LlamaCpp(slots=at_once, context_tokens=512, threads=1, draft=draft)
+    await engine.open()
+    try:
+        prompt = Prompt([await engine.encode("one two three four five. " * 3 + "one two")])
+        asked = [Generation("t|c", prompt, seed, (".",), 24, Sampling(temperature)) for seed in range(at_once)]
+        progress = [Progress() for _ in asked]
+        found = await asyncio.gather(*map(engine.generate, asked, progress))
+        assert [len(text.token_ids) for text in found] == [one.cost.generated for one in progress]
+        assert engine.counters().running == 0
+        return found
+    finally:
+        await engine.close()
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+@pytest.mark.parametrize("draft", ["ngram:4", f"{default_model()}:3"])
+def test_a_text_alone_is_the_same_with_drafts_and_without_but_for_log_probabilities(
+    draft: str, temperature: float
+) -> None:
+    (plain,), (drafted,) = (asyncio.run(texts(one, temperature, 1)) for one in (None, draft))
+    assert (drafted.text, drafted.token_ids, drafted.end) == (plain.text, plain.token_ids, plain.end)
+    assert plain.logprobs is not None
+    assert drafted.logprobs is None
+
+
+def test_several_texts_at_once_are_drafted_and_counted() -> None:
+    assert all(text.token_ids for text in asyncio.run(texts("ngram", 0.7, 3)))
+
+
+def test_a_draft_is_a_part_of_the_engines_name_and_of_who_it_is() -> None:
+    plain, drafting = LlamaCpp(), LlamaCpp(f"{default_model()}#ngram:5")
+    assert drafting.name == f"{plain.name}#ngram:5"
+    assert (plain.identity.drafts, drafting.identity.drafts) == ("", "n-grams of the text, 5 tokens at once")
+    assert (plain.capabilities.log_probabilities, drafting.capabilities.log_probabilities) == (True, False)
+    assert LlamaCpp("#ngram:5").name == drafting.name
+
+
 def test_who_opens_it_while_the_model_loads_waits_and_the_last_to_close_ends_it() -> None:
     async def main() -> None:
         engine = LlamaCpp(slots=1, context_tokens=512, threads=1)
@@ -159,5 +198,5 @@ def test_a_model_that_could_not_be_loaded_is_tried_again(monkeypatch: pytest.Mon
     asyncio.run(main())
 
 
-def _out_of_memory(model: Path, key: str, capabilities: Capabilities, threads: int) -> None:
+def _out_of_memory(model: Path, key: str, capabilities: Capabilities, threads: int, draft: object) -> None:
     raise InputError("model", model.name, f"out of memory for a server of {len(key)} letters")

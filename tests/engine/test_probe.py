@@ -9,13 +9,15 @@ from itertools import count
 import pytest
 
 from spex.control.clock import run_virtual
-from spex.engine.base import Completion, Generation, Identity
+from spex.engine.base import Capabilities, Completion, Generation, Identity, Progress
+from spex.engine.drafts import Drafts
 from spex.engine.measured import Itl, MeasuredPoint, Share
 from spex.engine.probe import probe
 from spex.engine.probe_itl import fitted
 from spex.errors import Unreachable
 from spex.profile import Affine, Curve, Points, Roofline
-from tests.engine.probed import Blocks, Odd, probed, simulated, written
+from spex.sim.drafting import drafted
+from tests.engine.probed import Blocks, Odd, digit, probed, simulated, written
 
 CURVE = Affine(0.010, 0.0008)
 
@@ -51,6 +53,34 @@ def test_nothing_is_asked_beyond_the_slots() -> None:
     assert found is not None
     assert [point.running for point in found.points] == [1, 2, 4, 6]
     assert found.at_once is None
+
+
+class Uneven(Odd):
+    """Of every other text the drafts are seldom accepted: it takes twice as long."""
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        completion = await super().generate(request, progress)
+        if digit(request.prompt.digest) % 2:
+            await asyncio.sleep(CURVE.itl_seconds(1) * len(completion.token_ids))
+        return completion
+
+
+def test_of_an_engine_that_drafts_the_pace_of_tokens_is_measured_and_an_uneven_one_has_all_its_slots() -> None:
+    truth = drafted(CURVE, 0.8, 4)
+
+    def drafting(told: Capabilities) -> Capabilities:
+        return replace(told, drafts=Drafts("EAGLE", 4, alone=True), priority=True)
+
+    found = probed(Odd(simulated(truth), told=drafting, who=Identity("Engine 1", "a model", "EAGLE")))
+    assert deviation(found.itl, truth) < 0.02
+    assert (found.drafts, found.priority, found.retain) == ("EAGLE", True, False)
+    uneven = probed(Uneven(simulated(CURVE), told=drafting)).itl
+    assert uneven is not None
+    assert uneven.at_once is None
+    assert [point.running for point in uneven.points] == [1, 2, 4, 8, 16, 32]
+    without = probed(Uneven(simulated(CURVE))).itl
+    assert without is not None
+    assert without.at_once is not None
 
 
 def test_an_engine_of_one_slot_is_measured_as_far_as_that_goes() -> None:

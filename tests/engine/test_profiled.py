@@ -91,6 +91,15 @@ def test_the_profile_of_another_version_or_model_is_not_used_and_one_line_says_s
     ]
 
 
+def test_the_profile_of_an_engine_without_drafts_is_none_of_one_that_drafts(caplog: pytest.LogCaptureFixture) -> None:
+    engine = Odd(simulated(Affine(0.01, 0.0001), slots=16), who=Identity("Engine 1", "a model", "EAGLE"))
+    with caplog.at_level(logging.WARNING, "spex"):
+        assert opened(Profiled(engine, PROFILE)).capabilities == engine.capabilities
+    assert "it is of one that drafts with nothing, and this one with EAGLE" in caplog.text
+    own = msgspec.structs.replace(PROFILE, drafts="EAGLE")
+    assert opened(Profiled(engine, own)).capabilities.prefill_seconds == 0.003
+
+
 def test_who_says_nothing_of_itself_is_known_by_its_name() -> None:
     nobody = msgspec.structs.replace(PROFILE, version="", model="")
     assert opened(Profiled(engine_of("", ""), nobody)).capabilities.slots == 16

@@ -7,7 +7,8 @@ from itertools import count
 
 import msgspec
 
-from spex.engine.base import Identity
+from spex.engine.base import Capabilities, Identity
+from spex.engine.drafts import Drafts
 from spex.engine.measured import Itl, MeasuredPoint
 from spex.profile import Affine
 from spex.report.engine_lines import engine_lines
@@ -52,6 +53,23 @@ def test_of_an_engine_that_has_little_each_line_says_what_is_lost() -> None:
     assert said["log-probabilities"].startswith("none — ")
     assert said["abort"].startswith("ignored: ")
     assert said["engine"] == "simulated: a version that it does not tell, a model it does not name"
+
+
+def test_drafts_are_told_with_what_they_cost_and_priorities_where_they_are_taken() -> None:
+    def drafting(told: Capabilities, **more: object) -> Capabilities:
+        return replace(told, drafts=Drafts("EAGLE", 4), **more)  # type: ignore[arg-type]
+
+    who = Identity("Engine 1", "a model", "EAGLE, 4 tokens at once")
+    said = said_of(Odd(simulated(FLAT), told=lambda told: drafting(told, priority=True, retain=True), who=who))
+    assert said["drafts"].startswith("EAGLE, 4 tokens at once: ℓ(b) is of tokens as they are written")
+    assert "—" not in said["drafts"]
+    assert said["priority"].endswith("its queue has demanded calls first, and keeps their prompts longer")
+    said = said_of(Odd(simulated(FLAT), told=lambda told: drafting(told, seed="none", retain=True), who=who))
+    assert said["drafts"].endswith("no tree is promised to be the same")
+    assert said["priority"].startswith("for its cache alone")
+    said = said_of(simulated(FLAT))
+    assert "drafts" not in said
+    assert said["priority"].startswith("not measured: no request of ours has one")
 
 
 def test_a_curve_that_falls_is_a_reason_to_measure_again() -> None:

@@ -14,7 +14,7 @@ from spex.engine.function import FunctionPolicy
 from spex.engine.said import Said
 from spex.engine.text_tokens import transcript
 from spex.errors import InputError, Unreachable
-from spex.reward.asked import TURNS
+from spex.reward.asked import TURNS, apart
 from spex.reward.base import Reward
 from spex.reward.judge import Judge as AnsweringJudge
 from spex.reward.rubric import Rubric, score_in
@@ -316,3 +316,9 @@ def test_tree_of_thoughts_has_its_own_rewards(evaluate: str) -> None:
     search = TotBfs(children=4, keep=1, evaluate="vote" if evaluate == "vote" else "value", samples=2)
     solution = spex.solve_sync("Add 2 and 3", policy=FunctionPolicy(write), reward=evaluate, search=search)
     assert solution.answer == "5"
+
+
+def test_what_a_judge_asks_for_a_speculation_is_told_as_one() -> None:
+    for demanded in (True, False):
+        with apart(Progress(demanded=demanded)) as own:
+            assert own.demanded == demanded

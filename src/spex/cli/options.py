@@ -6,11 +6,11 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from spex.cli.settings import field_of
+from spex.cli.settings import SharedSettings, SimulateSettings, SolveSettings, field_of
 
 
-def _option(key: str, *aliases: str, metavar: str = "TEXT") -> Any:
-    return typer.Option(_flag(key), *aliases, metavar=metavar, help=_help(key), show_default=False)
+def _option(key: str, *aliases: str, metavar: str = "TEXT", model: type[SharedSettings] | None = None) -> Any:
+    return typer.Option(_flag(key), *aliases, metavar=metavar, help=_help(key, model), show_default=False)
 
 
 def _switch(key: str) -> Any:
@@ -21,8 +21,8 @@ def _flag(key: str) -> str:
     return "--" + key.replace("_", "-")
 
 
-def _help(key: str) -> str:
-    field = field_of(key)
+def _help(key: str, model: type[SharedSettings] | None = None) -> str:
+    field = field_of(key, model)
     default = field.get_default(call_default_factory=False)
     usual = "" if default is None or default == {} else f" (default: {_spelled(default)})"
     return f"{field.title}: {field.description}{usual}."
@@ -44,7 +44,8 @@ Arrivals: TypeAlias = Annotated[str | None, _option("arrivals", metavar="poisson
 Concurrency: TypeAlias = Annotated[str | None, _option("concurrency", "--max-connections", metavar="N")]
 Curve: TypeAlias = Annotated[str | None, _option("curve", metavar="NAME")]
 Deadline: TypeAlias = Annotated[str | None, _option("deadline", metavar="SECONDS")]
-Draft: TypeAlias = Annotated[str | None, _option("draft", metavar="ACCEPTANCE:TOKENS")]
+Draft: TypeAlias = Annotated[str | None, _option("draft", metavar="ngram|PATH", model=SolveSettings)]
+DraftFigures: TypeAlias = Annotated[str | None, _option("draft", metavar="ACCEPTANCE:TOKENS", model=SimulateSettings)]
 File: TypeAlias = Annotated[str | None, _option("file", metavar="FILE")]
 Json: TypeAlias = Annotated[bool | None, _switch("json")]
 Limit: TypeAlias = Annotated[str | None, _option("limit", metavar="N")]

@@ -125,8 +125,14 @@ def _stopping(stop: asyncio.Event, interrupt: Interrupt) -> Iterator[None]:
 
 
 def _engine_spec(settings: SolveSettings) -> str:
-    if settings.model is None:
-        return settings.policy
-    if ":" in settings.policy:
-        raise InputError("model", settings.model, f"--policy {settings.policy} names a model already")
-    return f"{settings.policy}:{settings.model}"
+    spec = settings.policy
+    if settings.model is not None:
+        if ":" in spec:
+            raise InputError("model", settings.model, f"--policy {spec} names a model already")
+        spec = f"{spec}:{settings.model}"
+    if settings.draft is None:
+        return spec
+    if spec.partition(":")[0] != "llamacpp":
+        told = "it is for llamacpp, in this process: a server drafts as it was started (README, Drafts)"
+        raise InputError("draft", settings.draft, told)
+    return f"{spec}#{settings.draft}" if ":" in spec else f"{spec}:#{settings.draft}"

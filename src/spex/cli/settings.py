@@ -115,6 +115,11 @@ class SolveSettings(SharedSettings):
     task: str = Field("text", title="the kind of problem", description="the name of a task")
     policy: str = Field("llamacpp", title="the policy's engine", description="NAME or NAME:PATH, as llamacpp:m.gguf")
     model: str | None = Field(None, title="the policy's model", description="the path of a GGUF file")
+    draft: Words | None = Field(
+        None,
+        title="token-level speculation of llamacpp",
+        description="ngram or the path of a smaller GGUF file, with :TOKENS or without",
+    )
     reward: str = Field(
         "confidence",
         title="the reward",
@@ -227,9 +232,9 @@ def keys_of(model: type[SharedSettings]) -> dict[str, str]:
     return {field.alias or name: field.description or "" for name, field in model.model_fields.items()}
 
 
-def field_of(key: str) -> FieldInfo:
-    """The field of a key, of whichever command."""
-    fields = SimulateSettings.model_fields | SolveSettings.model_fields
+def field_of(key: str, model: type[SharedSettings] | None = None) -> FieldInfo:
+    """The field of a key: of `model`, or of whichever command has it."""
+    fields = SimulateSettings.model_fields | SolveSettings.model_fields if model is None else model.model_fields
     return next(field for name, field in fields.items() if key == (field.alias or name))
 
 

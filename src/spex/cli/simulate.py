@@ -16,7 +16,7 @@ def simulate(
     set: flag.Set = None,  # noqa: A002  # the flag's name
     workload: flag.Workload = None,
     curve: flag.Curve = None,
-    draft: flag.Draft = None,
+    draft: flag.DraftFigures = None,
     rule: flag.Rule = None,
     market: flag.Market = None,
     queries: flag.Queries = None,

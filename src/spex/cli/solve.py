@@ -28,6 +28,7 @@ def solve(
     task: flag.Task = None,
     policy: flag.Policy = None,
     model: flag.Model = None,
+    draft: flag.Draft = None,
     reward: flag.Reward = None,
     search: flag.Search = None,
     set: flag.Set = None,  # noqa: A002  # the flag's name

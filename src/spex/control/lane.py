@@ -62,7 +62,7 @@ class Lane:
 
     def demand(self, job: Job) -> None:
         """The search wants this call: run it before any speculation."""
-        job.demanded = True
+        job.demanded = job.progress.demanded = True
         self._guesses.pop(job, None)
         if job.phase is Phase.PLANNED:
             self._wishes.pop(job, None)
@@ -170,6 +170,7 @@ class Lane:
         self._account()
         now = asyncio.get_running_loop().time()
         job.phase = Phase.RUNNING
+        job.progress.demanded = job.demanded
         job.started_at_seconds = now
         if job.first_started_at_seconds is None:
             job.first_started_at_seconds = now

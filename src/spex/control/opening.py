@@ -22,12 +22,24 @@ async def opened(setup: Setup, stop: asyncio.Event | None = None) -> AsyncIterat
         are_open = await _open(setup.policy.engine, stop)
         if are_open:
             stack.push_async_callback(setup.policy.engine.close)
+            _refuse_together(setup)
         for reward in setup.rewards.values():
             with _told_of_the_reward():
                 are_open = are_open and await _open(reward, stop)
             if are_open:
                 stack.push_async_callback(reward.close)
         yield are_open
+
+
+def _refuse_together(setup: Setup) -> None:
+    """Raises `InputError` for what the open engine says that it cannot do, and this configuration needs."""
+    can = setup.policy.engine.capabilities
+    if can.drafts is not None:
+        can.drafts.check(setup.policy.sampling.temperature)
+    for reward in setup.rewards.values():
+        if not can.log_probabilities and getattr(reward, "reads_logprobs", False):
+            told = f"it is made of log-probabilities, and {setup.policy.engine.name} tells none: take another reward"
+            raise InputError("reward", reward.name, told)
 
 
 async def _open(resource: Engine | Reward, stop: asyncio.Event | None) -> bool:

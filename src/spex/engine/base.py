@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from spex.engine.drafts import Drafts
 from spex.problem import Problem
 from spex.profile import Affine, Curve
 from spex.prompt import Prompt
@@ -102,6 +103,7 @@ class Progress:
     `token_ids`, `logprobs` and `text` are the work so far: an engine whose seeds are positional
     goes on from them, any other starts from nothing. `cost` is what this attempt made the engine
     do, kept tokens and dropped ones; `lost` what failed attempts before it did. `replayed`: the answer came from a log.
+    `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
     """
 
     token_ids: list[int] = field(default_factory=list)
@@ -110,6 +112,7 @@ class Progress:
     cost: Tokens = Tokens()
     lost: Tokens = Tokens()
     replayed: bool = False
+    demanded: bool = True
 
     def fail(self) -> None:
         """The attempt came to nothing: what it cost is lost, and the next one starts afresh."""
@@ -133,7 +136,8 @@ class Capabilities:
 
     seed: `whole` repeats a text from its start, `positional` also from any token on. slots: most
     requests at once. context_tokens: prompt and text together, None where there is no limit.
-    prefill_seconds: what an uncached prompt token costs (τ).
+    prefill_seconds: what an uncached prompt token costs (τ). priority: its own queue has demanded calls first. retain:
+    it keeps their prompts longer. drafts: its token-level speculation, None for none that is known of.
     """
 
     seed: SeedKind = "none"
@@ -146,6 +150,9 @@ class Capabilities:
     curve: Curve = Affine(0.010, 0.0001)
     prefill_seconds: float = 0.0
     cancel_delay_seconds: float = 0.0
+    priority: bool = False
+    retain: bool = False
+    drafts: Drafts | None = None
 
 
 class Counters(NamedTuple):
@@ -198,10 +205,14 @@ class Engine(Server, Protocol):
 
 
 class Identity(NamedTuple):
-    """Who an open engine says it is: its program with its version, and its model; empty where it does not say."""
+    """Who an open engine says it is: its program with its version, its model, and what it drafts with.
+
+    Empty where it does not say, or drafts with nothing.
+    """
 
     version: str = ""
     model: str = ""
+    drafts: str = ""
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ import httpx2
 
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.gguf import check_gguf
+from spex.engine.llamacpp_drafts import drafted_by, find_local_draft
 from spex.engine.llamacpp_server import ended, program, started
 from spex.engine.llamacpp_stream import StreamedAnswer
 from spex.engine.local_model import default_model
@@ -36,9 +37,9 @@ class LlamaCpp:
     """An embedded engine for a GGUF file; SmolLM2-135M-Instruct where none is named.
 
     context_tokens: for each request (64 to 2^20). slots: requests at once (1 to 256).
-    threads: of llama.cpp (default: all cores but one). `open` and
-    `close` may nest: the last `close` ends the server. Raises `InputError` for a file that is no
-    model, before anything is started.
+    threads: of llama.cpp (default: all cores but one). draft: `ngram`, or the path of a smaller GGUF file, and behind
+    `:` the tokens drafted at once (1 to 64); it may stand behind the model and `#`, too. `open` and `close` may nest:
+    the last `close` ends the server. Raises `InputError` for a file that is no model, before anything is started.
     """
 
     def __init__(
@@ -48,13 +49,17 @@ class LlamaCpp:
         context_tokens: int = 2048,
         slots: int = 8,
         threads: int | None = None,
+        draft: str | None = None,
     ) -> None:
         if not 64 <= context_tokens <= 1 << 20:
             raise InputError("context_tokens", context_tokens, "it must be a whole number from 64 to 1048576")
         if not 1 <= slots <= 256:
             raise InputError("slots", slots, "it must be a whole number from 1 to 256")
-        self._model = Path(model) if model is not None else default_model()
+        path, named = drafted_by(model)
+        self._model = Path(path) if path is not None else default_model()
         check_gguf(self._model)
+        drafted = named if draft is None else draft
+        self._draft = None if drafted is None else find_local_draft(drafted)
         # llama.cpp's threads spin while they wait: without a core for the controller all of it crawls.
         self._threads = threads or max(1, (os.cpu_count() or 2) - 1)
         self._users = 0
@@ -66,6 +71,9 @@ class LlamaCpp:
         self._capabilities = Capabilities(
             seed="none",
             seed_bits=32,
+            # Of tokens that were drafted llama.cpp tells no log-probabilities.
+            log_probabilities=self._draft is None,
+            drafts=None if self._draft is None else self._draft.told,
             label_scores=True,
             slots=slots,
             context_tokens=context_tokens,
@@ -75,7 +83,8 @@ class LlamaCpp:
 
     @property
     def name(self) -> str:
-        return f"llamacpp:{self._model.name}"
+        beside = "" if self._draft is None else f"#{Path(self._draft.source).name}:{self._draft.tokens}"
+        return f"llamacpp:{self._model.name}{beside}"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -86,7 +95,8 @@ class LlamaCpp:
 
     @property
     def identity(self) -> Identity:
-        return Identity(program(), f"{self._model.name} ({self._model.stat().st_size} bytes)")
+        drafts = str(self._capabilities.drafts or "")
+        return Identity(program(), f"{self._model.name} ({self._model.stat().st_size} bytes)", drafts)
 
     async def load(self) -> int | None:
         return sum(bool(slot["is_processing"]) for slot in await self._slots())
@@ -99,7 +109,9 @@ class LlamaCpp:
 
     async def _load(self) -> None:
         key = secrets.token_hex(16)
-        self._server = await asyncio.to_thread(started, self._model, key, self._capabilities, self._threads)
+        self._server = await asyncio.to_thread(
+            started, self._model, key, self._capabilities, self._threads, self._draft
+        )
         self._client = httpx2.AsyncClient(
             base_url=self._server.listening_address,
             # The server closes idle connections without a word: a new one for each request.
@@ -149,7 +161,7 @@ class LlamaCpp:
             "min_p": 0.0,
             "n_probs": 1,
         }
-        answer = StreamedAnswer(self.name, progress)
+        answer = StreamedAnswer(self.name, progress, tells_logprobs=self._draft is None)
         self._running += 1
         try:
             async with aclosing(self._events(body)) as events:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spex.engine.base import Capabilities
+from spex.engine.llamacpp_drafts import LocalDraft
 from spex.errors import InputError
 
 _BATCH_TOKENS = 32
@@ -20,7 +21,7 @@ def program() -> str:
         return ""
 
 
-def started(model: Path, key: str, capabilities: Capabilities, threads: int) -> Any:
+def started(model: Path, key: str, capabilities: Capabilities, threads: int, draft: LocalDraft | None = None) -> Any:
     """A server of `model` on loopback that wants `key`. Raises `InputError` for a file that it cannot load."""
     import xllamacpp  # noqa: PLC0415  # a hundred megabytes: when the engine is needed
 
@@ -37,10 +38,13 @@ def started(model: Path, key: str, capabilities: Capabilities, threads: int) -> 
     parameters.warmup = False
     parameters.cpuparams.n_threads = threads
     parameters.cpuparams_batch.n_threads = threads
+    if draft is not None:
+        draft.put_into(parameters, threads)
     try:
         return xllamacpp.Server(parameters)
     except RuntimeError as error:
-        raise InputError("model", str(model), f"llama.cpp cannot load it: {error}") from error
+        beside = "" if draft is None else f" with the draft {draft.source}"
+        raise InputError("model", str(model), f"llama.cpp cannot load it{beside}: {error}") from error
 
 
 def ended(servers: list[Any]) -> None:

@@ -15,11 +15,12 @@ _ENDS: Mapping[str, End] = {"word": "delimiter", "eos": "eos", "limit": "length"
 
 
 class StreamedAnswer:
-    """One completion as it streams in."""
+    """One completion as it streams in; its log-probabilities are used where all tokens have one (`tells_logprobs`)."""
 
-    def __init__(self, engine: str, progress: Progress) -> None:
+    def __init__(self, engine: str, progress: Progress, *, tells_logprobs: bool = True) -> None:
         self._engine = engine
         self._progress = progress
+        self._tells_logprobs = tells_logprobs
         self._counted = Tokens()
         self._gap = False
         self._last: Any = None
@@ -43,11 +44,12 @@ class StreamedAnswer:
         # Tokens that are parts of one character are held back, and never told: the text is cut before them.
         self._gap = self._gap or counted.generated != len(self._progress.token_ids) + 1
         if not self._gap:
-            probability = event["completion_probabilities"][0]["logprob"]
-            if not isfinite(probability) or probability > 1e-3:
-                raise Misbehaving(self._engine, "a log-probability", probability)
+            if self._tells_logprobs:
+                probability = event["completion_probabilities"][0]["logprob"]
+                if not isfinite(probability) or probability > 1e-3:
+                    raise Misbehaving(self._engine, "a log-probability", probability)
+                self._progress.logprobs.append(min(0.0, probability))
             self._progress.token_ids += event["tokens"]
-            self._progress.logprobs.append(min(0.0, probability))
             self._progress.text += event["content"]
         return new
 
@@ -63,4 +65,5 @@ class StreamedAnswer:
         if not whole:
             end = "length"
         text = progress.text + (last["content"] + last["stopping_word"] if whole else "")
-        return Completion(text, tuple(progress.token_ids), tuple(progress.logprobs), end)
+        logprobs = tuple(progress.logprobs) if self._tells_logprobs else None
+        return Completion(text, tuple(progress.token_ids), logprobs, end)

@@ -148,12 +148,18 @@ class Labels(msgspec.Struct, frozen=True):
 
 
 class EngineProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it, for one engine. What could not be measured is None, and `unmeasured` says why, by the field's name."""
+    """All of it, for one engine. What could not be measured is None, and `unmeasured` says why, by the field's name.
+
+    drafts: what it drafts with, in words; empty for nothing. priority, retain: whether it takes those hints, it says.
+    """
 
     spex_profile: Literal[1] = VERSION
     engine: str
     version: str
     model: str
+    drafts: str = ""
+    priority: bool = False
+    retain: bool = False
     slots: _Positive
     context_tokens: _Positive | None
     log_probabilities: bool

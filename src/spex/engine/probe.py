@@ -49,7 +49,7 @@ async def probe(
     tell("the first text")  # an engine may compile something first
     first = await bench.ask(Wanted(await bench.fresh(_FIRST_TOKENS), 8))
     work = _Work(bench, seconds_max, tell)
-    itl = await work.do("itl", "ℓ(b)", lambda: measure_itl(bench, told.slots, work.until(_SHARE_FOR_ITL)))
+    itl = await work.do("itl", "ℓ(b)", lambda: measure_itl(bench, told, work.until(_SHARE_FOR_ITL)))
     slots = min(told.slots, itl.at_once or told.slots) if itl is not None else told.slots
     tokens = tokens_for(_SHARE_FOR_SEEDS * seconds_max, itl.curve.itl_seconds(1)) if itl is not None else 10
     prefill = await work.do("prefill_seconds", "prefill", lambda: measure_prefill(bench, told.context_tokens))
@@ -58,11 +58,14 @@ async def probe(
     cache = await work.do("cache", "the prefix cache", lambda: measure_cache(bench, long))
     labels = await work.do("labels", "labels", lambda: measure_labels(bench)) if told.label_scores else None
     aborts = await work.do("aborts", "aborts", lambda: measure_aborts(bench, itl, slots, told.context_tokens))
-    version, model = identity_of(engine)
+    version, model, drafts = identity_of(engine)
     return EngineProfile(
         engine=engine.name,
         version=version,
         model=model,
+        drafts=drafts,
+        priority=told.priority,
+        retain=told.retain,
         slots=told.slots,
         context_tokens=told.context_tokens,
         log_probabilities=first.completion.logprobs is not None,

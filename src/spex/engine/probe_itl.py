@@ -1,7 +1,8 @@
 """ℓ(b) measured: the seconds that a token more takes with b requests at once.
 
 Each b is timed with short texts and with longer ones behind the same prompts, which are in the cache by then: what a
-request costs apart from its tokens is in both, and falls out of the difference.
+request costs apart from its tokens is in both, and falls out of the difference. Tokens are counted in the texts, and
+not in passes of the model: where an engine drafts, it is the pace of what it writes, as a step meets it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
+from spex.engine.base import Capabilities
 from spex.engine.measured import Itl, Line, MeasuredPoint
 from spex.engine.probe_bench import Asked, Bench, Wanted
 from spex.errors import Misbehaving, Overloaded
@@ -31,15 +33,16 @@ class _Timed(NamedTuple):
     at_once: int
 
 
-async def measure_itl(bench: Bench, slots: int, until_seconds: float) -> Itl:
-    """ℓ at 1, 2, 4, … up to 32 requests at once, within `slots`. Raises `EngineError`, `Misbehaving` for none at all.
+async def measure_itl(bench: Bench, told: Capabilities, until_seconds: float) -> Itl:
+    """ℓ at 1, 2, 4, … up to 32 requests at once, within its slots. Raises `EngineError`, `Misbehaving` for none at all.
 
     What will not be done by `until_seconds` is left out. An engine that refuses so many, or lets some wait for others,
-    has fewer slots than it says.
+    has fewer slots than it says. Which wait is seen by when they end; where drafts are accepted here and not there,
+    texts end when they may, and that tells nothing.
     """
-    levels = [level for level in _RUNNING if level < slots]
-    levels += [slots] if slots <= _RUNNING[-1] else []
-    measurement = _Measurement(bench, levels, until_seconds)
+    levels = [level for level in _RUNNING if level < told.slots]
+    levels += [told.slots] if told.slots <= _RUNNING[-1] else []
+    measurement = _Measurement(bench, levels, until_seconds, even=told.drafts is None)
     for _ in range(_ROUNDS):
         await measurement.climb()
     return measurement.result()
@@ -48,8 +51,9 @@ async def measure_itl(bench: Bench, slots: int, until_seconds: float) -> Itl:
 class _Measurement:
     """What has been found at which level so far."""
 
-    def __init__(self, bench: Bench, levels: Sequence[int], until_seconds: float) -> None:
+    def __init__(self, bench: Bench, levels: Sequence[int], until_seconds: float, *, even: bool) -> None:
         self._bench = bench
+        self._even = even
         self._levels = list(levels)
         self._until_seconds = until_seconds
         self._prompts: list[Prompt] = []
@@ -71,7 +75,7 @@ class _Measurement:
                     raise
                 self._stop_at(self._levels[number - 1])
                 return
-            if timed is not None and timed.at_once < level:
+            if timed is not None and timed.at_once < level and self._even:
                 self._stop_at(timed.at_once)
                 return
             if timed is not None:
@@ -93,7 +97,7 @@ class _Measurement:
     async def _level(self, level: int) -> _Timed | None:
         await self._warm(level)
         timed = await _timed(self._bench, self._prompts[:level], self._more)
-        if timed is None or timed.at_once == level:
+        if timed is None or timed.at_once == level or not self._even:
             return timed
         # Something else on the machine may have held one up: who waits for a slot waits again.
         again = await _timed(self._bench, self._prompts[:level], self._more)

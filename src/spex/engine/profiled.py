@@ -90,11 +90,13 @@ class Profiled:
 
 def _difference(profile: EngineProfile, engine: Engine) -> str | None:
     """Why the profile is another engine's; None where it is not. Who says nothing of itself is known by its name."""
-    version, model = identity_of(engine)
+    version, model, drafts = identity_of(engine)
     if version != profile.version:
         return f"it is of {profile.version or 'an unknown version'}, and this is {version or 'one that does not say'}"
     if model != profile.model:
         return f"it is of the model {profile.model or '(unknown)'}, and this is {model or '(unknown)'}"
+    if drafts != profile.drafts:
+        return f"it is of one that drafts with {profile.drafts or 'nothing'}, and this one with {drafts or 'nothing'}"
     if not version and not model and profile.engine != engine.name:
         return f"it is of {profile.engine}"
     return None

@@ -1,8 +1,8 @@
 """SGLang over HTTP, by its native interface: a stock server of 0.5.23 or newer.
 
 Texts continue by token ids. Seeds are positional where the server runs with `--enable-deterministic-inference` (an
-aborted text then goes on bit for bit from its tokens), and without effect elsewhere. An abort is asked for by the
-request's own id, and has come through when the server says that the request is over.
+aborted text then goes on bit for bit from its tokens), whole at most where it drafts too, and without effect elsewhere.
+An abort is asked for by the request's own id, and has come through when the server says that the request is over.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import replace
 from math import exp
 from typing import Annotated
 
@@ -19,10 +18,12 @@ import msgspec
 
 from spex.engine import text_tokens
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
-from spex.engine.http import Count, Deadlines, Http, Positive, TokenId
+from spex.engine.hints import Hints
+from spex.engine.http import Count, Deadlines, Http, TokenId
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
+from spex.engine.sglang_told import SEED_BITS, Info, Loads
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_logprob, folded, rooted
 from spex.errors import EngineError, InputError, Misbehaving
@@ -31,32 +32,6 @@ from spex.usage import Tokens
 
 _ABORT_SECONDS = 10.0
 _ABORT_AGAIN_SECONDS = 0.5
-_SEED_BITS = 63
-
-
-class _State(msgspec.Struct, frozen=True):
-    effective_max_running_requests_per_dp: Positive
-
-
-class _Info(msgspec.Struct, frozen=True):
-    """What a server of 0.5.23 or newer says of itself."""
-
-    is_embedding: bool
-    enable_deterministic_inference: bool
-    dp_size: Positive
-    max_req_input_len: Positive
-    internal_states: Annotated[list[_State], msgspec.Meta(min_length=1)]
-    version: str = ""
-    model_path: str = ""
-
-
-class _Load(msgspec.Struct, frozen=True):
-    num_running_reqs: Count
-    num_waiting_reqs: Count
-
-
-class _Loads(msgspec.Struct, frozen=True):
-    loads: list[_Load]
 
 
 class _Ids(msgspec.Struct, frozen=True):
@@ -95,6 +70,7 @@ class Sglang:
         # The server aborts by prefix: all ids are of one length, so that none is the beginning of another.
         self._run = secrets.token_hex(12)
         self._identity = Identity()
+        self._hints = Hints()
         self._requests = 0
         self._running = 0
         self._cost = Tokens()
@@ -117,17 +93,17 @@ class Sglang:
     async def load(self) -> int | None:
         """As of the last time that the server took note of it: when it ran out of work, or 15 tokens ago."""
         with suppress(InputError):
-            loads = (await self._http.get("/v1/loads?include=core", _Loads)).loads
-            return sum(load.num_running_reqs + load.num_waiting_reqs for load in loads)
+            return (await self._http.get("/v1/loads?include=core", Loads)).requests
         return None
 
     async def open(self) -> None:
         """Raises `EngineError`, and `InputError` for another kind of server or model."""
         self._http.open()
         try:
-            info = await self._http.get("/server_info", _Info)
-            self._capabilities = _told(self._capabilities, info, self._name)
-            self._identity = Identity(f"SGLang {info.version}", info.model_path)
+            info = await self._http.get("/server_info", Info)
+            self._capabilities = info.applied(self._capabilities, self._name)
+            self._hints = info.hints
+            self._identity = Identity(f"SGLang {info.version}", info.model_path, str(info.drafts or ""))
         except BaseException:
             await self._http.close()
             raise
@@ -158,6 +134,8 @@ class Sglang:
         return (await self._http.post("/v1/detokenize", asked, _Text)).text
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
+        if self._capabilities.drafts is not None:
+            self._capabilities.drafts.check(request.sampling.temperature)
         _drop_half_stops(progress, request.stop)
         kept = len(progress.token_ids)
         room = self._room(request)
@@ -189,6 +167,7 @@ class Sglang:
             # From the last token on: from the first one, nothing would be read from the cache.
             "logprob_start_len": -1,
             "token_ids_logprob": list(request.labels),
+            **self._hints.of(progress),
         }
         self._running += 1
         try:
@@ -242,14 +221,15 @@ class Sglang:
             "stop": list(request.stop),
             "no_stop_trim": True,
         }
-        if self._capabilities.seed == "positional":
-            sampling["sampling_seed"] = folded(request.seed, _SEED_BITS)
+        if self._capabilities.seed != "none":
+            sampling["sampling_seed"] = folded(request.seed, SEED_BITS)
         return {
             "rid": self._new_id(),
             "input_ids": [*request.prompt.token_ids, *progress.token_ids],
             "sampling_params": sampling,
             "return_logprob": True,
             "stream": True,
+            **self._hints.of(progress),
         }
 
     def _new_id(self) -> str:
@@ -264,19 +244,6 @@ class Sglang:
             expected = f"a prompt shorter than the context of {context} tokens"
             raise Misbehaving(self._name, expected, f"{request.prompt.token_count} tokens")
         return room
-
-
-def _told(before: Capabilities, info: _Info, name: str) -> Capabilities:
-    """What the server says of itself. Raises `InputError`."""
-    if info.is_embedding:
-        raise InputError("policy", name, "it serves rewards or embeddings, and writes no text")
-    return replace(
-        before,
-        seed="positional" if info.enable_deterministic_inference else "none",
-        seed_bits=_SEED_BITS,
-        slots=info.internal_states[0].effective_max_running_requests_per_dp * info.dp_size,
-        context_tokens=info.max_req_input_len,
-    )
 
 
 def _drop_half_stops(progress: Progress, stop: Sequence[str]) -> None:

@@ -34,15 +34,27 @@ from spex.engine.base import (
     Message,
     Progress,
     Sampling,
+    SeedKind,
 )
 from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_logprob, folded, rooted
+from spex.engine.told import checked_logprob, rooted
+from spex.engine.vllm_asked import SEED_BITS, labels_body, text_body
 from spex.engine.vllm_stream import Labels, Piece, VllmAnswer
 from spex.engine.vllm_tokens import VllmTokenizer
-from spex.engine.vllm_told import CHUNKED, Models, Settings, chosen, context_of, told_load, told_settings, told_version
+from spex.engine.vllm_told import (
+    CHUNKED,
+    Models,
+    Settings,
+    chosen,
+    context_of,
+    told_drafts,
+    told_load,
+    told_settings,
+    told_version,
+)
 from spex.errors import EngineError, InputError, Misbehaving, Unreachable
 from spex.profile import Affine
 from spex.prompt import Prompt
@@ -50,7 +62,6 @@ from spex.usage import Tokens
 
 T = TypeVar("T")
 
-_SEED_BITS = 63
 _SLOTS = 128
 _LABELS_MAX = 128
 _GONE_SECONDS = 0.5
@@ -84,7 +95,7 @@ class Vllm:
         self._slots = slots
         self._capabilities = Capabilities(
             seed="whole",
-            seed_bits=_SEED_BITS,
+            seed_bits=SEED_BITS,
             label_scores=True,
             slots=slots or _SLOTS,
             curve=Affine(0.010, 0.0001),
@@ -151,13 +162,14 @@ class Vllm:
         return await self._tokenizer.tokens(text)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
-        if request.sampling.temperature > 0.0 and self._settings.drafts_wrongly:
-            told = "vLLM's token-level speculation is wrong above 0 on a CPU: start it without --speculative-config"
-            raise InputError("temperature", request.sampling.temperature, told)
+        if self._capabilities.drafts is not None:
+            self._capabilities.drafts.check(request.sampling.temperature)
         room = self._room(request)
-        answer = VllmAnswer(self._name, progress, request.prompt.token_ids, min(room, request.tokens_max))
+        tokens_max = min(room, request.tokens_max)
+        answer = VllmAnswer(self._name, progress, request.prompt.token_ids, tokens_max)
+        body = text_body(self._model, request, tokens_max) | self._settings.hints.of(progress)
         try:
-            await self._stoppable(self._read(self._asked(request, min(room, request.tokens_max)), answer))
+            await self._stoppable(self._read(body, answer))
             completion = answer.completion(request.stop)
         except Unreachable as error:
             if not self._settings.may_be_on_cpu:
@@ -170,15 +182,7 @@ class Vllm:
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
         if not 1 <= len(request.labels) <= _LABELS_MAX:
             raise InputError("labels", len(request.labels), f"a request is for 1 to {_LABELS_MAX} of them")
-        body = {
-            "model": self._model,
-            "prompt": list(request.prompt.token_ids),
-            "max_tokens": 1,
-            "temperature": 0.0,
-            "logprobs": 1,
-            "logprob_token_ids": list(request.labels),
-            "return_tokens_as_token_ids": True,
-        }
+        body = labels_body(self._model, request) | self._settings.hints.of(progress)
         answer = await self._stoppable(self._http.post("/v1/completions", body, Labels))
         chances = answer.choices[0].logprobs.top_logprobs[0]
         told = [chances.get(f"token_id:{label}") for label in request.labels]
@@ -198,13 +202,14 @@ class Vllm:
         model = chosen(models, self._wanted, self._name)
         settings = await told_settings(self._http)
         settings.check(self._name)
-        self._identity = Identity(await told_version(self._http), model.root or model.id)
+        drafts = settings.drafts or await told_drafts(self._http, self._name)
+        self._identity = Identity(await told_version(self._http), model.root or model.id, str(drafts or ""))
         self._tokenizer = VllmTokenizer(self._http, model.id)
         prompt = Prompt([await self._tokenizer.tokens("1")])
         self._model, self._settings = model.id, settings
         try:
             answer = VllmAnswer(self._name, Progress(), prompt.token_ids, 1)
-            await self._read(self._asked(Generation("open", prompt, 0, (), 1, Sampling(0.0)), 1), answer)
+            await self._read(text_body(model.id, Generation("open", prompt, 0, (), 1, Sampling(0.0)), 1), answer)
             answer.completion(())
             load = await told_load(self._http)
         except BaseException:
@@ -212,12 +217,15 @@ class Vllm:
             raise
         finally:
             self._cost = Tokens()
+        seed: SeedKind = "none" if settings.varies else "whole"
         self._capabilities = replace(
             self._capabilities,
-            seed="none" if settings.varies else "whole",
+            seed=seed if drafts is None else drafts.seed(seed),
             abort_confirmed=load is not None,
             slots=self._slots or settings.slots or _SLOTS,
             context_tokens=context_of(model, models),
+            priority=settings.hints.orders,
+            drafts=drafts,
         )
 
     async def _stoppable(self, work: Coroutine[Any, Any, T]) -> T:
@@ -261,28 +269,6 @@ class Vllm:
         async with aclosing(self._http.events("/v1/completions", body, Piece)) as events:
             await read_until(events, take, lambda: answer.is_over)
             await read_rest(events, take)
-
-    def _asked(self, request: Generation, tokens_max: int) -> dict[str, object]:
-        """What a model's `generation_config.json` might say is said here too: it must not count."""
-        return {
-            "model": self._model,
-            "prompt": list(request.prompt.token_ids),
-            "max_tokens": tokens_max,
-            "temperature": request.sampling.temperature,
-            "top_p": request.sampling.top_p,
-            "top_k": request.sampling.top_k,
-            "min_p": 0.0,
-            "repetition_penalty": 1.0,
-            "presence_penalty": 0.0,
-            "frequency_penalty": 0.0,
-            "seed": folded(request.seed, _SEED_BITS),
-            "stop": list(request.stop),
-            "include_stop_str_in_output": True,
-            "logprobs": 0,
-            "return_token_ids": True,
-            "stream": True,
-            "stream_options": {"include_usage": True, "continuous_usage_stats": True},
-        }
 
     def _room(self, request: Generation) -> int:
         """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""

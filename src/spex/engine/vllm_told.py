@@ -6,19 +6,30 @@ believed. The form of `/server_info` is of no interface, and changes between rel
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
 
+from spex.engine.drafts import Drafts
+from spex.engine.hints import Hints, vllm_hints
 from spex.engine.http import Http, Positive
 from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
+
+_LOG = logging.getLogger("spex")
 
 CHUNKED = (
     "a vLLM on a CPU dies of a seeded request whose prompt it takes in chunks: start it with"
     " --no-enable-chunked-prefill, and --max-num-batched-tokens no less than --max-model-len"
 )
+_WITHOUT = "start vLLM without --speculative-config"
+# One drafter for all, asked about each request's own tokens. `suffix` looks into what all requests wrote; of the others
+# nothing is known.
+_ALONE = frozenset({"ngram", "ngram_gpu", "draft_model", "eagle", "eagle3", "mtp", "medusa", "mlp_speculator"})
+_UNNAMED = Drafts("a method that it does not tell")
+_DRAFTING = re.compile(r"^vllm:spec_decode_num_drafts(?:_total)?[ {]", re.MULTILINE)
 _LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\d{1,9}(?:\.\d+)?)$", re.MULTILINE)
 
 
@@ -47,6 +58,14 @@ class _Version(msgspec.Struct, frozen=True):
 class _Scheduler(msgspec.Struct, frozen=True):
     max_num_seqs: Positive | None = None
     enable_chunked_prefill: bool | None = None
+    policy: str | None = None
+
+
+class _Speculative(msgspec.Struct, frozen=True):
+    method: str | None = None
+    num_speculative_tokens: Positive | None = None
+    num_speculative_tokens_per_batch_size: object = None
+    rejection_sample_method: str | None = None
 
 
 class _Model(msgspec.Struct, frozen=True):
@@ -67,7 +86,7 @@ class _Config(msgspec.Struct, frozen=True):
     model_config: _Model = _Model()
     device_config: _Device = _Device()
     parallel_config: _Parallel = _Parallel()
-    speculative_config: object = None
+    speculative_config: _Speculative | None = None
 
 
 class _Environment(msgspec.Struct, frozen=True):
@@ -93,9 +112,19 @@ class Settings(msgspec.Struct, frozen=True):
         return dtype is not None and not dtype.endswith("float32") and not self.vllm_env.VLLM_BATCH_INVARIANT
 
     @property
-    def drafts_wrongly(self) -> bool:
-        """Whether tokens above temperature 0 are drawn by token-level speculation that is known to be wrong."""
-        return self._on_cpu and self.vllm_config.speculative_config is not None
+    def drafts(self) -> Drafts | None:
+        """Its token-level speculation; None where it tells of none."""
+        told = self.vllm_config.speculative_config
+        if told is None:
+            return None
+        alone = told.method in _ALONE and told.num_speculative_tokens_per_batch_size is None
+        method = told.method or _UNNAMED.method
+        return Drafts(method, told.num_speculative_tokens, alone, greedy_only=self._on_cpu, remedy=_WITHOUT)
+
+    @property
+    def hints(self) -> Hints:
+        """What priorities mean to it."""
+        return vllm_hints(orders=self.vllm_config.scheduler_config.policy == "priority")
 
     @property
     def may_be_on_cpu(self) -> bool:
@@ -110,6 +139,9 @@ class Settings(msgspec.Struct, frozen=True):
         """Raises `InputError` for what is known to go wrong."""
         if self._on_cpu and self.vllm_config.scheduler_config.enable_chunked_prefill:
             raise InputError("policy", name, CHUNKED)
+        drafts = self.vllm_config.speculative_config
+        if drafts is not None and drafts.rejection_sample_method == "synthetic":
+            raise InputError("policy", name, f"its drafts are accepted by chance (a test of vLLM's own): {_WITHOUT}")
         mode = self.vllm_config.model_config.logprobs_mode
         if mode is not None and mode.endswith("logits"):
             raise InputError("policy", name, f"it was started with --logprobs-mode {mode}: leave that out")
@@ -127,6 +159,18 @@ async def told_version(http: Http) -> str:
     with suppress(InputError, Misbehaving):
         return f"vLLM {(await http.get('/version', _Version)).version}"
     return ""
+
+
+async def told_drafts(http: Http, name: str) -> Drafts | None:
+    """Drafts of which its metrics tell, where its settings do not; None for none. Raises `EngineError`.
+
+    Metrics do not tell on what it runs, so that the logger `spex` tells what is wrong on a CPU.
+    """
+    with suppress(InputError, Misbehaving, Unreachable, Overloaded):
+        if _DRAFTING.search(await http.text("/metrics")):
+            _LOG.warning("%s: it drafts; if it runs on a CPU, its texts above temperature 0 are wrong", name)
+            return _UNNAMED
+    return None
 
 
 async def told_load(http: Http) -> int | None:

@@ -20,6 +20,8 @@ def engine_lines(profile: EngineProfile) -> Iterator[tuple[str, str]]:
     """A subject and what is said of it, in the order in which they were measured."""
     yield "engine", _who(profile)
     yield "ℓ(b)", _or_why(profile, "itl", profile.itl, _curve)
+    if profile.drafts:
+        yield "drafts", _drafts(profile)
     yield "slots", _slots(profile)
     yield "prefill", _or_why(profile, "prefill_seconds", profile.prefill_seconds, _prefill)
     yield "seed", _or_why(profile, "seeds", profile.seeds, _seed)
@@ -27,7 +29,7 @@ def engine_lines(profile: EngineProfile) -> Iterator[tuple[str, str]]:
     yield "labels", _or_why(profile, "labels", profile.labels, _labels, _NO_LABELS)
     yield "log-probabilities", _logprobs(profile)
     yield "abort", _or_why(profile, "aborts", profile.aborts, _abort)
-    yield "priority", "not measured: no request of ours has one, demanded calls go first on our side"
+    yield "priority", _priority(profile)
 
 
 def _or_why(profile: EngineProfile, field: str, value: T | None, say: Callable[[T], str], else_: str = "") -> str:
@@ -56,6 +58,24 @@ def _curve(itl: Itl) -> str:
     room = f"{gain:.1f} times the tokens a second of one" if len(itl.points) > 1 else ""
     lost = " — compute-bound: there is little room to speculate in" if len(itl.points) > 1 and gain < 2.0 else ""
     return f"{points} a token; {shape}" + (f"; at {itl.points[-1].running} {room}" if room else "") + lost
+
+
+def _drafts(profile: EngineProfile) -> str:
+    paced = "ℓ(b) is of tokens as they are written, drafts included, and not of passes of the model"
+    told = profile.seeds.told if profile.seeds is not None else None
+    lost = (
+        " — what it drafts may depend on other requests: no tree is promised to be the same" if told == "none" else ""
+    )
+    return f"{profile.drafts}: {paced}{lost}"
+
+
+def _priority(profile: EngineProfile) -> str:
+    kept = ", and keeps their prompts longer" if profile.retain else ""
+    if profile.priority:
+        return f"told with every request, not measured: its queue has demanded calls first{kept}"
+    if profile.retain:
+        return "for its cache alone, not measured: it keeps the prompts of demanded calls longer"
+    return "not measured: no request of ours has one, demanded calls go first on our side"
 
 
 def _prefill(seconds: float) -> str:

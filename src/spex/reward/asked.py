@@ -56,7 +56,7 @@ def last_line(text: str, form: re.Pattern[str]) -> re.Match[str] | None:
 @contextmanager
 def apart(progress: Progress) -> Iterator[Progress]:
     """A progress of its own for one of several requests; what it has cost is `progress`'s, whichever way it ends."""
-    own = Progress()
+    own = Progress(demanded=progress.demanded)
     try:
         yield own
     finally:

@@ -8,7 +8,7 @@ give 0. Costs no call to any model.
 from __future__ import annotations
 
 from math import exp
-from typing import Literal
+from typing import ClassVar, Literal
 
 from spex.engine.base import Path, Progress, Scoring, Server
 from spex.errors import InputError, Misbehaving
@@ -22,8 +22,11 @@ class Confidence:
     """The mean token log-probability as a number in [0, 1].
 
     over: `step`, the last step alone, or `path`, all steps. Raises `Misbehaving` when a step comes
-    without log-probabilities, or with one that is no logarithm of a probability.
+    without log-probabilities, or with one that is no logarithm of a probability; where the policy's engine says that it
+    has none, the run is refused before.
     """
+
+    reads_logprobs: ClassVar[bool] = True
 
     def __init__(self, over: Literal["step", "path"] = "step", name: str = "confidence") -> None:
         if over not in ("step", "path"):

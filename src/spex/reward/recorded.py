@@ -25,6 +25,10 @@ class RecordedReward:
     def server(self) -> Server:
         return self._reward.server
 
+    @property
+    def reads_logprobs(self) -> bool:
+        return getattr(self._reward, "reads_logprobs", False)
+
     async def open(self) -> None:
         await self._reward.open()
 
