@@ -200,6 +200,15 @@ def test_what_a_program_prints_is_compared_without_white_space_at_ends() -> None
     assert not printed_alike("\n1", "1")
 
 
+def test_the_record_of_a_score_is_of_the_tests_too() -> None:
+    one, other = (
+        request(end_of_path("x"), problem=Problem("Write.", id="p", tests=tests)) for tests in (ADDS, ADDS[:1])
+    )
+    untested = [request(end_of_path("x"), problem=Problem("Write.", id="p", answer=answer)) for answer in ("1", "2")]
+    assert one.digest != other.digest
+    assert len({score.digest for score in untested}) == 1
+
+
 # Where the code is
 
 
