@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from spex.engine.function import FunctionPolicy
 from spex.errors import InputError
 from spex.problem import CodeTest, Problem
 from spex.prompt import Prompt
-from spex.reward.bubblewrap import Bubblewrap
+from spex.reward.bubblewrap import Bubblewrap, _interpreters
 from spex.reward.code import CodeReward, code
 from spex.reward.code_tests import CallTest, ProgramTest, equal, parsed, printed_alike
 from spex.reward.monty_sandbox import MontySandbox
@@ -433,6 +434,18 @@ def test_bubblewrap_that_runs_nothing_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="runs no program"):
         asyncio.run(Bubblewrap(SHORT).open())
+
+
+def test_an_interpreter_that_would_show_a_home_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: File) -> None:
+    python = tmp_path / "bin" / "python3"
+    python.parent.mkdir()
+    python.touch()
+    monkeypatch.setattr(sys, "_base_executable", str(python))
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    assert str(python) in _interpreters()
+    for home in (tmp_path, tmp_path / "user"):
+        monkeypatch.setenv("HOME", str(home))
+        assert str(python) not in _interpreters()
 
 
 @pytest.mark.parametrize("wrong", [{"seconds": 0.0}, {"memory_bytes": 1}, {"processes": 0}, {"output_bytes": True}])

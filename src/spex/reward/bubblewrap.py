@@ -135,11 +135,14 @@ class Bubblewrap:
 
 
 def _interpreters() -> Iterator[str]:
-    """Pythons that may be seen from inside: ours, and where others may not enter its folder the system's."""
-    yield str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
-    system = Path("/usr/bin/python3")
-    if system.exists():
-        yield str(system.resolve())
+    """Pythons that may be seen from inside: ours, and where others may not enter its folder the system's.
+
+    What is installed right into a home would show all of it, and is left out.
+    """
+    ours, system = Path(getattr(sys, "_base_executable", sys.executable)), Path("/usr/bin/python3")
+    for python in (ours.resolve(), system.resolve()):
+        if python.exists() and not Path.home().is_relative_to(python.parent.parent):
+            yield str(python)
 
 
 def _who() -> _Who:
