@@ -16,9 +16,10 @@ from spex.control.run import Conduct, Run, run
 from spex.control.setup import Speculation
 from spex.engine.base import Completion, Engine, Generation, Identity, Labelling, Progress, innermost, load_of
 from spex.engine.catalog import find_engine
+from spex.engine.places import Divided
 from spex.engine.profiled import profiled
 from spex.engine.retrying import Retrying
-from spex.engine.spread import Divided, Spread
+from spex.engine.spread import Spread
 from spex.errors import EngineError, InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 from spex.profile import Affine
 from spex.reward.named import find_reward

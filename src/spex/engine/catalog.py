@@ -26,7 +26,14 @@ def find_engine(spec: str) -> Engine:
     """The engine that `spec` (NAME or NAME:MODEL) names, not yet open. Raises `InputError`."""
     name, _, model = spec.partition(":")
     factory = ENGINES.load(name)
-    addresses = model.split(",")
-    if len(addresses) > 1 and "://" in addresses[0]:
-        return Spread(spec, [factory(address) for address in addresses])
+    several = [one.partition(":")[2] for one in addresses(spec)]
+    if len(several) > 1:
+        return Spread(spec, [factory(address) for address in several])
     return factory(model) if model else factory()
+
+
+def addresses(spec: str) -> list[str]:
+    """The servers that `spec` names, each as NAME:URL; where what it names is no address it is one, as it stands."""
+    name, _, model = spec.partition(":")
+    several = model.split(",")
+    return [f"{name}:{address}" for address in several] if "://" in several[0] else [spec]
