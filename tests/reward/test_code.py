@@ -424,7 +424,7 @@ def test_a_problem_without_tests_is_refused_before_anything_starts() -> None:
 def test_without_monty_functions_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spex.reward.monty_sandbox.find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"spex-search\[code\]"):
-        CodeReward().check(Problem("Write it.", tests=ADDS))
+        CodeReward().check_problem(Problem("Write it.", tests=ADDS))
 
 
 @BWRAP

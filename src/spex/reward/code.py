@@ -60,7 +60,7 @@ class CodeReward:
     def server(self) -> Server:
         return self._server
 
-    def check(self, problem: Problem) -> None:
+    def check_problem(self, problem: Problem) -> None:
         """Raise `InputError` where its tests are none, or are not to be run here."""
         if not problem.tests:
             allowed = "the reward `code` needs tests (in a file's line the key `tests`)"
@@ -78,7 +78,7 @@ class CodeReward:
             await self._programs.close()
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:  # noqa: ARG002
-        self.check(request.problem)
+        self.check_problem(request.problem)
         tests = tuple(map(parsed, request.problem.tests))
         with self._server.busy():
             return tuple([await self._score(path, tests) for path in request.paths])

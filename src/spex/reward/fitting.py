@@ -12,7 +12,7 @@ from spex.problem import Problem
 class Particular(Protocol):
     """A reward that cannot score every problem."""
 
-    def check(self, problem: Problem) -> None:
+    def check_problem(self, problem: Problem) -> None:
         """Raise `InputError` for a problem that it cannot score."""
         ...
 
@@ -22,4 +22,4 @@ def refuse_unfit(problems: Iterable[Problem], rewards: Iterable[object]) -> None
     particular = [reward for reward in rewards if isinstance(reward, Particular)]
     for problem in problems:
         for reward in particular:
-            reward.check(problem)
+            reward.check_problem(problem)
