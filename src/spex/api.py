@@ -29,6 +29,7 @@ from spex.problem import Problem
 from spex.record import CallLog
 from spex.reward.base import Reward
 from spex.reward.catalog import served
+from spex.reward.fitting import refuse_unfit
 from spex.reward.named import find_reward
 from spex.search.base import AnySearch, Parallel
 from spex.search.catalog import answer_rule_of, build_search, models_of
@@ -112,6 +113,7 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
         stop=options.get("stop"),
     )
     all_problems = _problems(problems)
+    refuse_unfit(all_problems, setup.rewards.values())
     # The log first: one that cannot be used is told before a model is loaded.
     async with _logged(setup, options.get("log")) as logged, opened(setup, conduct.stop) as are_open:
         return await carry_out(all_problems, logged, conduct) if are_open else Run((), 0.0, interrupted=True)

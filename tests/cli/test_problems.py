@@ -159,3 +159,22 @@ def test_standard_input_is_one_problem() -> None:
 def test_standard_input_that_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match=r"stdin|problem"):
         problem_of_stream(BytesIO(data))
+
+
+def test_tests_are_assertions_or_what_goes_in_and_comes_out(file: Path) -> None:
+    file.write_text(
+        '{"text": "Add.", "tests": ["assert add(1, 2) == 3", {"call": "add(1, 1)", "expected": {"a": [null, true]}},'
+        ' {"input": "1 2", "output": "3"}]}'
+    )
+    (problem,) = problems_of_file(file)
+    assert problem.tests == ("assert add(1, 2) == 3", "assert add(1, 1) == {'a': [None, True]}", ("1 2", "3"))
+
+
+@pytest.mark.parametrize(
+    "tests",
+    ['"assert f() == 1"', "[1]", '[{"call": "f()"}]', '[{"input": "a", "output": 1}]', '[{"call": 1, "expected": 1}]'],
+)
+def test_tests_of_another_form_are_refused(file: Path, tests: str) -> None:
+    file.write_text(f'{{"text": "Add.", "tests": {tests}}}')
+    assert "line 1" in refusal(file)
+    assert "tests" in refusal(file)

@@ -16,6 +16,7 @@ from spex.engine.measured import EngineProfile
 from spex.engine.probe import probe
 from spex.engine.probe_kind import is_address, spec_of
 from spex.engine.profile_file import check_new, keep_profile, write_profile
+from spex.engine.spread import Spread
 from spex.errors import InputError
 from spex.report.engine_lines import engine_lines
 from spex.visible import visible
@@ -44,6 +45,8 @@ async def _measured(spec: str, seconds_max: float) -> tuple[EngineProfile, str]:
     """What was found, and the engine's name as --policy takes it."""
     spec = await spec_of(spec) if is_address(spec) else spec
     engine = find_engine(spec)
+    if isinstance(engine, Spread):
+        raise InputError("engine", spec, "it must be one server: each has a profile of its own")
     await engine.open()
     try:
         return await probe(engine, seconds_max=seconds_max, tell=lambda what: say(f"measuring {what}")), spec

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from spex.errors import InputError
-from spex.problem import Problem
+from spex.problem import CodeTest, Problem
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -24,6 +24,7 @@ class _Record(msgspec.Struct):
     problem: str | None = None
     text: str | None = None
     answer: str | int | float | None = None
+    tests: list[str | dict[str, object]] = []
 
 
 class _Found(NamedTuple):
@@ -35,7 +36,9 @@ class _Found(NamedTuple):
 
 
 def problems_of_file(path: Path, limit: int | None = None) -> tuple[Problem, ...]:
-    """The first `limit` problems of a JSON Lines file: `question`, `problem` or `text`; `id` and `answer` if any.
+    """The first `limit` problems of a JSON Lines file: `question`, `problem` or `text`; `id`, `answer`, `tests` if any.
+
+    A test is an assertion, or an object with the keys `call` and `expected`, or `input` and `output`.
 
     Blank lines, a byte order mark and CRLF are accepted. Everything else that is not right raises
     `InputError` with the number of its line; lines after the last problem that is taken are not looked at.
@@ -103,7 +106,20 @@ def _problem_of(record: _Record) -> Problem:
     texts = [text for text in (record.question, record.problem, record.text) if text is not None]
     if len(texts) != 1:
         raise msgspec.ValidationError("it must have exactly one of the keys question, problem, text")
-    return Problem(texts[0], id=_spelled(record.id) or "", answer=_spelled(record.answer))
+    tests = tuple(map(_test, record.tests))
+    return Problem(texts[0], id=_spelled(record.id) or "", answer=_spelled(record.answer), tests=tests)
+
+
+def _test(given: str | dict[str, object]) -> CodeTest:
+    match given:
+        case str():
+            return given
+        case {"call": str(call), "expected": expected} if len(given) == 2:
+            return f"assert {call} == {expected!r}"  # what JSON has is written alike in Python
+        case {"input": str(read), "output": str(printed)} if len(given) == 2:
+            return (read, printed)
+    allowed = 'an assertion, {"call": …, "expected": …} or {"input": …, "output": …}'
+    raise msgspec.ValidationError(f"each of its tests must be {allowed}")
 
 
 def _repetition(one: _Found, first: _Found) -> str:

@@ -82,3 +82,9 @@ class Job:
     def speculates(self) -> bool:
         """Whether it runs on a guess alone and has not been told to stop."""
         return self.phase is Phase.RUNNING and not self.demanded
+
+    def book_lost(self) -> None:
+        """Move what failed attempts cost from the progress, which may be thrown away, to the job."""
+        if self.progress.lost != Tokens():
+            self.lost = self.lost.plus(self.progress.lost)
+            self.progress.lost = Tokens()

@@ -7,14 +7,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from math import exp
 
+from spex.control.execution import execute
 from spex.control.job import Job, Phase
-from spex.control.outcome import Cancelled, Failed, Ok, Outcome
+from spex.control.others import Others, beside
+from spex.control.outcome import Cancelled, Ok, Outcome
 from spex.engine.base import Progress, Server
-from spex.errors import InvariantError, Misbehaving, SpexError
+from spex.errors import InvariantError
 from spex.profile import LearnedCurve
 from spex.speculate.lengths import Lengths
 from spex.speculate.market import Market
-from spex.usage import Tokens
 
 _TOKENS_MIN_TO_LEARN = 4
 _LEAST_SECONDS = 1e-9
@@ -57,6 +58,7 @@ class Lane:
         self._area = 0.0
         self._expected_tokens = 0.0
         self._area_at_seconds = 0.0
+        self._others = Others()
 
     # What queries ask of it
 
@@ -119,7 +121,7 @@ class Lane:
         """Whether looking ahead could change what runs: speculation runs, or would be started if it were sure."""
         if self._guesses or self._market is None:
             return bool(self._guesses)
-        return not self._waiting and self._room > 0 and self._market.is_open(self)
+        return not self._waiting and self._room > 0 and self._market.is_open(beside(self, self._others.count))
 
     @property
     def prefill_seconds(self) -> float:
@@ -129,8 +131,23 @@ class Lane:
     def remaining_share(self, job: Job) -> float:
         """The share of the job's expected work that is still to come."""
         elapsed = asyncio.get_running_loop().time() - job.started_at_seconds
-        produced = elapsed / self.profile.itl_seconds(max(1, self.running))
+        produced = elapsed / self.profile.itl_seconds(max(1, self._on_engine))
         return self.lengths.remaining_share(max(produced, float(len(job.progress.token_ids))))
+
+    # What others have on its engine
+
+    @property
+    def _on_engine(self) -> int:
+        return self.running + self._others.count
+
+    def share(self, others: int) -> None:
+        """Others have so many requests there: what the next one costs depends on all of them."""
+        self._account()
+        self._others.count = others
+
+    def most_at_once(self) -> int:
+        """The most of ours that have run at once since this was asked last."""
+        return self._others.most_of_ours(self.running)
 
     # Its own work
 
@@ -143,7 +160,7 @@ class Lane:
         if self._waiting:
             self._make_room()
             return
-        for job in self._market.to_stop(self, self.speculating, self.remaining_share):
+        for job in self._market.to_stop(beside(self, self._others.count), self.speculating, self.remaining_share):
             self._stop(job)
         self._speculate()
 
@@ -162,7 +179,7 @@ class Lane:
         room = self._room
         if room <= 0 or not self._wishes or self._market is None:
             return
-        for job in self._market.to_start(self, list(self._wishes), room):
+        for job in self._market.to_start(beside(self, self._others.count), list(self._wishes), room):
             del self._wishes[job]
             self._start(job)
 
@@ -180,9 +197,10 @@ class Lane:
         self._running[job] = self._expected_tokens
         if not job.demanded:
             self._guesses[job] = None
-        job.task = self._group.create_task(_execute(job, self.server.name))
+        job.task = self._group.create_task(execute(job, self.server.name))
         job.task.add_done_callback(lambda task: self._leave(job, task))
         job.owner.started(job)
+        self._others.saw(self.running)
 
     def _stop(self, job: Job) -> None:
         job.phase = Phase.CANCELLING
@@ -220,14 +238,14 @@ class Lane:
         else:
             job.phase = Phase.DONE if job.demanded else Phase.PLANNED
             job.progress.fail()
-        _book_lost(job)
+        job.book_lost()
         self._settled(job, outcome)
 
     def _keep_or_drop(self, job: Job) -> None:
         """A stopped job can be asked for again; its tokens stay with it where the engine goes on from tokens."""
         job.phase = Phase.PLANNED
         if self.server.capabilities.seed != "positional":
-            _book_lost(job)
+            job.book_lost()
             job.dropped = job.dropped.plus(job.progress.cost)
             job.progress = Progress()
 
@@ -251,11 +269,11 @@ class Lane:
         """Keep the integrals of the number running and of 1/ℓ, and how many demanded ran over about a text's life."""
         now = asyncio.get_running_loop().time()
         elapsed = now - self._area_at_seconds
-        self._area += len(self._running) * elapsed
+        self._area += self._on_engine * elapsed
         self._area_at_seconds = now
         if elapsed > 0.0 and self._market is not None:
             demanded = self.running - self.speculations
-            itl_seconds = self.profile.itl_seconds(max(1, self.running))
+            itl_seconds = self.profile.itl_seconds(max(1, self._on_engine))
             # At the level of the prior: when the level moves, what ran meanwhile is not to be counted as news again.
             self._expected_tokens += elapsed * self.profile.level / itl_seconds
             life_seconds = self.lengths.mean * itl_seconds
@@ -273,27 +291,6 @@ class Lane:
             raise InvariantError(f"{self.server.name}: a wish is not a plan")
         if self._market is None and self.speculations:
             raise InvariantError(f"{self.server.name}: speculation runs where none was allowed")
-
-
-async def _execute(job: Job, server: str) -> Outcome:
-    try:
-        return Ok(await job.work(job.progress))
-    except SpexError as error:
-        return Failed(error)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # an engine's defect must not take other queries along
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            raise
-        return Failed(Misbehaving(server, "a result or an EngineError", f"{type(error).__name__}: {error}"))
-
-
-def _book_lost(job: Job) -> None:
-    """Move what failed attempts cost from the progress, which may be thrown away, to the job."""
-    if job.progress.lost != Tokens():
-        job.lost = job.lost.plus(job.progress.lost)
-        job.progress.lost = Tokens()
 
 
 def _probability(job: Job) -> float:

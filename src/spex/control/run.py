@@ -80,6 +80,7 @@ async def run(problems: Sequence[Problem], setup: Setup, conduct: Conduct | None
         try:
             await work.carry_out(scheduler)
         finally:
+            scheduler.close()
             for helper in helpers:
                 helper.cancel()
     seconds = asyncio.get_running_loop().time() - began

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from spex.control.job import Job
 from spex.control.lane import Lane
+from spex.control.others import listen, tells
 from spex.control.outcome import Outcome
 from spex.control.setup import Speculation
 from spex.engine.base import Server, innermost
@@ -40,6 +41,7 @@ class Scheduler:
         self._group = group
         self._speculation = speculation
         self._lanes: dict[int, Lane] = {}
+        self._listening: list[asyncio.Task[None]] = []
         self._stale: dict[Imagining, None] = {}
         self._wake = asyncio.Event()
         self._defect: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -60,7 +62,19 @@ class Scheduler:
                 defect=self._found_defect,
                 speculations_max=self._speculation.in_flight_max if self._speculation else 0,
             )
+            self._listen(found)
         return found
+
+    def _listen(self, lane: Lane) -> None:
+        """Hear from now on what others have on the lane's engine, where it tells and the price wants to know."""
+        interval_seconds = self._speculation.load_interval_seconds if self._speculation else None
+        if interval_seconds is not None and tells(lane.server):
+            self._listening.append(self._group.create_task(listen(lane, interval_seconds, self.pump)))
+
+    def close(self) -> None:
+        """The run is over: ask no engine any more."""
+        for task in self._listening:
+            task.cancel()
 
     def pump(self) -> None:
         """Bring what runs in line with what is wanted, on every engine."""

@@ -31,12 +31,20 @@ class Speculation:
 
     `rule` says what a search will ask for, `market` what of it is worth starting.
     `in_flight_max` caps the speculations running on each engine (None: the engine's slots).
+    `load_interval_seconds`: how often an engine whose server tells its load is asked what others have there, whose
+    requests make speculation dearer as our own do (above 0; None: never). Raises `InputError`.
     """
 
     effort: Effort = Effort()
     market: Market = field(default_factory=RateMarket)
     in_flight_max: int | None = None
     rule: Rule = field(default_factory=Imagination)
+    load_interval_seconds: float | None = 2.0
+
+    def __post_init__(self) -> None:
+        seconds = self.load_interval_seconds
+        if seconds is not None and (type(seconds) not in (int, float) or not 0.0 < seconds < float("inf")):
+            raise InputError("load_interval_seconds", seconds, "it must be a number of seconds above 0, or None")
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,8 @@ class Scoring:
     def digest(self) -> str:
         """What is scored, by content: 32 hexadecimal digits."""
         contents = tuple(path.prompt.digest for path in self.paths)
-        return _digest(repr((self.problem.id, contents, self.model, self.seed)))
+        tests = (self.problem.tests,) if self.problem.tests else ()
+        return _digest(repr((self.problem.id, contents, self.model, self.seed, *tests)))
 
 
 @dataclass(slots=True)

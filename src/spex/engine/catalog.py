@@ -1,12 +1,14 @@
 """Engines by name: `llamacpp`, or with what it should load or ask: `llamacpp:/path/model.gguf`, `sglang:URL`.
 
-Behind the address of a server that has several models, `#` and the name of one: `vllm:URL#name`.
+Behind the address of a server that has several models, `#` and the name of one: `vllm:URL#name`. Several servers of one
+model are one engine: `sglang:URL,URL`.
 """
 
 from __future__ import annotations
 
 from spex.catalog import Catalog
 from spex.engine.base import Engine
+from spex.engine.spread import Spread
 
 ENGINES: Catalog[Engine] = Catalog(
     "policy",
@@ -24,4 +26,14 @@ def find_engine(spec: str) -> Engine:
     """The engine that `spec` (NAME or NAME:MODEL) names, not yet open. Raises `InputError`."""
     name, _, model = spec.partition(":")
     factory = ENGINES.load(name)
+    several = [one.partition(":")[2] for one in addresses(spec)]
+    if len(several) > 1:
+        return Spread(spec, [factory(address) for address in several])
     return factory(model) if model else factory()
+
+
+def addresses(spec: str) -> list[str]:
+    """The servers that `spec` names, each as NAME:URL; where what it names is no address it is one, as it stands."""
+    name, _, model = spec.partition(":")
+    several = model.split(",")
+    return [f"{name}:{address}" for address in several] if "://" in several[0] else [spec]

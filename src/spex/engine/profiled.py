@@ -19,6 +19,7 @@ from spex.engine.base import (
 )
 from spex.engine.measured import EngineProfile
 from spex.engine.profile_file import kept_path, read_profile
+from spex.engine.spread import Spread
 from spex.errors import InputError
 
 _LOG = logging.getLogger("spex")
@@ -29,6 +30,8 @@ def profiled(engine: Engine, file: Path | None = None) -> Engine:
 
     Raises `InputError` for a `file` that is no profile. A kept one that cannot be read is told of, and not used.
     """
+    if isinstance(engine, Spread):  # each of them costs what was measured of it
+        return engine.each(lambda one: profiled(one, file))
     if file is not None:
         return Profiled(engine, read_profile(file))
     try:

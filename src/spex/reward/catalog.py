@@ -17,6 +17,7 @@ REWARDS: Catalog[Reward] = Catalog(
     group="spex.rewards",
     own={
         "arithmetic": "spex.reward.arithmetic:Arithmetic",
+        "code": "spex.reward.code:code",
         "confidence": "spex.reward.confidence:Confidence",
         "judge": "spex.reward.judge:Judge",
         "prm": "spex.reward.named:prm",

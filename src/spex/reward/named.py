@@ -15,7 +15,7 @@ from inspect import signature
 from typing import Any, NamedTuple
 
 from spex.engine.base import Engine
-from spex.engine.catalog import find_engine
+from spex.engine.catalog import addresses, find_engine
 from spex.engine.profiled import profiled
 from spex.engine.retrying import Retrying
 from spex.errors import InputError
@@ -25,6 +25,7 @@ from spex.reward.prm import Prm
 from spex.reward.prm_catalog import find_form
 from spex.reward.prm_form import HeadForm
 from spex.reward.score_head import ScoreHead
+from spex.reward.spread import SpreadReward
 
 
 class Named(NamedTuple):
@@ -87,5 +88,6 @@ def prm(form: str, served: Served) -> Reward:
     """A PRM by the name of its model or form, or the file of its form. Raises `InputError`."""
     found = find_form(form)
     if isinstance(found, HeadForm):
-        return ScoreHead(served.place, found)
+        heads = [ScoreHead(place, found) for place in addresses(served.place)]
+        return heads[0] if len(heads) == 1 else SpreadReward(f"prm:{found.name}@{served.place}", heads)
     return Prm(served.engine(), found)

@@ -11,6 +11,7 @@ TASKS: Catalog[Task] = Catalog(
     own={
         "text": "spex.tasks.text:Text",
         "gsm8k": "spex.tasks.gsm8k:Gsm8k",
+        "code": "spex.tasks.code:Code",
         "game24": "spex.tasks.game24:Game24",
     },
 )

@@ -1,0 +1,134 @@
+"""Several servers of one model as one engine.
+
+All calls of a query go to one of them, so that its branches find their prefix in one cache: the one with the smallest
+share of its slots taken when the query begins. Where that one is full a call goes to the next; where it is away, the
+query does, and what failed there is asked for again: a call's seed is its own, so that it does not matter who answers
+it. What may differ are texts of servers that do not answer equal requests equally; they do not on one server either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+
+from spex.engine.base import (
+    Capabilities,
+    Completion,
+    Counters,
+    Engine,
+    Generation,
+    Identity,
+    Labelling,
+    Message,
+    Progress,
+    identity_of,
+    innermost,
+    load_of,
+)
+from spex.engine.places import Places
+from spex.errors import EngineError, InputError
+
+_SAMPLE = "Ann has 3 bags of 4 apples; she said: “half of 12 is 6”.\n\n"
+
+
+class Spread:
+    """`engines` (2 to 64) as one: its slots are the sum of theirs, and what it can do is what all of them can.
+
+    The price sees all of them as one batch whose latency is that of an even share (`spex.engine.places.Divided`). One
+    that was away is asked again after 30 seconds. `open` raises `InputError` for servers of different models or
+    versions, or of different tokens.
+    """
+
+    def __init__(self, name: str, engines: Sequence[Engine]) -> None:
+        self._name = name
+        self._places = Places("policy", name, engines)
+
+    def each(self, wrap: Callable[[Engine], Engine]) -> Spread:
+        """The same with each of the engines wrapped."""
+        return Spread(self._name, [wrap(engine) for engine in self._places])
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def moved(self) -> dict[str, int]:
+        """How many calls failed at each server and were asked for at another, by the server's name."""
+        return self._places.moved
+
+    @property
+    def identity(self) -> Identity:
+        return identity_of(next(iter(self._places)))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._places.capabilities
+
+    def counters(self) -> Counters:
+        return self._places.counters()
+
+    async def load(self) -> int | None:
+        """Of those that answer; None where one does not tell."""
+        told = await asyncio.gather(*(self._load(engine) for engine in self._places))
+        return None if None in told else sum(load for load in told if load is not None)
+
+    async def _load(self, engine: Engine) -> int | None:
+        try:
+            return await load_of(engine)
+        except EngineError:
+            return 0
+
+    async def open(self) -> None:
+        """Raises `EngineError` and `InputError`; then none is left open."""
+        async with AsyncExitStack() as stack:
+            for engine in self._places:
+                await engine.open()
+                stack.push_async_callback(engine.close)
+            await self._refuse_different()
+            stack.pop_all()
+
+    async def _refuse_different(self) -> None:
+        first, *others = self._places
+        token_ids = await first.encode(_SAMPLE)
+        for engine in others:
+            other, one = identity_of(engine), identity_of(first)
+            if other != one:
+                told = f"its servers must be of one model and version: {first.name} is {_said(one)}"
+                raise InputError("policy", self._name, f"{told}, {engine.name} is {_said(other)}")
+            if await engine.encode(_SAMPLE) != token_ids:
+                told = f"{first.name} and {engine.name} make different tokens of one text"
+                raise InputError("policy", self._name, f"its servers must be of one model: {told}")
+
+    async def close(self) -> None:
+        async with AsyncExitStack() as stack:
+            for engine in self._places:
+                stack.push_async_callback(engine.close)
+        self._places.tell_moved()
+
+    async def encode(self, text: str) -> tuple[int, ...]:
+        return await self._places.asked(None, lambda engine: engine.encode(text))
+
+    async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        return await self._places.asked(None, lambda engine: engine.encode_chat(messages))
+
+    async def tokens(self, text: str) -> tuple[int, ...]:
+        """`text` as token ids, names of control tokens as those. Raises `EngineError` and `InputError`."""
+
+        async def ask(engine: Engine) -> tuple[int, ...]:
+            read = getattr(innermost(engine), "tokens", None)
+            if read is None:
+                raise InputError("policy", engine.name, "it does not say what its control tokens are")
+            return tuple(await read(text))
+
+        return await self._places.asked(None, ask)
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        return await self._places.asked(request.key, lambda engine: engine.generate(request, progress), progress)
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        return await self._places.asked(request.key, lambda engine: engine.label(request, progress), progress)
+
+
+def _said(identity: Identity) -> str:
+    return f"{identity.model or 'a model without a name'} ({identity.version or 'of no version that it tells'})"
