@@ -20,10 +20,11 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import partial
 from math import exp
 from typing import Any, TypeVar
 
-from spex.engine import text_tokens
+from spex.engine.abilities import Reading
 from spex.engine.base import (
     Capabilities,
     Completion,
@@ -39,7 +40,8 @@ from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_logprob, folded, rooted
+from spex.engine.told import checked_logprob, folded, room_of, rooted
+from spex.engine.vllm_reading import ReadPrompt, read_request
 from spex.engine.vllm_stream import Labels, Piece, VllmAnswer
 from spex.engine.vllm_tokens import VllmTokenizer
 from spex.engine.vllm_told import CHUNKED, Models, Settings, chosen, context_of, told_load, told_settings, told_version
@@ -138,13 +140,14 @@ class Vllm:
         await self._http.close()
 
     async def encode(self, text: str) -> tuple[int, ...]:
-        text_tokens.encoded(text)  # refuses what no server can be told
         return await encoded(self._tokenizer, text)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        for message in messages:
-            text_tokens.encoded(message.content)
         return await encoded_chat(self._tokenizer, messages, self._name)
+
+    async def encode_thinking_chat(self, messages: Sequence[Message], *, enable_thinking: bool) -> tuple[int, ...]:
+        render = partial(self._tokenizer.chat_tokens, enable_thinking=enable_thinking)
+        return await encoded_chat(self._tokenizer, messages, self._name, render)
 
     async def tokens(self, text: str) -> tuple[int, ...]:
         """`text` as token ids, names of control tokens as those. Raises `EngineError`."""
@@ -154,7 +157,7 @@ class Vllm:
         if request.sampling.temperature > 0.0 and self._settings.drafts_wrongly:
             told = "vLLM's token-level speculation is wrong above 0 on a CPU: start it without --speculative-config"
             raise InputError("temperature", request.sampling.temperature, told)
-        room = self._room(request)
+        room = room_of(request, self._capabilities, self._name)
         answer = VllmAnswer(self._name, progress, request.prompt.token_ids, min(room, request.tokens_max))
         try:
             await self._stoppable(self._read(self._asked(request, min(room, request.tokens_max)), answer))
@@ -191,6 +194,18 @@ class Vllm:
         progress.spend(prompt_cached=usage.cached_tokens, reward=reward)
         self._cost = self._cost.plus(Tokens(0, usage.cached_tokens, 0, reward))
         return probabilities
+
+    @property
+    def reads(self) -> bool:
+        return True
+
+    async def read(self, request: Reading, progress: Progress) -> tuple[float, ...]:
+        """The log-probability of each token that is asked for. Raises `EngineError`."""
+        body = read_request(request, self._model)
+        answer = await self._stoppable(self._http.post("/v1/completions", body, ReadPrompt))
+        logprobs = answer.logprobs(request, self._name)
+        progress.cost, self._cost = progress.cost.plus(answer.cost), self._cost.plus(answer.cost)
+        return logprobs
 
     async def _learn(self) -> None:
         """Who the server is; a text of one token shows that it answers as it should."""
@@ -283,12 +298,3 @@ class Vllm:
             "stream": True,
             "stream_options": {"include_usage": True, "continuous_usage_stats": True},
         }
-
-    def _room(self, request: Generation) -> int:
-        """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
-        context = self._capabilities.context_tokens
-        room = request.tokens_max if context is None else context - request.prompt.token_count
-        if room < 1:
-            expected = f"a prompt shorter than the context of {context} tokens"
-            raise Misbehaving(self._name, expected, f"{request.prompt.token_count} tokens")
-        return room
