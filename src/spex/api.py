@@ -53,8 +53,8 @@ class Options(TypedDict, total=False):
     search: what decides, or its name for its usual parameters (default: `Rebase()`).
     task: a task or its name (default `"text"`).
     answer_rule: how terminals vote (default: the search's own). seed: 0 to 2^63 − 1.
-    template: how the policy's chats become prompts: `"chat"` (default), by the chat template of its model, or `"none"`.
-    enable_thinking: told to that template, where it knows of it.
+    template: how the policy's chats become prompts: `"chat"`, by the chat template of its model, or `"none"` (default:
+    the former where the engine can). enable_thinking: told to that template, where it knows of it.
     temperature: of the policy's sampling, ≥ 0. step_tokens_max: of one step, ≥ 1.
     speculation: None for the plain run. concurrency: queries at once, ≥ 1.
     log: a call log, or the path of one: finished calls are read from it, and kept in it.
@@ -70,8 +70,8 @@ class Options(TypedDict, total=False):
     task: Task | str
     answer_rule: AnswerRule
     seed: int
-    template: Template
-    enable_thinking: bool
+    template: Template | None
+    enable_thinking: bool | None
     temperature: float
     step_tokens_max: int
     speculation: Speculation | None
@@ -210,8 +210,8 @@ def _engine(policy: Engine | str, profile: Path | str | None) -> Engine:
 
 def _templated(engine: Engine, options: Options) -> Engine:
     """The engine whose chats are the policy's; a reward that asks the same engine has its usual ones."""
-    template, enable_thinking = options.get("template", "chat"), options.get("enable_thinking")
-    return engine if (template, enable_thinking) == ("chat", None) else Templated(engine, template, enable_thinking)
+    template, enable_thinking = options.get("template"), options.get("enable_thinking")
+    return engine if template is None and enable_thinking is None else Templated(engine, template, enable_thinking)
 
 
 def _search(options: Options) -> AnySearch:

@@ -68,7 +68,7 @@ def test_json_is_one_object_with_a_version_and_the_configuration(spex: Command) 
         "reward": "arithmetic",
         "task": "text",
         "thinking": None,
-        "template": "chat",
+        "template": None,
         "enable_thinking": None,
         "search": "rebase",
         "set": {"width": 4, "temperature": 0.2, "tokens_max": 2048, "depth_max": 25},

@@ -62,11 +62,23 @@ def test_a_template_that_knows_of_thinking_is_told(on: bool) -> None:
 
 def test_without_a_template_a_chat_is_its_turns_and_with_it_the_engines_own() -> None:
     assert asyncio.run(encoded(Templated(renderer(), "none"))) == transcript(CHAT)
-    assert asyncio.run(encoded(Templated(renderer()))) == "usual"
+    for template in ("chat", None):
+        assert asyncio.run(encoded(Templated(renderer(), template))) == "usual"
+
+
+def test_a_template_that_an_engine_does_not_render_is_refused_where_it_was_asked_for() -> None:
+    engine = FunctionPolicy(lambda prompt, seed: "")
+    with pytest.raises(InputError, match="use sglang:, vllm: or llamacpp") as caught:
+        asyncio.run(encoded(Templated(engine, "chat")))
+    assert caught.value.field == "template"
+    assert asyncio.run(encoded(Templated(engine))) == transcript(CHAT)
 
 
 def test_what_makes_no_difference_is_refused_and_the_engine_closed_again() -> None:
-    for engine, told in ((renderer(deaf=True), "makes no difference"), (FunctionPolicy(lambda p, s: ""), "cannot be")):
+    for engine, told in (
+        (renderer(deaf=True), "makes no difference"),
+        (FunctionPolicy(lambda p, s: ""), "renders no chat"),
+    ):
         with pytest.raises(InputError, match=told) as caught:
             asyncio.run(encoded(Templated(engine, enable_thinking=True)))
         assert caught.value.field == "enable_thinking"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,8 @@ from spex.control.clock import run_virtual
 from spex.control.run import Conduct
 from spex.control.run import run as carry_out
 from spex.control.setup import Setup, Speculation, recorded, replayed
-from spex.engine.base import Completion, Generation, Path, Progress, Scoring
+from spex.engine.base import Completion, Generation, Progress, Scoring
+from spex.engine.base import Path as Solved
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
 from spex.errors import InputError
 from spex.policy import Policy
@@ -251,6 +253,21 @@ def test_steps_without_a_delimiter_are_chunks_of_one_length() -> None:
     assert texts == ["a\n\nb", "a\n\nb", "a\n\nb\n</think>\n\n", "Answer: 4"]
 
 
+def test_a_call_of_two_texts_goes_on_from_its_log_with_neither_of_them_written_again(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    def policy(prompt: str, seed: int) -> str:
+        calls.append(prompt)
+        return f"Answer: {seed % 7}" if "</think>" in prompt else "I think"
+
+    task, search = Thinking(Text(), tokens_max=5), spex.BestOfN(width=3)
+    first = solved(policy, task, search=search, log=tmp_path / "log")
+    assert len(calls) == 6
+    again = solved(policy, task, search=search, log=tmp_path / "log")
+    assert len(calls) == 6
+    assert first_difference(first.tree, again.tree) is None
+
+
 # The end of the context
 
 
@@ -307,7 +324,7 @@ def test_the_reward_sees_what_it_is_to_see(sees: str, texts: Sequence[str]) -> N
     task = Thinking(Text(), reward_sees=sees)  # type: ignore[arg-type]  # drawn
     seen: dict[int, list[str]] = {}
 
-    def judge(problem: Problem, path: Path) -> float:
+    def judge(problem: Problem, path: Solved) -> float:
         seen[len(path.prompt.segments)] = [step.text for step in path.steps]
         return 0.5
 

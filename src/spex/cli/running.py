@@ -44,12 +44,13 @@ def options_of(settings: SolveSettings) -> api.Options:
         task=task_of(settings),
         answer_rule=rule,
         seed=settings.seed,
-        template=settings.template,
         temperature=settings.temperature,
         speculation=Speculation() if settings.speculation else None,
         concurrency=settings.concurrency,
         stop_early=settings.stop,
     )
+    if settings.template is not None:
+        options["template"] = settings.template
     if settings.enable_thinking is not None:
         options["enable_thinking"] = settings.enable_thinking
     if settings.step_tokens is not None:

@@ -95,8 +95,10 @@ class SolveSettings(SharedSettings):
     thinking_seen: Literal["whole", "thinking", "answer"] | None = Field(
         None, title="what the reward sees, if not the whole text", description="one of whole, thinking, answer"
     )
-    template: Literal["chat", "none"] = Field(
-        "chat", title="the prompt, by the model's chat template or as plain turns", description="one of chat, none"
+    template: Literal["chat", "none"] | None = Field(
+        None,
+        title="the prompt, by the model's chat template or as plain turns, if not as the engine can",
+        description="one of chat, none",
     )
     enable_thinking: bool | None = Field(
         None, title="what the chat template is told, where it knows of thinking", description="true or false"

@@ -31,12 +31,13 @@ class Templated:
     """An engine whose chats are rendered as is wanted. Raises `InputError`.
 
     template: `chat`, the model's own, up to where the assistant speaks; `none`: `System: …`, `User: …`, `Assistant: …`
-    turns as text, for models without a template. enable_thinking: told to the template, where it knows of it; None
-    leaves it to the template. `open` refuses it (`InputError`) where nothing comes of it.
+    turns as text, for models without a template; None leaves it to the engine, which takes the first where it can.
+    enable_thinking: told to the template, where it knows of it; None leaves it to the template. `open` refuses
+    (`InputError`) a template that the engine does not render, and what makes no difference to it.
     """
 
-    def __init__(self, engine: Engine, template: Template = "chat", enable_thinking: bool | None = None) -> None:
-        if template not in ("chat", "none"):
+    def __init__(self, engine: Engine, template: Template | None = None, enable_thinking: bool | None = None) -> None:
+        if template not in ("chat", "none", None):
             raise InputError("template", template, "it must be one of chat, none")
         if enable_thinking is not None and type(enable_thinking) is not bool:
             raise InputError("enable_thinking", enable_thinking, "it must be true or false, or None")
@@ -60,7 +61,7 @@ class Templated:
     def spelled(self) -> str:
         """How chats are rendered, for a call log's first line."""
         told = "" if self._enable_thinking is None else f", enable_thinking={self._enable_thinking}"
-        return f"{self._template}{told}"
+        return f"{self._template or 'chat'}{told}"
 
     def counters(self) -> Counters:
         return self.inner.counters()
@@ -68,8 +69,7 @@ class Templated:
     async def open(self) -> None:
         await self.inner.open()
         try:
-            if self._enable_thinking is not None:
-                await self._check()
+            await self._check()
         except BaseException:
             await self.inner.close()
             raise
@@ -85,7 +85,9 @@ class Templated:
             return await self.inner.encode(transcript(messages))
         if self._enable_thinking is None:
             return await self.inner.encode_chat(messages)
-        return await self._renderer().encode_thinking_chat(messages, enable_thinking=self._enable_thinking)
+        return await self._renderer("enable_thinking", self._enable_thinking).encode_thinking_chat(
+            messages, enable_thinking=self._enable_thinking
+        )
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         return await self.inner.generate(request, progress)
@@ -94,22 +96,22 @@ class Templated:
         return await self.inner.label(request, progress)
 
     async def _check(self) -> None:
-        """Whether it makes a difference to the template. Raises `InputError` and `EngineError`."""
-        renderer = self._renderer()
-        with_it, without = [await renderer.encode_thinking_chat(_TRIED, enable_thinking=on) for on in (True, False)]
-        if with_it == without:
-            raise self._refusal("makes no difference to the chat template of its model: leave it out")
+        """Whether the engine can do what is wanted. Raises `InputError` and `EngineError`."""
+        if self._template == "chat":
+            self._renderer("template", self._template)
+        if self._enable_thinking is not None:
+            renderer = self._renderer("enable_thinking", self._enable_thinking)
+            on, off = [await renderer.encode_thinking_chat(_TRIED, enable_thinking=told) for told in (True, False)]
+            if on == off:
+                told = f"it makes no difference to the chat template of {self.name}: leave it out"
+                raise InputError("enable_thinking", self._enable_thinking, told)
 
-    def _renderer(self) -> RendersThinking:
+    def _renderer(self, field: str, value: object) -> RendersThinking:
         renderer = innermost(self.inner)
         if isinstance(renderer, RendersThinking):
             return renderer
-        raise self._refusal(
-            "cannot be told to it, for it renders no chat template: leave it out, or use sglang: or vllm:"
-        )
-
-    def _refusal(self, told: str) -> InputError:
-        return InputError("enable_thinking", self._enable_thinking, f"for {self.name}, it {told}")
+        told = f"{self.name} renders no chat template: leave it out, or use sglang:, vllm: or llamacpp"
+        raise InputError(field, value, told)
 
 
 def template_of(server: Server) -> str:
