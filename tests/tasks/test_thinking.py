@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,11 @@ from spex.control.clock import run_virtual
 from spex.control.run import Conduct
 from spex.control.run import run as carry_out
 from spex.control.setup import Setup, Speculation, recorded, replayed
-from spex.engine.base import Completion, Generation, Progress, Scoring
+from spex.engine.base import Completion, Generation, Progress, Scoring, innermost
 from spex.engine.base import Path as Solved
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
 from spex.errors import InputError
+from spex.ids import ROOT, Expand
 from spex.policy import Policy
 from spex.problem import Problem
 from spex.profile import Affine
@@ -268,6 +270,34 @@ def test_a_call_of_two_texts_goes_on_from_its_log_with_neither_of_them_written_a
     assert first_difference(first.tree, again.tree) is None
 
 
+class Stalling(spex.FunctionPolicy):
+    """Never writes the second text of a call."""
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        completion = await super().generate(request, progress)
+        if "</think>" in bytes(request.prompt.token_ids).decode():
+            await asyncio.sleep(60.0)
+        return completion
+
+
+def test_a_call_that_is_stopped_in_its_second_text_begins_anew_and_what_it_has_cost_stays_counted() -> None:
+    engine = Stalling(lambda prompt, seed: "Answer: 4" if "</think>" in prompt else "I think")
+    policy, progress, call = Policy(engine, Thinking(Text(), tokens_max=5)), Progress(), Expand(ROOT, "solution")
+
+    async def main() -> None:
+        prompt = await policy.prompt(PROBLEM)
+        writing = asyncio.ensure_future(policy.write(PROBLEM, prompt, (), call, 0, progress))
+        while engine.counters().cost.generated <= 5:  # noqa: ASYNC110  # on the virtual clock
+            await asyncio.sleep(0.01)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+
+    run_virtual(main())
+    assert (progress.token_ids, progress.logprobs, progress.text) == ([], [], "")
+    assert progress.cost == engine.counters().cost
+
+
 # The end of the context
 
 
@@ -448,16 +478,18 @@ def found(setup: Setup) -> tuple[Tree, object]:
     run = run_virtual(carry_out([PROBLEM], setup, Conduct()))
     solution = run.solutions[0]
     assert solution.error is None
+    usage, engine = solution.usage, innermost(setup.policy.engine)
+    if isinstance(engine, SimulatedPolicy):
+        spent = usage.useful.plus(usage.wasted).plus(usage.lost)
+        assert spent.generated == engine.counters().cost.generated
+        assert engine.counters().running == 0
     return solution.tree, (solution.answer, solution.terminals, solution.partial)
 
 
-@pytest.mark.parametrize("sees", ["whole", "thinking", "answer"])
 @pytest.mark.parametrize("name", NAMES)
-def test_hostile_thinkers_are_searched_alike_with_speculation_and_without_and_from_the_log(
-    name: str, sees: str
-) -> None:
-    for seed, spent in ((1, "close"), (2, "close"), (3, "end")):
-        task = Thinking(Text(), tokens_max=40, step_tokens_max=16, spent=spent, reward_sees=sees)  # type: ignore[arg-type]
+def test_hostile_thinkers_are_searched_alike_with_speculation_and_without_and_from_the_log(name: str) -> None:
+    for seed, spent, sees in ((1, "close", "whole"), (2, "close", "answer"), (3, "end", "thinking")):
+        task = Thinking(Text(), 40, spent, sees, step_tokens_max=16)  # type: ignore[arg-type]  # drawn
         plain, outcome = found(hostile_setup(name, task, seed, None))
         for speculation in (Speculation(), Speculation(market=Greedy())):
             log = MemoryLog()
