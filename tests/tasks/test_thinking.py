@@ -17,6 +17,7 @@ from spex.control.setup import Setup, Speculation, recorded, replayed
 from spex.engine.base import Completion, Generation, Progress, Scoring, innermost
 from spex.engine.base import Path as Solved
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
+from spex.engine.text_tokens import transcript
 from spex.errors import InputError
 from spex.ids import ROOT, Expand
 from spex.policy import Policy
@@ -34,6 +35,7 @@ from spex.tasks.text import Text
 from spex.tasks.thinking import Thinking
 from spex.testing.difference import first_difference
 from spex.tree import End, Step, Tree
+from tests.builders import demand, grow, rate, read, rule, stop
 from tests.search.small import NAMES, small
 from tests.swarm.markets import Greedy
 
@@ -185,6 +187,34 @@ def test_a_step_is_no_longer_than_what_is_left_of_the_thinking() -> None:
     assert task.form_at(path_of("seven67"), "step", 2).tokens_max == 2
 
 
+def test_what_ends_by_itself_or_with_the_context_is_not_closed() -> None:
+    task = Thinking(Text(), tokens_max=5)
+    ends: tuple[End, ...] = ("eos", "context")
+    for end in ends:
+        for action in ("step", "solution"):
+            assert task.further((), action, said("I think", end)) is None
+    assert task.further((), "step", said("I think", "length")) is not None
+
+
+def test_a_limit_of_steps_is_none_of_whole_solutions_and_answers() -> None:
+    policy = Policy(spex.FunctionPolicy(lambda prompt, seed: ""), TASK, step_tokens_max=3)
+    assert policy.form((), "step").tokens_max == 3
+    assert policy.form((), "subquestion").tokens_max == TASK.step_tokens_max
+    assert policy.form((), "solution").tokens_max == TASK.tokens_max
+    assert policy.form(path_of("hm</think>"), "step").tokens_max == Text().solution_tokens_max
+
+
+def test_the_two_texts_of_a_call_have_seeds_of_their_own() -> None:
+    seeds: list[int] = []
+
+    def policy(prompt: str, seed: int) -> str:
+        seeds.append(seed)
+        return "so</think>"
+
+    solved(policy)
+    assert len(set(seeds)) == len(seeds) == 2
+
+
 def test_spent_thinking_is_closed_by_given_tokens_that_count_as_certain_and_the_answer_follows() -> None:
     asked: list[str] = []
 
@@ -302,7 +332,7 @@ def test_a_call_that_is_stopped_in_its_second_text_begins_anew_and_what_it_has_c
 
 
 class Short(spex.FunctionPolicy):
-    """Has a context of so many tokens, and refuses a prompt that fills it, as servers do."""
+    """Has a context of so many tokens, the last of which it keeps free, and refuses a prompt that fills it."""
 
     context = 0
 
@@ -311,7 +341,7 @@ class Short(spex.FunctionPolicy):
         return replace(super().capabilities, context_tokens=self.context)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
-        room = self.context - request.prompt.token_count
+        room = self.context - 1 - request.prompt.token_count
         assert room > 0
         completion = await super().generate(request, progress)
         if len(completion.token_ids) <= room:
@@ -319,13 +349,11 @@ class Short(spex.FunctionPolicy):
         return said(completion.text[:room], "context")
 
 
-@pytest.mark.parametrize("context", range(300, 345))
+@pytest.mark.parametrize("room", range(1, 50))
 @pytest.mark.parametrize("search", [spex.BestOfN(width=1), spex.Rebase(width=2, depth_max=30)])
-def test_wherever_the_context_ends_that_is_a_path_without_an_answer_and_no_error(
-    context: int, search: AnySearch
-) -> None:
-    engine = Short(lambda prompt, seed: "Answer: 4\n\n" if "</think>" in prompt else "think\n\n")
-    Short.context = context
+def test_wherever_the_context_ends_that_is_a_path_without_an_answer_and_no_error(room: int, search: AnySearch) -> None:
+    engine = Short(lambda prompt, seed: "Answer: 4\n\n" if "</think>" in prompt else "think\n\n" * 4)
+    Short.context = len(transcript(TASK.messages(PROBLEM)).encode()) + room + 1
     solution = spex.solve_sync(
         PROBLEM,
         policy=engine,
@@ -335,11 +363,31 @@ def test_wherever_the_context_ends_that_is_a_path_without_an_answer_and_no_error
         speculation=None,
     )
     assert (solution.error, solution.partial) == (None, None)
-    assert solution.answer in (None, "4")
+    assert solution.answer == ("4" if room >= 20 + len("\n</think>\n\nAnswer: 4\n") else None)
     assert all(solution.tree.steps[node].terminal for node in solution.terminals)
 
 
 # What the reward sees
+
+
+def test_a_search_s_other_models_see_all_of_it() -> None:
+    seen: dict[str, str] = {}
+
+    def judge(model: str) -> spex.Reward:
+        def verdict(problem: Problem, path: Solved) -> float:
+            seen[model] = path.text
+            return 0.5
+
+        return spex.Verifier(verdict)
+
+    search = rule(demand(grow(0), rate(0), rate(0, model="other")), read(rate(0), rate(0, model="other")), stop())
+    solved(
+        lambda prompt, seed: "so 4</think>",
+        Thinking(Text(), reward_sees="answer"),
+        search=search,
+        reward={"reward": judge("reward"), "other": judge("other")},
+    )
+    assert seen == {"reward": "", "other": "so 4</think>"}
 
 
 @pytest.mark.parametrize(
