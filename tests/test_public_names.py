@@ -19,8 +19,8 @@ _NAMES = """
     InputError InvariantError Judge LlamaCpp LogMismatch LogUnwritable Majority Mcts Merging Misbehaving NodeId
     NotLossless Outlook Overloaded Parallel Policy Prm PrmForm Problem ROOT RStar Rebase RecordError RestMcts Reward
     Rubric Run Sampling Score ScoreHead Search SearchError SelfConsistency Solution Speculation SpexError Step Stop
-    Task Text TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown Unreachable Usage Value Verifier VirtualLoss Vote
-    Weighted WuUct __version__ child draw run run_sync solve solve_sync
+    Task Text Thinking TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown Unreachable Usage Value Verifier VirtualLoss
+    Vote Weighted WuUct __version__ child draw run run_sync solve solve_sync
 """
 NAMES = tuple(_NAMES.split())
 SOURCE = Path(str(spex.__file__))

@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from spex.tasks.game24 import Game24 as Game24
     from spex.tasks.gsm8k import Gsm8k as Gsm8k
     from spex.tasks.text import Text as Text
+    from spex.tasks.thinking import Thinking as Thinking
     from spex.tree import Step as Step
     from spex.tree import Tree as Tree
     from spex.tree import TreeView as TreeView
@@ -165,6 +166,7 @@ __all__ = (
     "Stop",
     "Task",
     "Text",
+    "Thinking",
     "TimedOut",
     "Tokens",
     "TotBfs",
@@ -262,6 +264,7 @@ _PLACES = {
     "Stop": "spex.search.base",
     "Task": "spex.tasks.base",
     "Text": "spex.tasks.text",
+    "Thinking": "spex.tasks.thinking",
     "TimedOut": "spex.errors",
     "Tokens": "spex.usage",
     "TotBfs": "spex.search.tot_bfs",

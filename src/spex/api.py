@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import TypedDict, Unpack
 
 from spex.answer import AnswerRule, answer_rule
+from spex.control.blocking import complete
 from spex.control.group import task_group
 from spex.control.log import FileLog
 from spex.control.opening import opened
@@ -22,6 +22,7 @@ from spex.engine.base import Engine, Sampling
 from spex.engine.catalog import find_engine
 from spex.engine.profiled import profiled
 from spex.engine.retrying import Retrying
+from spex.engine.template import Template, Templated, template_of
 from spex.errors import InputError
 from spex.events import Sink
 from spex.policy import Policy
@@ -40,8 +41,6 @@ from spex.tasks.base import Task
 from spex.tasks.catalog import TASKS
 from spex.tree import Tree
 
-T = TypeVar("T")
-
 _SEARCH_ALLOWED = "it must be a search, such as Rebase(width=16), or the name of one"
 
 
@@ -55,6 +54,8 @@ class Options(TypedDict, total=False):
     search: what decides, or its name for its usual parameters (default: `Rebase()`).
     task: a task or its name (default `"text"`).
     answer_rule: how terminals vote (default: the search's own). seed: 0 to 2^63 − 1.
+    template: how the policy's chats become prompts: `"chat"`, by the chat template of its model, or `"none"` (default:
+    the former where the engine can). enable_thinking: told to that template, where it knows of it.
     temperature: of the policy's sampling, ≥ 0. step_tokens_max: of one step, ≥ 1.
     speculation: None for the plain run. concurrency: queries at once, ≥ 1.
     log: a call log, or the path of one: finished calls are read from it, and kept in it.
@@ -70,6 +71,8 @@ class Options(TypedDict, total=False):
     task: Task | str
     answer_rule: AnswerRule
     seed: int
+    template: Template | None
+    enable_thinking: bool | None
     temperature: float
     step_tokens_max: int
     speculation: Speculation | None
@@ -121,12 +124,12 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
 
 def solve_sync(problem: Problem | str, **options: Unpack[Options]) -> Solution:
     """`solve` without `await`; works inside a running event loop too (a notebook)."""
-    return _complete(solve(problem, **options))
+    return complete(solve(problem, **options))
 
 
 def run_sync(problems: Sequence[Problem | str], **options: Unpack[Options]) -> Run:
     """`run` without `await`; works inside a running event loop too (a notebook)."""
-    return _complete(run(problems, **options))
+    return complete(run(problems, **options))
 
 
 def _problems(given: Sequence[Problem | str]) -> list[Problem]:
@@ -146,11 +149,14 @@ def setup_of(options: Options) -> Setup:
     speculation = options.get("speculation", Speculation())
     if not isinstance(speculation, Speculation | None):
         raise InputError("speculation", speculation, "it must be a Speculation, or None for the plain run")
-    engine = Retrying(_engine(options.get("policy", "llamacpp"), options.get("profile")))
+    plain = _engine(options.get("policy", "llamacpp"), options.get("profile"))
+    engine = Retrying(plain)
+    templated = _templated(plain, options)
+    writer = engine if templated is plain else Retrying(templated)
     search = _search(options)
     return Setup(
         search=search,
-        policy=Policy(engine, _task(options.get("task", "text")), _sampling(options), _step_tokens_max(options)),
+        policy=Policy(writer, _task(options.get("task", "text")), _sampling(options), _step_tokens_max(options)),
         rewards=served(_rewards(options, engine), models_of(search)),
         answer_rule=_answer_rule(options, search),
         seed=seed,
@@ -161,7 +167,7 @@ def setup_of(options: Options) -> Setup:
 
 def identity_of(setup: Setup) -> dict[str, str]:
     """What a setup's calls and results are functions of, as printable values: a log continues no other."""
-    return {
+    identity = {
         "search": _printed(setup.search),
         "policy": setup.policy.engine.name,
         "task": _printed(setup.policy.task),
@@ -170,6 +176,8 @@ def identity_of(setup: Setup) -> dict[str, str]:
         "reward": ", ".join(f"{model}={reward.name}" for model, reward in setup.rewards.items()),
         "seed": str(setup.seed),
     }
+    template = template_of(setup.policy.engine)
+    return {**identity, "template": template} if template else identity
 
 
 def _printed(value: object) -> str:
@@ -200,6 +208,12 @@ def _engine(policy: Engine | str, profile: Path | str | None) -> Engine:
     if profile is not None:
         return profiled(engine, Path(profile))
     return profiled(engine) if isinstance(policy, str) else engine
+
+
+def _templated(engine: Engine, options: Options) -> Engine:
+    """The engine whose chats are the policy's; a reward that asks the same engine has its usual ones."""
+    template, enable_thinking = options.get("template"), options.get("enable_thinking")
+    return engine if template is None and enable_thinking is None else Templated(engine, template, enable_thinking)
 
 
 def _search(options: Options) -> AnySearch:
@@ -246,7 +260,8 @@ def _rewards(options: Options, engine: Engine) -> dict[str, Reward]:
     reward = options.get("reward", "confidence")
     if isinstance(reward, str):
         policy = options.get("policy", "llamacpp")
-        return {"reward": find_reward(reward, engine, policy if isinstance(policy, str) else None)}
+        place = policy if isinstance(policy, str) else None
+        return {"reward": find_reward(reward, engine, place, _task(options.get("task", "text")).messages)}
     rewards = dict(reward) if isinstance(reward, Mapping) else {"reward": reward}
     if not rewards:
         raise InputError("reward", reward, "it must name one reward at least")
@@ -271,25 +286,3 @@ async def _logged(setup: Setup, log: CallLog | Path | str | None) -> AsyncIterat
     else:
         _check_kind("log", log, "find", "it must be a path or a call log")
         yield recorded(setup, log)
-
-
-def _complete(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` to its end: in this thread, or where a loop already runs in it, in one of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(main)
-    outcome: list[T | BaseException] = []
-
-    def target() -> None:
-        try:
-            outcome.append(asyncio.run(main))
-        except BaseException as error:  # noqa: BLE001  # raised again by the caller's thread
-            outcome.append(error)
-
-    thread = threading.Thread(target=target, name="spex")
-    thread.start()
-    thread.join()
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]

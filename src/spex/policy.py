@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from spex.engine.base import Completion, Engine, Generation, Sampling
+from spex.engine.abilities import NamesControlTokens
+from spex.engine.base import Completion, Engine, Generation, Progress, Sampling, innermost
 from spex.errors import InputError
 from spex.ids import Expand, call_key, node_key
 from spex.problem import Problem
 from spex.prompt import Prompt
 from spex.seeds import seed_of
-from spex.tasks.base import Task
+from spex.tasks.base import Guided, StepForm, Task
 from spex.tree import Step
 
 
@@ -26,6 +28,16 @@ class Policy:
     sampling: Sampling = Sampling()
     step_tokens_max: int | None = None
 
+    async def check(self) -> None:
+        """Whether the task can see what it must in the texts of the open engine. Raises `InputError`, `EngineError`."""
+        reader = innermost(self.engine)
+        if not isinstance(self.task, Guided) or not isinstance(reader, NamesControlTokens):
+            return
+        for mark in self.task.marks:
+            if await reader.tokens(mark) != await self.engine.encode(mark):
+                told = f"for the model of {self.engine.name} {mark} is a control token, which no text of it shows"
+                raise InputError("task", self.task.name, f"{told}: name the tag that its texts have, if there is one")
+
     async def prompt(self, problem: Problem) -> Prompt:
         """The root's prompt. Raises `InputError` when it leaves no room in the engine's context."""
         chat = await self.engine.encode_chat(self.task.messages(problem))
@@ -40,24 +52,91 @@ class Policy:
             )
         return prompt
 
-    async def cued(self, prompt: Prompt, action: str) -> Prompt:
-        """The prompt of a request for `action` below a node whose own prompt is `prompt`. Raises `EngineError`."""
-        cue = self.task.form(action).cue
-        return prompt.extended(await self.engine.encode(cue)) if cue else prompt
+    def form(self, path: Sequence[Step], action: str) -> StepForm:
+        """How the text of `action` behind `path` is asked for."""
+        limit = self.step_tokens_max if action == "step" else None
+        if isinstance(self.task, Guided):
+            return self.task.form_at(path, action, limit)
+        form = self.task.form(action)
+        return replace(form, tokens_max=limit) if limit else form
 
-    def request(self, problem: Problem, prompt: Prompt, call: Expand, run_seed: int) -> Generation:
-        """The request of `call`, a pure function of its arguments; `prompt` is its parent's, with its cue."""
-        form = self.task.form(call.action)
-        tokens_max = self.step_tokens_max if self.step_tokens_max and call.action == "step" else form.tokens_max
+    async def write(
+        self, problem: Problem, prompt: Prompt, path: Sequence[Step], call: Expand, run_seed: int, progress: Progress
+    ) -> Completion:
+        """The text of `call`, in as many requests as its task has it; `prompt` is its parent's. Raises `EngineError`.
+
+        Where the context has no room for it, it is empty, and ends there.
+        """
+        form = self.form(path, call.action)
+        cued = prompt.extended(await self.engine.encode(form.cue)) if form.cue else prompt
+        written = await self._text(self.request(problem, cued, call, run_seed, form), progress)
+        further = self.task.further(path, call.action, written) if isinstance(self.task, Guided) else None
+        if further is None:
+            return written
+        if further.given:
+            written = _with_given(written, further.given, await self.engine.encode(further.given))
+        if further.form is None:
+            return written
+        request = self.request(problem, cued.extended(written.token_ids), call, run_seed, further.form, part=1)
+        return _joined(written, await self._next(request, progress))
+
+    def request(
+        self, problem: Problem, prompt: Prompt, call: Expand, run_seed: int, form: StepForm, part: int = 0
+    ) -> Generation:
+        """The request for a part of `call`'s text, a pure function of its arguments; `prompt` is all before it."""
         return Generation(
-            key=f"{problem.id}|{call_key(call)}",
+            key=f"{problem.id}|{call_key(call)}" + (f"|{part}" if part else ""),
             prompt=prompt,
-            seed=seed_of(run_seed, problem.id, "expand", "policy", node_key(call.parent), call.action, int(call.index)),
+            seed=seed_of(
+                run_seed,
+                problem.id,
+                "expand",
+                "policy",
+                node_key(call.parent),
+                call.action,
+                int(call.index),
+                sample=part,
+            ),
             stop=form.stop,
-            tokens_max=tokens_max,
+            tokens_max=form.tokens_max,
             sampling=self.sampling,
         )
 
     def steps(self, problem: Problem, path: tuple[Step, ...], call: Expand, completion: Completion) -> tuple[Step, ...]:
         """The children that a completion makes."""
         return self.task.read(problem, path, call.action, completion)
+
+    def shown(self, path: tuple[Step, ...]) -> tuple[Step, ...]:
+        """What of the path the reward is to see."""
+        return self.task.shown(path) if isinstance(self.task, Guided) else path
+
+    async def _text(self, request: Generation, progress: Progress) -> Completion:
+        context = self.engine.capabilities.context_tokens
+        # A last token alone is no text; engines count it in or out, each in its way.
+        if context is not None and request.prompt.token_count >= context - 1:
+            return Completion("", (), (), "context")
+        return await self.engine.generate(request, progress)
+
+    async def _next(self, request: Generation, progress: Progress) -> Completion:
+        """A further text of one call: what was written before it is no part of what an engine would go on from."""
+        own = Progress()
+        progress.token_ids.clear()
+        progress.logprobs.clear()
+        progress.text = ""
+        try:
+            return await self._text(request, own)
+        finally:
+            progress.cost = progress.cost.plus(own.cost)
+            progress.lost = progress.lost.plus(own.lost)
+
+
+def _with_given(written: Completion, text: str, token_ids: tuple[int, ...]) -> Completion:
+    """What was written, and behind it what nobody has drawn, so that it counts as certain."""
+    certain = (0.0,) * len(token_ids)
+    return _joined(written, Completion(text, token_ids, None if written.logprobs is None else certain, written.end))
+
+
+def _joined(one: Completion, other: Completion) -> Completion:
+    known = one.logprobs is not None and other.logprobs is not None
+    logprobs = (*(one.logprobs or ()), *(other.logprobs or ())) if known else None
+    return Completion(one.text + other.text, (*one.token_ids, *other.token_ids), logprobs, other.end)

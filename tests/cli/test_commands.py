@@ -53,7 +53,8 @@ def test_help_lists_the_names_that_an_option_takes_those_of_plug_ins_too(spex: C
     assert "(default: text). Names: code, game24, gsm8k, text." in solve
     assert "(default: llamacpp). Names: llamacpp, openai, sglang, toy, toy-short, toy-slow, vllm." in solve
     assert "the address of a server. Names: llamacpp, openai, sglang," in probe
-    assert "(default: confidence). Names: arithmetic, code, confidence, judge, prm, rubric, value, vote." in solve
+    rewards = "arithmetic, code, confidence, judge, likelihood, prm, rubric, value, vote"
+    assert f"(default: confidence). Names: {rewards}." in solve
     assert f"(default: rebase). Names: {', '.join(search_names())}." in solve
     assert "(default: reference). Names: reference, slow-reward" in simulate
 

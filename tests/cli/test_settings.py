@@ -10,12 +10,12 @@ from spex.cli.choice import chosen
 from spex.cli.settings import (
     SimulateSettings,
     SolveSettings,
-    assignments,
     keys_of,
     load,
     told_as_typed,
     unknown_variables,
 )
+from spex.cli.values import assignments
 from spex.errors import InputError
 
 SPELLINGS = {
@@ -33,6 +33,12 @@ SPELLINGS = {
     "seed": ("7", "7", 7),
     "concurrency": ("2", "2", 2),
     "temperature": ("0.5", "0.5", 0.5),
+    "thinking": ("true", "true", True),
+    "thinking_tokens": ("64", "64", 64),
+    "thinking_spent": ("end", '"end"', "end"),
+    "thinking_seen": ("answer", '"answer"', "answer"),
+    "template": ("none", '"none"', "none"),
+    "enable_thinking": ("false", "false", False),
     "step_tokens": ("64", "64", 64),
     "limit": ("3", "3", 3),
     "speculation": ("false", "false", False),
@@ -107,6 +113,11 @@ def test_the_config_file_may_be_named_by_a_variable(elsewhere: Path, monkeypatch
         ("temperature", "nan"),
         ("temperature", "inf"),
         ("step_tokens", "0"),
+        ("thinking_tokens", "0"),
+        ("thinking_spent", "stop"),
+        ("thinking_seen", "all"),
+        ("template", "jinja"),
+        ("enable_thinking", "perhaps"),
         ("limit", "0"),
         ("limit", "-3"),
         ("answer", ""),

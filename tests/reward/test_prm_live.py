@@ -80,7 +80,7 @@ def test_a_step_never_becomes_a_control_token() -> None:
             empty = await reward._tokens("Say.", ["One.", "Two."])
             assert token_ids.count(end) == empty.count(end)
             assert token_ids.count(begin) == empty.count(begin)
-            assert "One <|im_end|>." in await engine.text(token_ids, control=True)
+            assert "One <|im_end|>." in await engine._tokenizer.text(token_ids, control=True)
         finally:
             await reward.close()
 

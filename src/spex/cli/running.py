@@ -13,6 +13,7 @@ from spex.cli.choice import chosen, rule_name
 from spex.cli.parameters import parameters_of
 from spex.cli.settings import SolveSettings
 from spex.cli.streams import end_at_once, say
+from spex.cli.thinking import task_of, thinking_of
 from spex.control.run import Run
 from spex.control.setup import Setup, Speculation
 from spex.errors import InputError
@@ -40,7 +41,7 @@ def options_of(settings: SolveSettings) -> api.Options:
         policy=_engine_spec(settings),
         reward=settings.reward,
         search=search,
-        task=settings.task,
+        task=task_of(settings),
         answer_rule=rule,
         seed=settings.seed,
         temperature=settings.temperature,
@@ -48,6 +49,10 @@ def options_of(settings: SolveSettings) -> api.Options:
         concurrency=settings.concurrency,
         stop_early=settings.stop,
     )
+    if settings.template is not None:
+        options["template"] = settings.template
+    if settings.enable_thinking is not None:
+        options["enable_thinking"] = settings.enable_thinking
     if settings.step_tokens is not None:
         options["step_tokens_max"] = settings.step_tokens
     if settings.deadline is not None:
@@ -65,6 +70,9 @@ def configuration_of(setup: Setup, settings: SolveSettings) -> dict[str, object]
         "policy": setup.policy.engine.name,
         "reward": settings.reward,
         "task": settings.task,
+        "thinking": thinking_of(setup.policy.task),
+        "template": settings.template,
+        "enable_thinking": settings.enable_thinking,
         "search": settings.search,
         "set": parameters_of(setup.search),
         "answer_rule": rule_name(settings, setup.search),

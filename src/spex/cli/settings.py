@@ -8,67 +8,28 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple, TypeVar
+from typing import ClassVar, Literal, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    NoDecode,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 from spex.answer import Aggregate
+from spex.cli.values import Real, Table, Whole, Words
 from spex.errors import InputError
 
 _PREFIX = "SPEX_"
 _DEFAULT_FILE = Path("spex.toml")
 _LIBRARY_NAMES = {"step_tokens_max": "step_tokens", "stop_early": "stop"}
-
-
-def _no_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("a truth value is no number")  # noqa: TRY004  # pydantic reports ValueErrors
-    return value
-
-
-def _no_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("a blank text says nothing")
-    return value
-
-
-def assignments(value: object) -> object:
-    """`key=value` texts (several, or one with commas) or a table, as a table of texts. Raises `InputError`."""
-    if isinstance(value, Mapping):
-        return {str(key): _spelled(part) for key, part in value.items()}
-    if isinstance(value, str):
-        value = [part for part in value.split(",") if part.strip()]
-    return dict(map(_assignment, value)) if isinstance(value, Sequence) else value
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise InputError("set", text, "it must read key=value")
-    return key.strip(), value.strip()
-
-
-def _spelled(value: object) -> str:
-    """A value of a TOML table as it would be typed."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-Whole = Annotated[int, BeforeValidator(_no_bool)]
-Real = Annotated[float, BeforeValidator(_no_bool)]
-Words = Annotated[str, AfterValidator(_no_blank)]
-Table = Annotated[dict[str, str], NoDecode, BeforeValidator(assignments)]
 
 
 class SharedSettings(BaseSettings):
@@ -124,6 +85,28 @@ class SolveSettings(SharedSettings):
         "confidence",
         title="the reward",
         description="NAME[:FORM][@ENGINE], as judge or prm:math-shepherd-7b@sglang:http://127.0.0.1:30001",
+    )
+    thinking: bool = Field(
+        False, title="steps inside of the thinking of a reasoning model", description="true or false"
+    )
+    thinking_tokens: Whole | None = Field(
+        None, ge=1, le=1 << 20, title="most tokens of a path's thinking, if not 4096", description="from 1 to 1048576"
+    )
+    thinking_spent: Literal["close", "end"] | None = Field(
+        None,
+        title="what comes of thinking that has had them all, if it is not closed and answered",
+        description="one of close, end",
+    )
+    thinking_seen: Literal["whole", "thinking", "answer"] | None = Field(
+        None, title="what the reward sees, if not the whole text", description="one of whole, thinking, answer"
+    )
+    template: Literal["chat", "none"] | None = Field(
+        None,
+        title="the prompt, by the model's chat template or as plain turns, if not as the engine can",
+        description="one of chat, none",
+    )
+    enable_thinking: bool | None = Field(
+        None, title="what the chat template is told, where it knows of thinking", description="true or false"
     )
     temperature: Real = Field(1.0, ge=0, le=100, title="sampling temperature", description="a number from 0 to 100")
     step_tokens: Whole | None = Field(

@@ -23,6 +23,7 @@ async def opened(setup: Setup, stop: asyncio.Event | None = None) -> AsyncIterat
         if are_open:
             stack.push_async_callback(setup.policy.engine.close)
             _refuse_together(setup)
+            await setup.policy.check()
         for reward in setup.rewards.values():
             with _told_of_the_reward():
                 are_open = are_open and await _open(reward, stop)

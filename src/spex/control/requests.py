@@ -9,7 +9,7 @@ from spex.control.outcome import Made, Result
 from spex.control.setup import Setup
 from spex.engine.base import Completion, Path, Progress, Scoring
 from spex.errors import Misbehaving, SearchError, SpexError
-from spex.ids import ROOT, Call, Expand, NodeId, Score, call_key, maker
+from spex.ids import REWARD, ROOT, Call, Expand, NodeId, Score, call_key, maker
 from spex.problem import Problem
 from spex.prompt import Prompt
 from spex.reward.base import Reward
@@ -78,9 +78,8 @@ class Requests:
         policy = self._setup.policy
 
         async def generate(progress: Progress) -> Made:
-            prompt = await policy.cued(self._prompts[call.parent], call.action)
-            request = policy.request(self._problem, prompt, call, self._setup.seed)
-            completion = await policy.engine.generate(request, progress)
+            prompt, path = self._prompts[call.parent], self._tree.path(call.parent)
+            completion = await policy.write(self._problem, prompt, path, call, self._setup.seed, progress)
             # Read at once: a speculation that cannot be read has failed, and a failed speculation is forgotten.
             made = self._read(call, completion)
             return Made(tuple([await self._with_tokens(step) for step in made.steps]))
@@ -111,8 +110,13 @@ class Requests:
 
         return score
 
+    def _shown(self, call: Score, node: NodeId) -> tuple[Step, ...]:
+        """The path's steps as the model of `call` sees them: what is hidden is hidden from the reward alone."""
+        path = self._tree.path(node)
+        return self._setup.policy.shown(path) if call.model == REWARD else path
+
     def _scoring(self, call: Score) -> Scoring:
-        paths = tuple(Path(self._prompts[node], self._tree.path(node)) for node in call.nodes)
+        paths = tuple(Path(self._prompts[node], self._shown(call, node)) for node in call.nodes)
         content = "|".join(path.prompt.digest for path in paths)
         return Scoring(
             key=f"{self._problem.id}|{call_key(call)}",

@@ -15,9 +15,11 @@ from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import TypeAlias
 
+from spex.engine.abilities import Reading
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
-from spex.engine.said import Said, completed, said
+from spex.engine.said import Logprobs, Said, completed, said
 from spex.engine.text_tokens import decoded, encoded, transcript
+from spex.engine.told import checked_logprob
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
@@ -27,6 +29,9 @@ Speak: TypeAlias = Callable[[str, int], Said] | Callable[[str, int], Awaitable[S
 
 Choose: TypeAlias = Callable[[str, tuple[str, ...]], Sequence[float]]
 """From the prompt's text and the labels (one character each) to their probabilities as the next token."""
+
+Likely: TypeAlias = Callable[[str, str], Logprobs]
+"""From a text and one that follows it to the log-probabilities of the latter: one for each byte, or one for all."""
 
 _TOKENS_EXPECTED = 64
 _ITL_SECONDS_MIN = 1e-4
@@ -49,7 +54,8 @@ class FunctionPolicy:
 
     latency_seconds (≥ 0): how long a request takes, on the event loop's clock, so that a virtual
     one may be used. slots (≥ 1): most requests at once; one more is `Misbehaving`. labels: answers
-    requests for label probabilities, which are refused without it. Counters are exact: all prompt
+    requests for label probabilities, which are refused without it. likely: how likely the model
+    finds a text that it has not written, for the reward `Likelihood`. Counters are exact: all prompt
     tokens are uncached, generated tokens are those of finished requests.
     """
 
@@ -60,6 +66,7 @@ class FunctionPolicy:
         latency_seconds: float = 0.0,
         slots: int = 256,
         labels: Choose | None = None,
+        likely: Likely | None = None,
         name: str = "function",
     ) -> None:
         if not latency_seconds >= 0.0:
@@ -68,6 +75,7 @@ class FunctionPolicy:
             raise InputError("slots", slots, "it must be 1 or more")
         self._function = function
         self._labels = labels
+        self._likely = likely
         self._latency_seconds = latency_seconds
         self._name = name
         self._free = asyncio.Semaphore(slots)
@@ -129,6 +137,26 @@ class FunctionPolicy:
             await asyncio.sleep(self._latency_seconds)
             answer = await self._asked(lambda: choose(prompt, labels))
         return self._probabilities(answer, len(labels))
+
+    @property
+    def reads(self) -> bool:
+        return self._likely is not None
+
+    async def read(self, request: Reading, progress: Progress) -> tuple[float, ...]:
+        """The log-probability of each byte that is asked for. Raises `EngineError`."""
+        likely = self._likely
+        if likely is None:
+            raise Misbehaving(self._name, "a request for text (no function for likelihoods was given)", request.key)
+        before = decoded(request.prompt.token_ids[: request.start], self._name)
+        text = decoded(request.read, self._name)
+        async with self._slot():
+            self._spend(progress, reward=request.prompt.token_count)
+            await asyncio.sleep(self._latency_seconds)
+            answer = await self._asked(lambda: likely(before, text))
+        logprobs = said((text, answer), self._name).logprobs
+        if logprobs is None:
+            raise Misbehaving(self._name, "log-probabilities", answer)
+        return tuple(checked_logprob(value, self._name) for value in logprobs)
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:

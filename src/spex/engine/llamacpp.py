@@ -138,9 +138,15 @@ class LlamaCpp:
         return await self._tokens(text, special=True)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        return await self._chat(messages, {})
+
+    async def encode_thinking_chat(self, messages: Sequence[Message], *, enable_thinking: bool) -> tuple[int, ...]:
+        return await self._chat(messages, {"chat_template_kwargs": {"enable_thinking": enable_thinking}})
+
+    async def _chat(self, messages: Sequence[Message], options: Mapping[str, object]) -> tuple[int, ...]:
         marks = [_PART.format(number) for number in range(len(messages))]
         turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
-        rendered = str((await self._post("/apply-template", {"messages": turns}))["prompt"])
+        rendered = str((await self._post("/apply-template", {"messages": turns, **options}))["prompt"])
         token_ids: list[int] = []
         for message, mark in zip(messages, marks, strict=True):
             frame, _, rendered = rendered.partition(mark)

@@ -8,9 +8,10 @@ rendered by the server with marks in the place of its contents; its frame is the
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from spex.engine import text_tokens
 from spex.engine.base import Message
 from spex.errors import Misbehaving
 
@@ -34,7 +35,8 @@ class Tokenizer(Protocol):
 
 
 async def encoded(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
-    """`text` as token ids, none of them a control token. Raises `EngineError`."""
+    """`text` as token ids, none of them a control token. Raises `EngineError`, `InputError` for lone surrogates."""
+    text_tokens.encoded(text)
     if not text:
         return ()
     token_ids = await tokenizer.tokens(text)
@@ -46,11 +48,30 @@ async def encoded(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
     return tuple(token for part in parts for token in known[part])
 
 
-async def encoded_chat(tokenizer: Tokenizer, messages: Sequence[Message], name: str) -> tuple[int, ...]:
-    """A chat as token ids; `name` is the engine's, for `Misbehaving`, which a template that drops contents is."""
+def chat_request(messages: Sequence[Message], enable_thinking: bool | None = None) -> dict[str, object]:
+    """What both servers are asked for, where they are to render a chat up to where the assistant speaks."""
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    asked: dict[str, object] = {"messages": turns, "add_generation_prompt": True}
+    if enable_thinking is not None:
+        asked["chat_template_kwargs"] = {"enable_thinking": enable_thinking}
+    return asked
+
+
+async def encoded_chat(
+    tokenizer: Tokenizer,
+    messages: Sequence[Message],
+    name: str,
+    render: Callable[[Sequence[Message]], Awaitable[tuple[int, ...]]] | None = None,
+) -> tuple[int, ...]:
+    """A chat as token ids; `name` is the engine's, for `Misbehaving`, which a template that drops contents is.
+
+    render: in the place of the tokenizer's `chat_tokens`.
+    """
+    for message in messages:
+        text_tokens.encoded(message.content)
     marks = [_MARK.format(number) for number in range(len(messages))]
     turns = [message._replace(content=mark) for message, mark in zip(messages, marks, strict=True)]
-    rendered = await tokenizer.text(await tokenizer.chat_tokens(turns), control=True)
+    rendered = await tokenizer.text(await (render or tokenizer.chat_tokens)(turns), control=True)
     token_ids: list[int] = []
     for message, mark in zip(messages, marks, strict=True):
         frame, found, rendered = rendered.partition(mark)

@@ -11,35 +11,30 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from math import exp
 from typing import Annotated
 
 import msgspec
 
-from spex.engine import text_tokens
+from spex.engine.abilities import Reading
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.hints import Hints
-from spex.engine.http import Count, Deadlines, Http, TokenId
+from spex.engine.http import Count, Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
+from spex.engine.sglang_reading import ReadPrompt, read_request
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
+from spex.engine.sglang_tokens import SglangTokenizer
 from spex.engine.sglang_told import SEED_BITS, Info, Loads
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_logprob, folded, rooted
+from spex.engine.told import checked_logprob, folded, room_of, rooted
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
 
 _ABORT_SECONDS = 10.0
 _ABORT_AGAIN_SECONDS = 0.5
-
-
-class _Ids(msgspec.Struct, frozen=True):
-    tokens: list[TokenId]
-
-
-class _Text(msgspec.Struct, frozen=True):
-    text: str
 
 
 class _LabelMeta(msgspec.Struct, frozen=True):
@@ -66,6 +61,7 @@ class Sglang:
         if model is not None:
             raise InputError("url", url, "an SGLang server has one model: leave out what follows #")
         self._http = Http(self._name, address, key, deadlines)
+        self._tokenizer = SglangTokenizer(self._http)
         self._capabilities = Capabilities(label_scores=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001)
         # The server aborts by prefix: all ids are of one length, so that none is the beginning of another.
         self._run = secrets.token_hex(12)
@@ -112,33 +108,25 @@ class Sglang:
         await self._http.close()
 
     async def encode(self, text: str) -> tuple[int, ...]:
-        text_tokens.encoded(text)  # refuses what no server can be told
-        return await encoded(self, text)
+        return await encoded(self._tokenizer, text)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        for message in messages:
-            text_tokens.encoded(message.content)
-        return await encoded_chat(self, messages, self._name)
+        return await encoded_chat(self._tokenizer, messages, self._name)
+
+    async def encode_thinking_chat(self, messages: Sequence[Message], *, enable_thinking: bool) -> tuple[int, ...]:
+        render = partial(self._tokenizer.chat_tokens, enable_thinking=enable_thinking)
+        return await encoded_chat(self._tokenizer, messages, self._name, render)
 
     async def tokens(self, text: str) -> tuple[int, ...]:
-        asked = {"prompt": text, "add_special_tokens": False}
-        return tuple((await self._http.post("/v1/tokenize", asked, _Ids)).tokens)
-
-    async def chat_tokens(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        asked = {"messages": turns, "add_generation_prompt": True}
-        return tuple((await self._http.post("/v1/tokenize", asked, _Ids)).tokens)
-
-    async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
-        asked = {"tokens": list(token_ids), "skip_special_tokens": not control}
-        return (await self._http.post("/v1/detokenize", asked, _Text)).text
+        """`text` as token ids, names of control tokens as those. Raises `EngineError`."""
+        return await self._tokenizer.tokens(text)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         if self._capabilities.drafts is not None:
             self._capabilities.drafts.check(request.sampling.temperature)
         _drop_half_stops(progress, request.stop)
         kept = len(progress.token_ids)
-        room = self._room(request)
+        room = room_of(request, self._capabilities, self._name)
         tokens_max = min(room, request.tokens_max) - kept
         answer = SglangAnswer(self._name, progress, request.prompt.token_count + kept, tokens_max)
         body = self._asked(request, progress, tokens_max)
@@ -154,7 +142,7 @@ class Sglang:
             await asyncio.gather(reading, return_exceptions=True)
         completion = answer.completion(request.stop)
         if kept:  # a character may have been cut in two where the text was taken up again
-            completion = completion._replace(text=await self.text(completion.token_ids, control=False))
+            completion = completion._replace(text=await self._tokenizer.text(completion.token_ids, control=False))
         cut = completion.end == "length" and room < request.tokens_max
         return completion._replace(end="context") if cut else completion
 
@@ -186,6 +174,21 @@ class Sglang:
         progress.spend(prompt_cached=cost.prompt_cached, reward=cost.reward)
         self._cost = self._cost.plus(cost)
         return tuple(found[label] for label in request.labels)
+
+    @property
+    def reads(self) -> bool:
+        return True
+
+    async def read(self, request: Reading, progress: Progress) -> tuple[float, ...]:
+        """The log-probability of each token that is asked for. Raises `EngineError`."""
+        self._running += 1
+        try:
+            answer = await self._http.post("/generate", read_request(request, self._new_id()), ReadPrompt)
+        finally:
+            self._running -= 1
+        logprobs = answer.logprobs(request, self._name)
+        progress.cost, self._cost = progress.cost.plus(answer.cost), self._cost.plus(answer.cost)
+        return logprobs
 
     async def _read(self, body: Mapping[str, object], answer: SglangAnswer) -> None:
         def take(piece: Piece) -> None:
@@ -235,15 +238,6 @@ class Sglang:
     def _new_id(self) -> str:
         self._requests += 1
         return f"{self._run}{self._requests:08x}"
-
-    def _room(self, request: Generation) -> int:
-        """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
-        context = self._capabilities.context_tokens
-        room = request.tokens_max if context is None else context - request.prompt.token_count
-        if room < 1:
-            expected = f"a prompt shorter than the context of {context} tokens"
-            raise Misbehaving(self._name, expected, f"{request.prompt.token_count} tokens")
-        return room
 
 
 def _drop_half_stops(progress: Progress, stop: Sequence[str]) -> None:

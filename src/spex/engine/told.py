@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
+from spex.engine.base import Capabilities, Generation
 from spex.errors import Misbehaving
 
 _LOGPROB_MAX = 1e-3
@@ -14,6 +15,16 @@ def checked_logprob(value: float | None, engine: str) -> float:
     if value is None or not isfinite(value) or value > _LOGPROB_MAX:
         raise Misbehaving(engine, "a log-probability", value)
     return min(0.0, value)
+
+
+def room_of(request: Generation, capabilities: Capabilities, engine: str) -> int:
+    """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
+    context = capabilities.context_tokens
+    room = request.tokens_max if context is None else context - request.prompt.token_count
+    if room < 1:
+        expected = f"a prompt shorter than the context of {context} tokens"
+        raise Misbehaving(engine, expected, f"{request.prompt.token_count} tokens")
+    return room
 
 
 def folded(seed: int, bits: int) -> int:

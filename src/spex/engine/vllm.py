@@ -20,10 +20,11 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import partial
 from math import exp
 from typing import Any, TypeVar
 
-from spex.engine import text_tokens
+from spex.engine.abilities import Reading
 from spex.engine.base import (
     Capabilities,
     Completion,
@@ -40,8 +41,9 @@ from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_logprob, rooted
+from spex.engine.told import checked_logprob, room_of, rooted
 from spex.engine.vllm_asked import SEED_BITS, labels_body, text_body
+from spex.engine.vllm_reading import ReadPrompt, read_request
 from spex.engine.vllm_stream import Labels, Piece, VllmAnswer
 from spex.engine.vllm_tokens import VllmTokenizer
 from spex.engine.vllm_told import (
@@ -149,13 +151,14 @@ class Vllm:
         await self._http.close()
 
     async def encode(self, text: str) -> tuple[int, ...]:
-        text_tokens.encoded(text)  # refuses what no server can be told
         return await encoded(self._tokenizer, text)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        for message in messages:
-            text_tokens.encoded(message.content)
         return await encoded_chat(self._tokenizer, messages, self._name)
+
+    async def encode_thinking_chat(self, messages: Sequence[Message], *, enable_thinking: bool) -> tuple[int, ...]:
+        render = partial(self._tokenizer.chat_tokens, enable_thinking=enable_thinking)
+        return await encoded_chat(self._tokenizer, messages, self._name, render)
 
     async def tokens(self, text: str) -> tuple[int, ...]:
         """`text` as token ids, names of control tokens as those. Raises `EngineError`."""
@@ -164,7 +167,7 @@ class Vllm:
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         if self._capabilities.drafts is not None:
             self._capabilities.drafts.check(request.sampling.temperature)
-        room = self._room(request)
+        room = room_of(request, self._capabilities, self._name)
         tokens_max = min(room, request.tokens_max)
         answer = VllmAnswer(self._name, progress, request.prompt.token_ids, tokens_max)
         body = text_body(self._model, request, tokens_max) | self._settings.hints.of(progress)
@@ -195,6 +198,18 @@ class Vllm:
         progress.spend(prompt_cached=usage.cached_tokens, reward=reward)
         self._cost = self._cost.plus(Tokens(0, usage.cached_tokens, 0, reward))
         return probabilities
+
+    @property
+    def reads(self) -> bool:
+        return True
+
+    async def read(self, request: Reading, progress: Progress) -> tuple[float, ...]:
+        """The log-probability of each token that is asked for. Raises `EngineError`."""
+        body = read_request(request, self._model)
+        answer = await self._stoppable(self._http.post("/v1/completions", body, ReadPrompt))
+        logprobs = answer.logprobs(request, self._name)
+        progress.cost, self._cost = progress.cost.plus(answer.cost), self._cost.plus(answer.cost)
+        return logprobs
 
     async def _learn(self) -> None:
         """Who the server is; a text of one token shows that it answers as it should."""
@@ -269,12 +284,3 @@ class Vllm:
         async with aclosing(self._http.events("/v1/completions", body, Piece)) as events:
             await read_until(events, take, lambda: answer.is_over)
             await read_rest(events, take)
-
-    def _room(self, request: Generation) -> int:
-        """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
-        context = self._capabilities.context_tokens
-        room = request.tokens_max if context is None else context - request.prompt.token_count
-        if room < 1:
-            expected = f"a prompt shorter than the context of {context} tokens"
-            raise Misbehaving(self._name, expected, f"{request.prompt.token_count} tokens")
-        return room

@@ -16,6 +16,7 @@ import msgspec
 
 from spex.engine.base import Message
 from spex.engine.http import Http, TokenId
+from spex.engine.server_tokens import chat_request
 
 _AMID = "x{0}{0}e{0}s\n"
 _TIMES = 3
@@ -53,9 +54,8 @@ class VllmTokenizer:
         self._names.update(zip(answer.tokens, answer.token_strs or (), strict=False))
         return tuple(answer.tokens)
 
-    async def chat_tokens(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        asked = {"model": self._model, "messages": turns, "add_generation_prompt": True}
+    async def chat_tokens(self, messages: Sequence[Message], enable_thinking: bool | None = None) -> tuple[int, ...]:
+        asked = {"model": self._model, **chat_request(messages, enable_thinking)}
         return tuple((await self._http.post("/tokenize", asked, _Ids)).tokens)
 
     async def text(self, token_ids: Sequence[int], *, control: bool) -> str:

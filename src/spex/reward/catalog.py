@@ -20,6 +20,7 @@ REWARDS: Catalog[Reward] = Catalog(
         "code": "spex.reward.code:code",
         "confidence": "spex.reward.confidence:Confidence",
         "judge": "spex.reward.judge:Judge",
+        "likelihood": "spex.reward.named:likelihood",
         "prm": "spex.reward.named:prm",
         "rubric": "spex.reward.rubric:Rubric",
         "value": "spex.reward.value:Value",

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
+from spex.engine.abilities import NamesControlTokens
 from spex.engine.base import Engine, innermost
 from spex.errors import InputError
-
-
-@runtime_checkable
-class NamesControlTokens(Protocol):
-    """An engine that can read a template: in its text the names of control tokens are those tokens."""
-
-    async def tokens(self, text: str) -> tuple[int, ...]:
-        """The token ids of a template's text. Raises `EngineError`."""
-        ...
 
 
 async def control_token(engine: Engine, field: str, name: str) -> int:

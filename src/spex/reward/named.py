@@ -5,6 +5,7 @@
     judge@sglang:http://127.0.0.1:30001               another engine is
     prm:math-shepherd-7b@sglang:http://127.0.0.1:30001
     prm:my-form.toml@vllm:http://127.0.0.1:8001
+    likelihood@vllm:http://127.0.0.1:8001             under the model there; with :contrast, against the policy's own
 
 What stands behind the first @ is an engine's name as `--policy` takes it; no name of a reward or form holds an @.
 """
@@ -21,6 +22,7 @@ from spex.engine.retrying import Retrying
 from spex.errors import InputError
 from spex.reward.base import Reward
 from spex.reward.catalog import REWARDS
+from spex.reward.likelihood import FORMS, Likelihood, Messages
 from spex.reward.prm import Prm
 from spex.reward.prm_catalog import find_form
 from spex.reward.prm_form import HeadForm
@@ -60,11 +62,11 @@ def named(spec: str) -> Named:
     return Named(name, form, place)
 
 
-def find_reward(spec: str, policy: Engine, policy_place: str | None = None) -> Reward:
+def find_reward(spec: str, policy: Engine, policy_place: str | None = None, messages: Messages | None = None) -> Reward:
     """The reward that `spec` names, not yet open. `policy_place`: how the policy's engine was named, if it was.
 
-    A reward's factory is given what its parameters ask for: `engine`, `form`, or `served`, to choose by itself. Raises
-    `InputError`.
+    A reward's factory is given what its parameters ask for: `engine`, `form`, or `served`, to choose by itself; and the
+    task's `messages`, where they are given. Raises `InputError`.
     """
     parts = named(spec)
     factory = REWARDS.load(parts.name)
@@ -81,6 +83,8 @@ def find_reward(spec: str, policy: Engine, policy_place: str | None = None) -> R
         given["engine"] = served.engine()
     elif parts.place:
         raise InputError("reward", spec, f"{parts.name} needs no engine")
+    if "messages" in wanted and messages is not None:
+        given["messages"] = messages
     return factory(**given)
 
 
@@ -91,3 +95,11 @@ def prm(form: str, served: Served) -> Reward:
         heads = [ScoreHead(place, found) for place in addresses(served.place)]
         return heads[0] if len(heads) == 1 else SpreadReward(f"prm:{found.name}@{served.place}", heads)
     return Prm(served.engine(), found)
+
+
+def likelihood(form: str, served: Served, messages: Messages | None = None) -> Reward:
+    """The likelihood under the model of another engine, which must be named. Raises `InputError`."""
+    if not served.place:
+        raise InputError("reward", "likelihood", "it must name the engine of a larger model: likelihood@ENGINE")
+    engine, form = served.engine(), form or FORMS[0]
+    return Likelihood(engine, form) if messages is None else Likelihood(engine, form, messages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from spex.engine.base import Completion, Message
 from spex.problem import Problem
@@ -58,4 +58,36 @@ class Task(Protocol):
 
     def check(self, problem: Problem, answer: str) -> bool | None:
         """Whether the answer is right; None where nobody can tell."""
+        ...
+
+
+class Further(NamedTuple):
+    """What a call goes on with behind its text: first `given`, as the tokens of that text, then what `form` asks for.
+
+    Empty and None: nothing of that.
+    """
+
+    given: str
+    form: StepForm | None = None
+
+
+@runtime_checkable
+class Guided(Protocol):
+    """What a task may have beside `Task`'s methods, where what is asked for depends on the path so far. Pure."""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Texts that the task must see in what is written: they must be no control tokens, which texts do not show."""
+        ...
+
+    def form_at(self, path: Sequence[Step], action: str, step_tokens_max: int | None) -> StepForm:
+        """`Task.form` behind `path`; `step_tokens_max`, where there is one, in the place of its own limit of a step."""
+        ...
+
+    def further(self, path: Sequence[Step], action: str, completion: Completion) -> Further | None:
+        """What is put behind the text of a call before it is read; None for nothing."""
+        ...
+
+    def shown(self, path: Sequence[Step]) -> tuple[Step, ...]:
+        """What of the path the reward is to see."""
         ...

@@ -1,0 +1,62 @@
+"""What an engine may be able to do beside `Engine`'s methods: each is asked for by its own small protocol.
+
+Wrappers do not have them: the innermost engine is who is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from spex.engine.base import Message, Progress
+from spex.prompt import Prompt
+
+
+@runtime_checkable
+class NamesControlTokens(Protocol):
+    """An engine that can read a template: in its text the names of control tokens are those tokens."""
+
+    async def tokens(self, text: str) -> tuple[int, ...]:
+        """The token ids of a template's text. Raises `EngineError`."""
+        ...
+
+
+@runtime_checkable
+class RendersThinking(Protocol):
+    """An engine whose chat template may know whether its model is to think."""
+
+    async def encode_thinking_chat(self, messages: Sequence[Message], *, enable_thinking: bool) -> tuple[int, ...]:
+        """As `encode_chat`, with `enable_thinking` told to the template. Raises `EngineError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One request for the log-probabilities of the tokens of `prompt` from number `start` on (1 to its length - 1)."""
+
+    key: str
+    prompt: Prompt
+    start: int
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """The tokens whose log-probabilities are asked for."""
+        return self.prompt.token_ids[self.start :]
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """An engine that tells how likely its model finds a text that it has not written."""
+
+    @property
+    def reads(self) -> bool:
+        """Whether it does: an engine of this kind may be without."""
+        ...
+
+    async def read(self, request: Reading, progress: Progress) -> tuple[float, ...]:
+        """The log-probability of each token that is asked for, given all before it. Raises `EngineError`.
+
+        Cancelling the task that awaits it lets go of the request.
+        """
+        ...

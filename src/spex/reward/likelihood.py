@@ -1,0 +1,165 @@
+"""Likelihood under a larger model: how probable it finds what the policy has written. It writes nothing itself.
+
+Chunk-level guided generation (Chegini and Feizi 2026, arXiv 2606.01682). Its two rules, for a text of n tokens that the
+larger model L gives the log-probability log p_L, and the policy S that wrote it log p_S:
+
+    step, path   (1/n) log p_L, here as exp of it, in [0, 1]                 (LGS there)
+    contrast     (1/n) (log p_L - log p_S), here by 1 / (1 + exp(-x))        (CGS there; 1/2 where both agree)
+
+The rules there only rank; both maps keep the order. Its chunks have one length, since means over steps of several
+lengths favour some lengths: `Thinking(..., delimiter="", step_tokens_max=32)` makes such steps.
+
+The larger model reads text: what the policy wrote is encoded anew by its own tokenizer, step by step, behind the
+problem's chat in its own template, so that the two models need not have tokens in common, and nothing becomes a control
+token. n is then the count of its own tokens; in `contrast`, where two likelihoods of one text are compared, that of the
+policy's. An engine whose temperature is not 1 may tell the policy's log-probabilities of that temperature.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from math import exp, fsum
+from typing import NamedTuple, TypeVar
+
+from spex.engine.abilities import Reading, Reads
+from spex.engine.base import Engine, Message, Path, Progress, Scoring, Server, innermost
+from spex.engine.retrying import repeated
+from spex.errors import InputError, Misbehaving, Unreachable
+from spex.problem import Problem
+from spex.prompt import Prompt
+from spex.reward.checked import expectation
+from spex.reward.encoder import Encoder
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+FORMS = ("step", "path", "contrast")
+
+_KEPT = 1 << 16
+_CHATS_KEPT = 256
+
+Messages = Callable[[Problem], Sequence[Message]]
+"""A problem as the larger model is asked about it: a task's `messages`, best."""
+
+
+class Read(NamedTuple):
+    """What the larger model finds of a text: the sum of its tokens' log-probabilities, and how many they are."""
+
+    logprob: float
+    token_count: int
+
+
+def _question(problem: Problem) -> tuple[Message, ...]:
+    return (Message("user", problem.text),)
+
+
+class Likelihood:
+    """The likelihood of a path's last `step`, or of the whole `path`, under the model of `engine`; or the `contrast`.
+
+    engine: one that tells log-probabilities of a text that it has not written (`sglang:`, `vllm:`); `open` refuses
+    another one. messages: how the problem is asked (default: its text alone); the task's own make the larger model
+    read what the policy was told. A step without tokens scores 0. What was read is kept by its content, the last 65,536
+    of them. `contrast` needs the policy's log-probabilities, and a step without them is `Misbehaving`. Raises
+    `InputError`.
+    """
+
+    def __init__(self, engine: Engine, form: str = "step", messages: Messages = _question) -> None:
+        if form not in FORMS:
+            raise InputError("form", form, f"it must be one of {', '.join(FORMS)}")
+        self._engine = engine
+        self._form = form
+        self._messages = messages
+        self._reader: Reads | None = None
+        self._encoder = Encoder(engine.encode)
+        self._chats: OrderedDict[tuple[Message, ...], tuple[int, ...]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int], Read] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        return f"likelihood:{self._form}@{self._engine.name}"
+
+    @property
+    def server(self) -> Server:
+        return self._engine
+
+    async def open(self) -> None:
+        """Raises `InputError` and `EngineError`; then the engine is closed again."""
+        await self._engine.open()
+        self._reader = _reader_of(self._engine)
+        if self._reader is None:
+            await self._engine.close()
+            told = "it tells no log-probabilities of a text that it has not written: sglang: and vllm: do"
+            raise InputError("reward", self.name, told)
+        self._encoder.forget()  # another model may be served by now
+        self._chats.clear()
+        self._known.clear()
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
+        return tuple([await self._scored(request, path, progress) for path in request.paths])
+
+    async def _scored(self, request: Scoring, path: Path, progress: Progress) -> float:
+        first = 0 if self._form == "path" else max(0, len(path.steps) - 1)
+        own = self._own(request, path) if self._form == "contrast" else Read(0.0, 0)
+        chat = await self._chat(request.problem)
+        texts = [await self._encoder.tokens(step.text) if step.text else () for step in path.steps]
+        prompt = Prompt([chat, *texts])
+        start = prompt.token_count - sum(map(len, texts[first:]))
+        if start == prompt.token_count:
+            return 0.0
+        if start < 1:
+            raise Misbehaving(self.name, f"a chat of one token at least: {expectation(request, path)}", chat)
+        read = await self._read(Reading(request.key, prompt, start), progress)
+        if self._form == "contrast":
+            return _sigmoid((read.logprob - own.logprob) / own.token_count) if own.token_count else 0.0
+        return exp(read.logprob / read.token_count)
+
+    async def _read(self, request: Reading, progress: Progress) -> Read:
+        name = (request.prompt.digest, request.start)
+        found = self._known.get(name)
+        if found is not None:
+            return found
+        reader = self._reader
+        if reader is None:
+            raise Unreachable(self.name, "it is not open")
+        logprobs = await repeated(lambda: reader.read(request, progress), progress)
+        expected = request.prompt.token_count - request.start
+        if len(logprobs) != expected or not all(value <= 0.0 for value in logprobs):
+            raise Misbehaving(self.name, f"{expected} log-probabilities", logprobs)
+        # Of two equal requests at once, what was said first stays: every reader gets the same.
+        read = self._known.setdefault(name, Read(fsum(logprobs), expected))
+        _forget(self._known, _KEPT)
+        return read
+
+    async def _chat(self, problem: Problem) -> tuple[int, ...]:
+        messages = tuple(self._messages(problem))
+        if messages not in self._chats:
+            self._chats[messages] = await self._engine.encode_chat(messages)
+            _forget(self._chats, _CHATS_KEPT)
+        return self._chats[messages]
+
+    def _own(self, request: Scoring, path: Path) -> Read:
+        """What the policy itself finds of the last step."""
+        logprobs = path.steps[-1].logprobs if path.steps and path.steps[-1].token_ids else ()
+        if logprobs is None or not all(value <= 1e-3 for value in logprobs):
+            told = f"log-probabilities from the policy's engine, for {expectation(request, path)}"
+            raise Misbehaving(self.name, told, "none" if logprobs is None else logprobs)
+        return Read(fsum(min(0.0, value) for value in logprobs), len(logprobs))
+
+
+def _reader_of(engine: Engine) -> Reads | None:
+    """The open engine that does the work, if it tells what is needed."""
+    inner = innermost(engine)
+    return inner if isinstance(inner, Reads) and inner.reads else None
+
+
+def _forget(memory: OrderedDict[K, V], kept: int) -> None:
+    while len(memory) > kept:
+        memory.popitem(last=False)
+
+
+def _sigmoid(value: float) -> float:
+    return 1.0 / (1.0 + exp(-value)) if value >= 0.0 else exp(value) / (1.0 + exp(value))
