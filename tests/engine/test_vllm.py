@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from math import exp
 from typing import Any
 
 import pytest
@@ -106,7 +107,7 @@ class Server:
             return
         self.asked.append(body)
         if "logprob_token_ids" in body:
-            chances = {f"token_id:{label}": -float(label) for label in body["logprob_token_ids"]}
+            chances = {f"token_id:{label}": -1.0 - label for label in body["logprob_token_ids"]}
             usage = self.usage(body, 1)
             await self.say(writer, self.spoil({"choices": [{"logprobs": {"top_logprobs": [chances]}}], "usage": usage}))
             return
@@ -328,12 +329,17 @@ def test_labels_are_probabilities_of_the_next_token() -> None:
         async with engine_of(Server()) as engine:
             progress = Progress()
             told = await engine.label(Labelling("l", PROMPT, (0, 2)), progress)
-            assert told == pytest.approx((1.0, 0.1353352832))
+            assert told == pytest.approx((exp(-1.0), exp(-3.0)))
             assert progress.cost == Tokens(0, 1, 0, 3)
             with pytest.raises(InputError, match="labels"):
                 await engine.label(Labelling("l", PROMPT, tuple(range(129))), Progress())
 
     asyncio.run(main())
+
+
+def labels_told(*logprobs: float) -> Callable[[dict[str, Any]], object]:
+    chances = {f"token_id:{label}": value for label, value in zip((0, 2), logprobs, strict=True)}
+    return lambda answer: {**answer, "choices": [{"logprobs": {"top_logprobs": [chances]}}]}
 
 
 @pytest.mark.parametrize(
@@ -342,6 +348,7 @@ def test_labels_are_probabilities_of_the_next_token() -> None:
         lambda answer: {**answer, "choices": []},
         lambda answer: {**answer, "choices": [{"logprobs": {"top_logprobs": [{"token_id:0": -1.0}]}}]},
         lambda answer: {**answer, "choices": [{"logprobs": {"top_logprobs": [{"token_id:0": -1.0, "token_id:2": 3}]}}]},
+        labels_told(-0.1, -0.1),
         lambda answer: {**answer, "usage": {"prompt_tokens": 4, "completion_tokens": 1}},
     ],
 )

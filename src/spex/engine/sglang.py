@@ -24,7 +24,7 @@ from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_logprob, folded, rooted
+from spex.engine.told import checked_chances, checked_logprob, folded, rooted
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
@@ -204,6 +204,7 @@ class Sglang:
             raise Misbehaving(self._name, f"an answer to a prompt of {request.prompt.token_count} tokens", meta)
         if not found.keys() >= set(request.labels):
             raise Misbehaving(self._name, "a probability for each label", meta)
+        checked_chances([found[label] for label in set(request.labels)], self._name)
         progress.spend(prompt_cached=cost.prompt_cached, reward=cost.reward)
         self._cost = self._cost.plus(cost)
         return tuple(found[label] for label in request.labels)

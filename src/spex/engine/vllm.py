@@ -39,7 +39,7 @@ from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_logprob, folded, rooted
+from spex.engine.told import checked_chances, checked_logprob, folded, rooted
 from spex.engine.vllm_stream import Labels, Piece, VllmAnswer
 from spex.engine.vllm_tokens import VllmTokenizer
 from spex.engine.vllm_told import CHUNKED, Models, Settings, chosen, context_of, told_load, told_settings, told_version
@@ -181,8 +181,9 @@ class Vllm:
         }
         answer = await self._stoppable(self._http.post("/v1/completions", body, Labels))
         chances = answer.choices[0].logprobs.top_logprobs[0]
-        told = [chances.get(f"token_id:{label}") for label in request.labels]
-        probabilities = tuple(exp(checked_logprob(value, self._name)) for value in told)
+        told = {label: chances.get(f"token_id:{label}") for label in request.labels}
+        found = {label: exp(checked_logprob(value, self._name)) for label, value in told.items()}
+        checked_chances(list(found.values()), self._name)
         usage = answer.usage
         if usage.prompt_tokens != request.prompt.token_count or usage.cached_tokens > usage.prompt_tokens:
             raise Misbehaving(self._name, f"a prompt of {request.prompt.token_count} tokens", usage)
@@ -190,7 +191,7 @@ class Vllm:
         reward = usage.prompt_tokens - usage.cached_tokens + usage.completion_tokens
         progress.spend(prompt_cached=usage.cached_tokens, reward=reward)
         self._cost = self._cost.plus(Tokens(0, usage.cached_tokens, 0, reward))
-        return probabilities
+        return tuple(found[label] for label in request.labels)
 
     async def _learn(self) -> None:
         """Who the server is; a text of one token shows that it answers as it should."""
