@@ -2,14 +2,14 @@
 
 Answers are decoded into types that say what they may hold: an answer of another form, or with a number out of its
 range, is `Misbehaving`. Deadlines are the loop's: `connect` to the server, `first_token` from the request to the first
-piece of its answer, `token_gap` between two pieces. A server that sends a byte now and then, and no piece, is as silent
-as any.
+token of its answer, `token_gap` between two tokens. A server that sends a byte now and then, or pieces without a token,
+is as silent as any.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -103,18 +103,25 @@ class Http:
         """Post `body`, whatever the text of the answer is; raises as `get` does."""
         await self._text("POST", path, body)
 
-    async def events(self, path: str, body: Mapping[str, object], kind: type[T]) -> AsyncGenerator[T, None]:
-        """What a stream of server-sent events says, one by one; raises as `get` does."""
+    async def events(
+        self, path: str, body: Mapping[str, object], kind: type[T], size: Callable[[], int]
+    ) -> AsyncGenerator[T, None]:
+        """What a stream of server-sent events says, one by one; raises as `get` does.
+
+        `size` tells how much has come of what is waited for: pieces that add nothing to it are silence.
+        """
         decoder = msgspec.json.Decoder(kind)
-        deadline, seconds = "first_token", self._deadlines.first_token
+        time = asyncio.get_running_loop().time
+        deadline, seconds, here, since = "first_token", self._deadlines.first_token, size(), time()
         async with aclosing(self._data(path, body)) as stream:
             while True:
-                async with self._within(deadline, seconds):
+                async with self._within(deadline, seconds, since):
                     data = await anext(stream, None)
                 if data is None or data == _DONE:
                     return
                 yield self._decoded(decoder, path, data)
-                deadline, seconds = "token_gap", self._deadlines.token_gap
+                if size() > here:
+                    deadline, seconds, here, since = "token_gap", self._deadlines.token_gap, size(), time()
 
     async def _data(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[str, None]:
         """The data of each event."""
@@ -127,7 +134,7 @@ class Http:
 
     async def _text(self, method: str, path: str, body: Mapping[str, object] | None) -> str:
         async with (
-            self._within("first_token", self._deadlines.first_token),
+            self._within("first_token", self._deadlines.first_token, asyncio.get_running_loop().time()),
             self._answer(method, path, body) as response,
         ):
             return await self._read(response)
@@ -163,8 +170,8 @@ class Http:
             raise Unreachable(self._name, f"the connection broke off: {type(error).__name__}") from error
 
     @asynccontextmanager
-    async def _within(self, deadline: str, seconds: float) -> AsyncIterator[None]:
-        timer = asyncio.timeout(seconds)
+    async def _within(self, deadline: str, seconds: float, since: float) -> AsyncIterator[None]:
+        timer = asyncio.timeout_at(since + seconds)
         try:
             async with timer:
                 yield

@@ -215,7 +215,7 @@ class Sglang:
 
         self._running += 1
         try:
-            async with aclosing(self._http.events("/generate", body, Piece)) as events:
+            async with aclosing(self._http.events("/generate", body, Piece, lambda: answer.size)) as events:
                 await read_until(events, take, lambda: answer.is_over)
                 await read_rest(events, lambda _piece: None)
         finally:

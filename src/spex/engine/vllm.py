@@ -259,7 +259,7 @@ class Vllm:
         def take(piece: Piece) -> None:
             self._cost = self._cost.plus(answer.take(piece))
 
-        async with aclosing(self._http.events("/v1/completions", body, Piece)) as events:
+        async with aclosing(self._http.events("/v1/completions", body, Piece, lambda: answer.size)) as events:
             await read_until(events, take, lambda: answer.is_over)
             await read_rest(events, take)
 

@@ -102,6 +102,11 @@ class VllmAnswer:
     def is_over(self) -> bool:
         return self._last is not None
 
+    @property
+    def size(self) -> int:
+        """How much there is: it grows with every piece that says something."""
+        return len(self._progress.token_ids)
+
     def take(self, piece: Piece) -> Tokens:
         """Take a piece; what it adds to the cost. Raises `Misbehaving`, and `Unreachable` where the server fails."""
         if piece.error is not None:
