@@ -58,7 +58,8 @@ class Options(TypedDict, total=False):
     speculation: None for the plain run. concurrency: queries at once, ≥ 1.
     log: a call log, or the path of one: finished calls are read from it, and kept in it.
     profile: a file that `spex probe --out` wrote of the policy's engine (default for an engine by name: what is kept
-    under that name). deadline_seconds: for each problem. on_event, on_solution: called as things happen.
+    under that name). deadline_seconds: for each problem, and for
+    the opening of engine and rewards. on_event, on_solution: called as things happen.
     stop: set it to end the run with what there is. stop_early: when a search may end before its end: `"off"`
     (default), `"exact"`, `"confident:0.05"`, `"paper"`, `"adaptive-consistency"`, or a stopping rule.
     """
@@ -113,7 +114,10 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
     )
     all_problems = _problems(problems)
     # The log first: one that cannot be used is told before a model is loaded.
-    async with _logged(setup, options.get("log")) as logged, opened(setup, conduct.stop) as are_open:
+    async with (
+        _logged(setup, options.get("log")) as logged,
+        opened(setup, conduct.stop, conduct.deadline_seconds) as are_open,
+    ):
         return await carry_out(all_problems, logged, conduct) if are_open else Run((), 0.0, interrupted=True)
 
 

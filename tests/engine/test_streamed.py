@@ -17,7 +17,7 @@ from spex.engine.vllm import Vllm
 from spex.errors import TimedOut
 from spex.prompt import Prompt
 from tests.engine import test_openai, test_sglang, test_vllm
-from tests.engine.listening import listening
+from tests.engine.listening import Serve, listening
 
 QUICK = Deadlines(first_token=0.4, token_gap=0.2)
 SGLANG = test_sglang.Server()
@@ -37,19 +37,19 @@ class Chatter:
     """A server of its kind until it has been opened; then it begins each text and never goes on."""
 
     def __init__(self, kind: str, first: list[dict[str, Any]], again: dict[str, Any]) -> None:
-        self.kind = kind
         self.first = first
         self.again = again
-        self.server = {
-            "sglang": SGLANG,
-            "vllm": test_vllm.Server(),
-            "openai": test_openai.Server(*test_openai.ALL),
-        }[kind]
+        servers: dict[str, Serve] = {
+            "sglang": SGLANG.serve,
+            "vllm": test_vllm.Server().serve,
+            "openai": test_openai.Server(*test_openai.ALL).serve,
+        }
+        self.before = servers[kind]
         self.is_open = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self.is_open:
-            await self.server.serve(reader, writer)
+            await self.before(reader, writer)
             return
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")

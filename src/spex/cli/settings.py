@@ -129,7 +129,11 @@ class SolveSettings(SharedSettings):
     )
     speculation: bool = Field(True, title="speculation", description="true or false")
     deadline: Real | None = Field(
-        None, gt=0, allow_inf_nan=False, title="most seconds for a query", description="a number above 0"
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        title="most seconds for a query, and for opening the engines",
+        description="a number above 0",
     )
     log: Path | None = Field(
         None, title="the call log, from which the same command goes on", description="a new file, or one of this run"

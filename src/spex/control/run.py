@@ -41,7 +41,7 @@ class Run:
 class Conduct:
     """How a run is carried out; nothing here can change a tree.
 
-    concurrency: queries at once (≥ 1). deadline_seconds: for each query. on_event, on_solution:
+    concurrency: queries at once (≥ 1). deadline_seconds: for each query (> 0). on_event, on_solution:
     called in the run's own thread. stop: set it to end the run with partial solutions.
     arrivals_seconds: when each problem may begin at the earliest, since the run's start, rising; None: at once.
     """
