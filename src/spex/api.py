@@ -116,7 +116,7 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
     # The log first: one that cannot be used is told before a model is loaded.
     async with (
         _logged(setup, options.get("log")) as logged,
-        opened(setup, conduct.stop, conduct.deadline_seconds) as are_open,
+        opened(logged, conduct.stop, conduct.deadline_seconds) as are_open,
     ):
         return await carry_out(all_problems, logged, conduct) if are_open else Run((), 0.0, interrupted=True)
 

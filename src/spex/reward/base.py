@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from spex.engine.base import Progress, Scoring, Server
 
@@ -30,3 +30,16 @@ class Reward(Protocol):
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
         """One number in [0, 1] for each path of the request."""
         ...
+
+
+@runtime_checkable
+class Composed(Protocol):
+    """A reward whose work runs on several servers."""
+
+    @property
+    def servers(self) -> tuple[Server, ...]: ...
+
+
+def servers_of(reward: Reward) -> tuple[Server, ...]:
+    """All that its work runs on."""
+    return reward.servers if isinstance(reward, Composed) else (reward.server,)
