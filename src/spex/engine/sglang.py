@@ -19,10 +19,11 @@ import msgspec
 
 from spex.engine import text_tokens
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
-from spex.engine.http import Count, Deadlines, Http, Positive, TokenId
+from spex.engine.http import Count, Deadlines, Http, Positive
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
+from spex.engine.sglang_tokens import SglangTokenizer
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_chances, checked_logprob, folded, rooted
 from spex.errors import EngineError, InputError, Misbehaving
@@ -59,14 +60,6 @@ class _Loads(msgspec.Struct, frozen=True):
     loads: list[_Load]
 
 
-class _Ids(msgspec.Struct, frozen=True):
-    tokens: list[TokenId]
-
-
-class _Text(msgspec.Struct, frozen=True):
-    text: str
-
-
 class _LabelMeta(msgspec.Struct, frozen=True):
     prompt_tokens: Count
     cached_tokens: Count
@@ -91,6 +84,7 @@ class Sglang:
         if model is not None:
             raise InputError("url", url, "an SGLang server has one model: leave out what follows #")
         self._http = Http(self._name, address, key, deadlines)
+        self._tokenizer = SglangTokenizer(self._http)
         self._capabilities = Capabilities(label_scores=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001)
         # The server aborts by prefix: all ids are of one length, so that none is the beginning of another.
         self._run = secrets.token_hex(12)
@@ -137,25 +131,20 @@ class Sglang:
 
     async def encode(self, text: str) -> tuple[int, ...]:
         text_tokens.encoded(text)  # refuses what no server can be told
-        return await encoded(self, text)
+        return await encoded(self._tokenizer, text)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         for message in messages:
             text_tokens.encoded(message.content)
-        return await encoded_chat(self, messages, self._name)
+        return await encoded_chat(self._tokenizer, messages, self._name)
 
     async def tokens(self, text: str) -> tuple[int, ...]:
-        asked = {"prompt": text, "add_special_tokens": False}
-        return tuple((await self._http.post("/v1/tokenize", asked, _Ids)).tokens)
-
-    async def chat_tokens(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        asked = {"messages": turns, "add_generation_prompt": True}
-        return tuple((await self._http.post("/v1/tokenize", asked, _Ids)).tokens)
+        """`text` as token ids, names of control tokens as those. Raises `EngineError`."""
+        return await self._tokenizer.tokens(text)
 
     async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
-        asked = {"tokens": list(token_ids), "skip_special_tokens": not control}
-        return (await self._http.post("/v1/detokenize", asked, _Text)).text
+        """What the ids say, with the names of control tokens or without. Raises `EngineError`."""
+        return await self._tokenizer.text(token_ids, control=control)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         _drop_half_stops(progress, request.stop)
@@ -176,7 +165,7 @@ class Sglang:
             await asyncio.gather(reading, return_exceptions=True)
         completion = answer.completion(request.stop)
         if kept:  # a character may have been cut in two where the text was taken up again
-            completion = completion._replace(text=await self.text(completion.token_ids, control=False))
+            completion = completion._replace(text=await self._tokenizer.text(completion.token_ids, control=False))
         cut = completion.end == "length" and room < request.tokens_max
         return completion._replace(end="context") if cut else completion
 

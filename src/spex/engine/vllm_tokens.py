@@ -3,6 +3,7 @@
 A text's control tokens are found in two steps. A name is a control token's only where it is read as that token in the
 middle of anything: one request for all new names leaves few others. Those are asked for one by one: a text of that
 single token is empty exactly where the token is a control token. What is once known of a token is not asked again.
+A server that writes no texts cannot be asked that: there what is read amid anything counts as a control token.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import msgspec
 from spex.engine.base import Message
 from spex.engine.http import Http, TokenId
 
-_AMID = "x{0}{0}e{0}s\n"
-_TIMES = 3
+_AMID = "x{0}{0}e{0}s {1}{0}{2} "  # the last one beside its own ends, where others are read as longer ones or shorter
+_TIMES = 4
 
 
 class _Ids(msgspec.Struct, frozen=True):
@@ -39,23 +40,27 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class VllmTokenizer:
-    """The tokenizer of the model called `model`. Everything of it raises `EngineError`."""
+    """The tokenizer of the model called `model` (none: of the server's only one); `writes`: whether it writes texts.
 
-    def __init__(self, http: Http, model: str) -> None:
+    Everything of it raises `EngineError`.
+    """
+
+    def __init__(self, http: Http, model: str | None, *, writes: bool = True) -> None:
         self._http = http
-        self._model = model
+        self._asked = {"model": model} if model else {}
+        self._writes = writes
         self._names: dict[int, str] = {}
         self._control: dict[int, bool] = {}
 
     async def tokens(self, text: str) -> tuple[int, ...]:
-        asked = {"model": self._model, "prompt": text, "add_special_tokens": False, "return_token_strs": True}
+        asked = {**self._asked, "prompt": text, "add_special_tokens": False, "return_token_strs": True}
         answer = await self._http.post("/tokenize", asked, _Ids)
         self._names.update(zip(answer.tokens, answer.token_strs or (), strict=False))
         return tuple(answer.tokens)
 
     async def chat_tokens(self, messages: Sequence[Message]) -> tuple[int, ...]:
         turns = [{"role": message.role, "content": message.content} for message in messages]
-        asked = {"model": self._model, "messages": turns, "add_generation_prompt": True}
+        asked = {**self._asked, "messages": turns, "add_generation_prompt": True}
         return tuple((await self._http.post("/tokenize", asked, _Ids)).tokens)
 
     async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
@@ -63,14 +68,19 @@ class VllmTokenizer:
         kept = [token for token in token_ids if token not in dropped]
         if not kept:
             return ""
-        return (await self._http.post("/detokenize", {"model": self._model, "tokens": kept}, _Text)).prompt
+        return (await self._http.post("/detokenize", {**self._asked, "tokens": kept}, _Text)).prompt
+
+    async def control_names(self, token_ids: Sequence[int]) -> list[str]:
+        """The names of the control tokens among `token_ids`, of two characters at least."""
+        return [self._names[token] for token in sorted(await self._controls(token_ids))]
 
     async def _controls(self, token_ids: Iterable[int]) -> set[int]:
         """The control tokens among `token_ids`."""
         asked = set(token_ids)
         unknown = sorted(asked - self._control.keys())
         suspects = await self._read_amid_anything(unknown) if unknown else []
-        silent = await asyncio.gather(*map(self._is_silent, suspects), return_exceptions=True)
+        asking = [self._is_silent(token) for token in suspects] if self._writes else []
+        silent = await asyncio.gather(*asking, return_exceptions=True) if self._writes else [True] * len(suspects)
         for failure in silent:
             if isinstance(failure, BaseException):
                 raise failure
@@ -81,13 +91,15 @@ class VllmTokenizer:
     async def _read_amid_anything(self, token_ids: Sequence[int]) -> list[int]:
         """Those whose name is read as them whatever stands beside it."""
         names = {token: self._names.get(token) or await self.text([token], control=True) for token in token_ids}
-        found = Counter(await self.tokens("".join(_AMID.format(name) for name in names.values() if len(name) > 1)))
+        self._names.update(names)
+        amid = [_AMID.format(name, name[0], name[-1]) for name in names.values() if len(name) > 1]
+        found = Counter(await self.tokens("".join(amid)))
         return [token for token, name in names.items() if len(name) > 1 and found[token] >= _TIMES]
 
     async def _is_silent(self, token: int) -> bool:
         """Whether a text of this token alone is empty."""
         asked = {
-            "model": self._model,
+            **self._asked,
             "prompt": [token],
             "max_tokens": 1,
             "temperature": 0.0,

@@ -14,11 +14,14 @@ from typing import Annotated, NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from spex.engine.base import Capabilities, Counters, Progress
-from spex.engine.http import Count, Deadlines, Http, TokenId
+from spex.engine.http import Count, Deadlines, Http
 from spex.engine.retrying import repeated
+from spex.engine.sglang_tokens import SglangTokenizer
 from spex.engine.told import rooted
+from spex.engine.vllm_tokens import VllmTokenizer
 from spex.errors import InputError, Misbehaving
 from spex.profile import Affine
+from spex.reward.head_tokens import HeadTokenizer, text_tokens
 from spex.usage import Tokens
 
 _SLOTS = 64
@@ -37,8 +40,7 @@ class Answer(NamedTuple):
 class Pooling(Protocol):
     """How one kind of server is asked."""
 
-    @property
-    def tokenize_path(self) -> str: ...
+    def tokenizer(self, http: Http, model: str | None) -> HeadTokenizer: ...
 
     @property
     def last_only(self) -> bool:
@@ -74,9 +76,11 @@ class _VllmAnswer(msgspec.Struct, frozen=True):
 class VllmPooling:
     """vLLM's `/pooling` for the task `token_classify`: at each step's tag (STEP), or at all tokens (ALL)."""
 
-    tokenize_path: str = "/tokenize"
     last_only: bool = False
     takes_model: bool = True
+
+    def tokenizer(self, http: Http, model: str | None) -> HeadTokenizer:
+        return VllmTokenizer(http, model, writes=False)
 
     async def ask(self, http: Http, token_ids: Sequence[int], model: Mapping[str, str]) -> Answer:
         body = {**model, "input": list(token_ids), "task": "token_classify", "encoding_format": "float"}
@@ -93,9 +97,11 @@ class _SglangAnswer(msgspec.Struct, frozen=True):
 class SglangClassify:
     """SGLang's `/classify`, of a server that runs with `--is-embedding`: at the last token alone."""
 
-    tokenize_path: str = "/v1/tokenize"
     last_only: bool = True
     takes_model: bool = False
+
+    def tokenizer(self, http: Http, model: str | None) -> HeadTokenizer:  # noqa: ARG002
+        return SglangTokenizer(http)
 
     async def ask(self, http: Http, token_ids: Sequence[int], model: Mapping[str, str]) -> Answer:  # noqa: ARG002
         answer = await http.post("/classify", {"input_ids": list(token_ids)}, _SglangAnswer)
@@ -104,10 +110,6 @@ class SglangClassify:
 
 POOLINGS: Mapping[str, type[VllmPooling | SglangClassify]] = {"vllm": VllmPooling, "sglang": SglangClassify}
 """The kinds of servers by the names that engines have."""
-
-
-class _Ids(msgspec.Struct, frozen=True):
-    tokens: list[TokenId]
 
 
 class HeadServer:
@@ -127,7 +129,9 @@ class HeadServer:
         if model is not None and not pooling.takes_model:
             raise InputError("reward", name, "a server of this kind has one model: leave out what follows #")
         self._model: Mapping[str, str] = {} if model is None else {"model": model}
+        self._wanted = model
         self._http = Http(name, address, key, deadlines)
+        self._tokenizer = pooling.tokenizer(self._http, model)
         self._capabilities = Capabilities(
             seed="whole", log_probabilities=False, slots=_SLOTS, curve=Affine(0.020, 0.0005), prefill_seconds=0.0001
         )
@@ -152,16 +156,20 @@ class HeadServer:
 
     def open(self) -> None:
         self._http.open()
+        self._tokenizer = self._pooling.tokenizer(self._http, self._wanted)  # another model may be served
 
     async def close(self) -> None:
         await self._http.close()
 
     async def tokens(self, text: str) -> tuple[int, ...]:
         """A template's text as token ids: the names of control tokens become those. Raises `EngineError`."""
-        body = {**self._model, "prompt": text, "add_special_tokens": False}
         with _of_a_reward():
-            answer = await repeated(lambda: self._http.post(self._pooling.tokenize_path, body, _Ids))
-        return tuple(answer.tokens)
+            return await repeated(lambda: self._tokenizer.tokens(text))
+
+    async def text_tokens(self, text: str) -> tuple[int, ...]:
+        """What people or models wrote, as token ids, no known control token among them. Raises `EngineError`."""
+        with _of_a_reward():
+            return await repeated(lambda: text_tokens(self._tokenizer, text, self._name))
 
     async def rows(self, token_ids: Sequence[int], progress: Progress) -> Rows:
         """The numbers that the server gives for `token_ids`. Raises `EngineError`; `InputError` for another server."""

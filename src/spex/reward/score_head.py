@@ -138,7 +138,7 @@ class ScoreHead:
         """`text` as token ids, where `HeadForm` says which names of control tokens are cut."""
         names = sorted(_control_names(self._form).union(_CONTROL_LOOK.findall(text)))
         parts = cut_within(text, names)
-        known = {part: await self._server.tokens(part) for part in dict.fromkeys(parts)}
+        known = {part: await self._server.text_tokens(part) for part in dict.fromkeys(parts)}
         return tuple(token for part in parts for token in known[part])
 
     def _chosen(self, rows: Rows, laid: Laid, expected: str) -> Rows:
