@@ -21,6 +21,7 @@ import msgspec
 from spex.errors import InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 
 _DONE = "[DONE]"
+_ERROR = '"error"'
 _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({429, 503})
 _BODY_BYTES_MAX = 64 << 20
@@ -55,8 +56,18 @@ class Deadlines:
 class Http:
     """One server. `open` and `close` may nest: the last `close` lets go of the connections."""
 
-    def __init__(self, name: str, url: str, key: str | None = None, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        key: str | None = None,
+        deadlines: Deadlines | None = None,
+        *,
+        advice: str = "",
+    ) -> None:
+        """advice: what to do where the server wants another key, for the message."""
         self._name = name
+        self._advice = advice
         self._url = checked_url(url)
         self._key = checked_key(key)
         self._deadlines = deadlines or Deadlines()
@@ -119,7 +130,7 @@ class Http:
                     data = await anext(stream, None)
                 if data is None or data == _DONE:
                     return
-                yield self._decoded(decoder, path, data)
+                yield self._decoded(decoder, path, self._without_key(data) if _ERROR in data else data)
                 if size() > here:
                     deadline, seconds, here, since = "token_gap", self._deadlines.token_gap, size(), time()
 
@@ -181,12 +192,12 @@ class Http:
             raise
 
     def _refuse(self, path: str, response: httpx2.Response, text: str) -> None:
-        status = response.status_code
+        status, text = response.status_code, self._without_key(text)
         if status in _REFUSED:
-            raise InputError("key", None, f"{self._url} wants a key, or another one (status {status})")
+            raise InputError("key", None, f"{self._url} wants a key, or another one (status {status}){self._advice}")
         if response.is_redirect:
-            told = f"it says that it is at {response.headers.get('Location', 'another address')}: name that one"
-            raise InputError("policy", self._url, told)
+            place = self._without_key(response.headers.get("Location", "another address"))
+            raise InputError("policy", self._url, f"it says that it is at {place}: name that one")
         if status == httpx2.codes.NOT_FOUND:
             raise InputError("policy", self._url, f"it has no {path}: it is another kind of server, or another model")
         if status in _BUSY:
@@ -200,9 +211,13 @@ class Http:
         try:
             return decoder.decode(text)
         except msgspec.ValidationError as error:
-            raise Misbehaving(self._name, f"what answers {path} ({error})", text) from error
+            raise Misbehaving(self._name, f"what answers {path} ({error})", self._without_key(text)) from error
         except (ValueError, RecursionError) as error:
-            raise Misbehaving(self._name, "JSON", text) from error
+            raise Misbehaving(self._name, "JSON", self._without_key(text)) from error
+
+    def _without_key(self, text: str) -> str:
+        """What a server says of a failure, for a message: it may repeat what it was sent."""
+        return text.replace(self._key, "(the key)") if self._key else text
 
 
 def checked_url(url: str) -> str:

@@ -12,7 +12,6 @@ For vLLM and SGLang there are engines of their own (`vllm:`, `sglang:`), which l
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -31,7 +30,8 @@ from spex.engine.base import (
     Progress,
     Sampling,
 )
-from spex.engine.http import Deadlines, Http, checked_url, is_loopback
+from spex.engine.http import Deadlines, Http
+from spex.engine.keys import key_for
 from spex.engine.openai_stream import OpenAIAnswer, Piece
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import folded, rooted
@@ -69,7 +69,7 @@ class OpenAI:
     """An engine for the server at `url` (with or without `/v1`).
 
     model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given, which
-    is not sent in the clear to other machines.
+    is not sent in the clear to other machines (`spex.engine.keys`).
     slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing. There are no
     probabilities of labels, so that no judge can be asked. Raises `InputError`.
     """
@@ -88,7 +88,8 @@ class OpenAI:
         self._name = f"openai:{url}"
         address, named = rooted(url)
         self._wanted = model or named
-        self._http = Http(self._name, address, key or _key_for(address), deadlines)
+        known = key_for("openai", address, key)
+        self._http = Http(self._name, address, known.value, deadlines, advice=known.advice)
         self._model = ""
         self._options: frozenset[str] = frozenset()
         self._users = 0
@@ -240,9 +241,3 @@ class OpenAI:
             names = ", ".join(sorted(found)[:_NAMES_MAX]) or "it tells none"
             raise InputError("policy", self._name, f"name its model behind its address and # ({names})")
         return found[0]
-
-
-def _key_for(address: str) -> str | None:
-    """OPENAI_API_KEY, which goes to this machine or over an encrypted connection alone."""
-    key = os.environ.get("OPENAI_API_KEY")
-    return key if key and (address.startswith("https:") or is_loopback(checked_url(address))) else None

@@ -21,6 +21,7 @@ from spex.engine import text_tokens
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.http import Count, Deadlines, Http, Positive
 from spex.engine.interruption import uninterrupted
+from spex.engine.keys import key_for
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
 from spex.engine.sglang_tokens import SglangTokenizer
@@ -71,9 +72,10 @@ class _Labels(msgspec.Struct, frozen=True):
 
 
 class Sglang:
-    """An engine for the SGLang server at `url`. `key`: what the server was started with, where it was.
+    """An engine for the SGLang server at `url`.
 
-    Raises `InputError` for what is no address.
+    key: what the server was started with, where it was; `SGLANG_API_KEY` if not given. Raises `InputError` for what
+    is no address.
     """
 
     def __init__(
@@ -83,7 +85,8 @@ class Sglang:
         address, model = rooted(url)
         if model is not None:
             raise InputError("url", url, "an SGLang server has one model: leave out what follows #")
-        self._http = Http(self._name, address, key, deadlines)
+        known = key_for("sglang", address, key)
+        self._http = Http(self._name, address, known.value, deadlines, advice=known.advice)
         self._tokenizer = SglangTokenizer(self._http)
         self._capabilities = Capabilities(label_scores=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001)
         # The server aborts by prefix: all ids are of one length, so that none is the beginning of another.

@@ -37,6 +37,7 @@ from spex.engine.base import (
 )
 from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
+from spex.engine.keys import key_for
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_chances, checked_logprob, folded, rooted
@@ -60,8 +61,8 @@ _GONE_AGAIN_SECONDS = 0.02
 class Vllm:
     """An engine for the vLLM server at `url`; behind `#` the name of its model, where it serves several.
 
-    key: what the server was started with, where it was. slots: requests at once (1 to 4096), where the server does not
-    tell its `--max-num-seqs`; 128 if not given. Raises `InputError`.
+    key: what the server was started with, where it was; `VLLM_API_KEY` if not given. slots: requests at once
+    (1 to 4096), where the server does not tell its `--max-num-seqs`; 128 if not given. Raises `InputError`.
     """
 
     def __init__(
@@ -76,7 +77,8 @@ class Vllm:
             raise InputError("slots", slots, "it must be a whole number from 1 to 4096")
         self._name = f"vllm:{url}"
         address, self._wanted = rooted(url)
-        self._http = Http(self._name, address, key, deadlines)
+        known = key_for("vllm", address, key)
+        self._http = Http(self._name, address, known.value, deadlines, advice=known.advice)
         self._tokenizer = VllmTokenizer(self._http, "")
         self._model = ""
         self._identity = Identity()

@@ -15,6 +15,7 @@ import msgspec
 
 from spex.engine.base import Capabilities, Counters, Progress
 from spex.engine.http import Count, Deadlines, Http
+from spex.engine.keys import key_for
 from spex.engine.retrying import repeated
 from spex.engine.sglang_tokens import SglangTokenizer
 from spex.engine.told import rooted
@@ -39,6 +40,11 @@ class Answer(NamedTuple):
 
 class Pooling(Protocol):
     """How one kind of server is asked."""
+
+    @property
+    def kind(self) -> str:
+        """What engines of this kind are called."""
+        ...
 
     def tokenizer(self, http: Http, model: str | None) -> HeadTokenizer: ...
 
@@ -76,6 +82,7 @@ class _VllmAnswer(msgspec.Struct, frozen=True):
 class VllmPooling:
     """vLLM's `/pooling` for the task `token_classify`: at each step's tag (STEP), or at all tokens (ALL)."""
 
+    kind: str = "vllm"
     last_only: bool = False
     takes_model: bool = True
 
@@ -97,6 +104,7 @@ class _SglangAnswer(msgspec.Struct, frozen=True):
 class SglangClassify:
     """SGLang's `/classify`, of a server that runs with `--is-embedding`: at the last token alone."""
 
+    kind: str = "sglang"
     last_only: bool = True
     takes_model: bool = False
 
@@ -116,8 +124,8 @@ class HeadServer:
     """A server of scores at `url`, with or without `/v1`; behind `#` the name of its model, where it serves several.
 
     As the scheduler and `ScoreHead` see it. What is asked of it is asked again where the failure may pass. `key`: what
-    the server was started with, if any. Raises `InputError` for what is no address, and for a model's name where the
-    kind of server takes none.
+    the server was started with, or its kind's variable (`spex.engine.keys`). Raises `InputError` for what is no
+    address, and for a model's name where the kind of server takes none.
     """
 
     def __init__(
@@ -130,7 +138,8 @@ class HeadServer:
             raise InputError("reward", name, "a server of this kind has one model: leave out what follows #")
         self._model: Mapping[str, str] = {} if model is None else {"model": model}
         self._wanted = model
-        self._http = Http(name, address, key, deadlines)
+        known = key_for(pooling.kind, address, key)
+        self._http = Http(name, address, known.value, deadlines, advice=known.advice)
         self._tokenizer = pooling.tokenizer(self._http, model)
         self._capabilities = Capabilities(
             seed="whole", log_probabilities=False, slots=_SLOTS, curve=Affine(0.020, 0.0005), prefill_seconds=0.0001
