@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from spex.catalog import Catalog
 from spex.engine.base import Engine
+from spex.errors import InputError
 
 ENGINES: Catalog[Engine] = Catalog(
     "policy",
@@ -24,4 +25,10 @@ def find_engine(spec: str) -> Engine:
     """The engine that `spec` (NAME or NAME:MODEL) names, not yet open. Raises `InputError`."""
     name, _, model = spec.partition(":")
     factory = ENGINES.load(name)
-    return factory(model) if model else factory()
+    try:
+        return factory(model) if model else factory()
+    except InputError as error:
+        if error.field != "url":
+            raise
+        # What may be a password in an address is not repeated.
+        raise InputError("policy", None if error.value is None else spec, error.allowed) from error

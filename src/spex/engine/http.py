@@ -18,6 +18,7 @@ from typing import Annotated, TypeAlias, TypeVar
 import httpx2
 import msgspec
 
+from spex.engine.faults import connection_fault, says_that_it_wants_tls, wants_tls
 from spex.errors import InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 
 _DONE = "[DONE]"
@@ -74,6 +75,11 @@ class Http:
         self._users = 0
         self._client: httpx2.AsyncClient | None = None
 
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._url
+
     def open(self) -> None:
         self._users += 1
         if self._client is None:
@@ -89,6 +95,8 @@ class Http:
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=httpx2.Timeout(None, connect=self._deadlines.connect),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+            # Without the environment, of a server on this machine, SSL_CERT_FILE would not count either.
+            verify=httpx2.create_ssl_context() if self._url.startswith("https:") else True,
             trust_env=not is_loopback(self._url),  # no proxy leads to this machine, nor should it see our keys
         )
 
@@ -172,13 +180,10 @@ class Http:
                 yield response
         except httpx2.ConnectTimeout as error:
             raise TimedOut(self._name, "connect", self._deadlines.connect) from error
-        except httpx2.ConnectError as error:
-            message = f"nothing answers at {self._url}: start it, or correct the address"
-            raise Unreachable(self._name, message) from error
         except httpx2.SSEError as error:
             raise Misbehaving(self._name, "a stream of events of a bearable size", str(error)) from error
         except httpx2.HTTPError as error:
-            raise Unreachable(self._name, f"the connection broke off: {type(error).__name__}") from error
+            raise connection_fault(error, self._name, self._url) from error
 
     @asynccontextmanager
     async def _within(self, deadline: str, seconds: float, since: float) -> AsyncIterator[None]:
@@ -198,6 +203,8 @@ class Http:
         if response.is_redirect:
             place = self._without_key(response.headers.get("Location", "another address"))
             raise InputError("policy", self._url, f"it says that it is at {place}: name that one")
+        if says_that_it_wants_tls(status, text):
+            raise wants_tls(self._url)
         if status == httpx2.codes.NOT_FOUND:
             raise InputError("policy", self._url, f"it has no {path}: it is another kind of server, or another model")
         if status in _BUSY:

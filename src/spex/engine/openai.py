@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 import msgspec
@@ -35,7 +35,7 @@ from spex.engine.keys import key_for
 from spex.engine.openai_stream import OpenAIAnswer, Piece
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import folded, rooted
-from spex.errors import InputError, Misbehaving, Unreachable
+from spex.errors import EngineError, InputError, Misbehaving, Unreachable
 from spex.profile import Affine
 from spex.prompt import Prompt
 from spex.usage import Tokens
@@ -205,6 +205,10 @@ class OpenAI:
                 answer = await self._tried(taken)
                 if answer is None:
                     taken, answer = frozenset(), plain
+        except (InputError, Misbehaving) as error:
+            wanted, self._model = self._model, ""
+            await self._refuse_unknown(wanted, error)
+            raise
         except BaseException:
             self._model = ""
             raise
@@ -236,8 +240,21 @@ class OpenAI:
         """The name of the model that is wanted, or of the only one."""
         if self._wanted is not None:
             return self._wanted
-        found = [model.id for model in (await self._http.get("/v1/models", _Models)).data]
+        found = await self._names()
         if len(found) != 1:
-            names = ", ".join(sorted(found)[:_NAMES_MAX]) or "it tells none"
+            names = ", ".join(found[:_NAMES_MAX]) or "it tells none"
             raise InputError("policy", self._name, f"name its model behind its address and # ({names})")
         return found[0]
+
+    async def _names(self) -> list[str]:
+        """What the server calls its models, sorted."""
+        return sorted(model.id for model in (await self._http.get("/v1/models", _Models)).data)
+
+    async def _refuse_unknown(self, model: str, error: Exception) -> None:
+        """Raise `InputError` where `model` is none of those that the server tells: some serve more than they tell."""
+        names: list[str] = []
+        with suppress(EngineError, InputError):
+            names = await self._names()
+        if names and model not in names:
+            told = f"it does not serve {model!r}; its models: {', '.join(names[:_NAMES_MAX])}"
+            raise InputError("policy", self._name, told) from error

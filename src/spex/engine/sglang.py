@@ -22,11 +22,12 @@ from spex.engine.base import Capabilities, Completion, Counters, Generation, Ide
 from spex.engine.http import Count, Deadlines, Http, Positive
 from spex.engine.interruption import uninterrupted
 from spex.engine.keys import key_for
+from spex.engine.other_kind import told_of_another_kind
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
 from spex.engine.sglang_tokens import SglangTokenizer
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_chances, checked_logprob, folded, rooted
+from spex.engine.told import checked_chances, checked_logprob, folded, room_behind, rooted
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
@@ -122,7 +123,8 @@ class Sglang:
         """Raises `EngineError`, and `InputError` for another kind of server or model."""
         self._http.open()
         try:
-            info = await self._http.get("/server_info", _Info)
+            async with told_of_another_kind(self._http, "sglang", self._name):
+                info = await self._http.get("/server_info", _Info)
             self._capabilities = _told(self._capabilities, info, self._name)
             self._identity = Identity(f"SGLang {info.version}", info.model_path)
         except BaseException:
@@ -152,7 +154,8 @@ class Sglang:
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         _drop_half_stops(progress, request.stop)
         kept = len(progress.token_ids)
-        room = self._room(request)
+        context = self._capabilities.context_tokens
+        room = room_behind(request.prompt.token_count, request.tokens_max, context, self._name)
         tokens_max = min(room, request.tokens_max) - kept
         answer = SglangAnswer(self._name, progress, request.prompt.token_count + kept, tokens_max)
         body = self._asked(request, progress, tokens_max)
@@ -248,15 +251,6 @@ class Sglang:
     def _new_id(self) -> str:
         self._requests += 1
         return f"{self._run}{self._requests:08x}"
-
-    def _room(self, request: Generation) -> int:
-        """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
-        context = self._capabilities.context_tokens
-        room = request.tokens_max if context is None else context - request.prompt.token_count
-        if room < 1:
-            expected = f"a prompt shorter than the context of {context} tokens"
-            raise Misbehaving(self._name, expected, f"{request.prompt.token_count} tokens")
-        return room
 
 
 def _told(before: Capabilities, info: _Info, name: str) -> Capabilities:

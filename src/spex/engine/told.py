@@ -30,6 +30,15 @@ def checked_chances(values: Sequence[float], engine: str) -> tuple[float, ...]:
     return tuple(min(1.0, value) for value in values)
 
 
+def room_behind(prompt_tokens: int, tokens_max: int, context_tokens: int | None, engine: str) -> int:
+    """Tokens that fit behind a prompt; `tokens_max` where there is no limit. Raises `Misbehaving` for none."""
+    room = tokens_max if context_tokens is None else context_tokens - prompt_tokens
+    if room < 1:
+        expected = f"a prompt shorter than the context of {context_tokens} tokens"
+        raise Misbehaving(engine, expected, f"{prompt_tokens} tokens")
+    return room
+
+
 def folded(seed: int, bits: int) -> int:
     """A seed of 64 bits as one of `bits` (1 to 63): what is above them is not lost, but mixed in."""
     return (seed ^ seed >> bits) & ((1 << bits) - 1)

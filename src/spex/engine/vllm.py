@@ -38,9 +38,10 @@ from spex.engine.base import (
 from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.keys import key_for
+from spex.engine.other_kind import told_of_another_kind
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_chances, checked_logprob, folded, rooted
+from spex.engine.told import checked_chances, checked_logprob, folded, room_behind, rooted
 from spex.engine.vllm_stream import Labels, Piece, VllmAnswer
 from spex.engine.vllm_tokens import VllmTokenizer
 from spex.engine.vllm_told import CHUNKED, Models, Settings, chosen, context_of, told_load, told_settings, told_version
@@ -128,7 +129,8 @@ class Vllm:
             self._users += 1
             try:
                 if not self._model:
-                    await self._learn()
+                    async with told_of_another_kind(self._http, "vllm", self._name):
+                        await self._learn()
             except BaseException:
                 await self.close()
                 raise
@@ -156,7 +158,8 @@ class Vllm:
         if request.sampling.temperature > 0.0 and self._settings.drafts_wrongly:
             told = "vLLM's token-level speculation is wrong above 0 on a CPU: start it without --speculative-config"
             raise InputError("temperature", request.sampling.temperature, told)
-        room = self._room(request)
+        context = self._capabilities.context_tokens
+        room = room_behind(request.prompt.token_count, request.tokens_max, context, self._name)
         answer = VllmAnswer(self._name, progress, request.prompt.token_ids, min(room, request.tokens_max))
         try:
             await self._stoppable(self._read(self._asked(request, min(room, request.tokens_max)), answer))
@@ -286,12 +289,3 @@ class Vllm:
             "stream": True,
             "stream_options": {"include_usage": True, "continuous_usage_stats": True},
         }
-
-    def _room(self, request: Generation) -> int:
-        """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
-        context = self._capabilities.context_tokens
-        room = request.tokens_max if context is None else context - request.prompt.token_count
-        if room < 1:
-            expected = f"a prompt shorter than the context of {context} tokens"
-            raise Misbehaving(self._name, expected, f"{request.prompt.token_count} tokens")
-        return room

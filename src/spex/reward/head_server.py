@@ -8,7 +8,7 @@ one. Which of these it was is seen by their count, and judged by who asked. An a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Annotated, NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from spex.engine.base import Capabilities, Counters, Progress
 from spex.engine.http import Count, Deadlines, Http
 from spex.engine.keys import key_for
+from spex.engine.other_kind import told_of_another_kind
 from spex.engine.retrying import repeated
 from spex.engine.sglang_tokens import SglangTokenizer
 from spex.engine.told import rooted
@@ -162,6 +163,10 @@ class HeadServer:
 
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
+
+    def told_of_another_kind(self) -> AbstractAsyncContextManager[None]:
+        """What fails inside with a server of another kind is told as that."""
+        return told_of_another_kind(self._http, self._pooling.kind, self._name, "reward")
 
     def open(self) -> None:
         self._http.open()

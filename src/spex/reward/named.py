@@ -85,7 +85,13 @@ def find_reward(spec: str, policy: Engine, policy_place: str | None = None) -> R
 
 def prm(form: str, served: Served) -> Reward:
     """A PRM by the name of its model or form, or the file of its form. Raises `InputError`."""
+    if not form:
+        told = "name the model or the form, and what serves it: prm:NAME@ENGINE, with a NAME that `spex prm` lists"
+        raise InputError("reward", "prm", told)
     found = find_form(form)
     if isinstance(found, HeadForm):
+        if not served.place:
+            told = f"name what serves it: its score head is served by vllm or sglang, as prm:{form}@vllm:http://127.0.0.1:8001"
+            raise InputError("reward", f"prm:{form}", told)
         return ScoreHead(served.place, found)
     return Prm(served.engine(), found)
