@@ -118,7 +118,8 @@ class SolveSettings(SharedSettings):
     reward: str = Field(
         "confidence",
         title="the reward",
-        description="NAME[:FORM][@ENGINE], as judge or prm:math-shepherd-7b@sglang:http://127.0.0.1:30001",
+        description="NAME[:FORM][@ENGINE], as judge or prm:math-shepherd-7b@sglang:http://127.0.0.1:30001, or several"
+        " as one: product(…), min(…) or mean(…), as mean(3 judge, 1 arithmetic)",
     )
     temperature: Real = Field(1.0, ge=0, le=100, title="sampling temperature", description="a number from 0 to 100")
     step_tokens: Whole | None = Field(

@@ -6,6 +6,8 @@
     prm:math-shepherd-7b@sglang:http://127.0.0.1:30001
     prm:my-form.toml@vllm:http://127.0.0.1:8001
 
+    mean(3 prm:math-shepherd-7b@sglang:http://127.0.0.1:30001, 1 arithmetic)      several as one (`spex.reward.joined`)
+
 What stands behind the first @ is an engine's name as `--policy` takes it; no name of a reward or form holds an @.
 """
 
@@ -21,6 +23,8 @@ from spex.engine.retrying import Retrying
 from spex.errors import InputError
 from spex.reward.base import Reward
 from spex.reward.catalog import REWARDS
+from spex.reward.combined import Combined
+from spex.reward.joined import joined
 from spex.reward.prm import Prm
 from spex.reward.prm_catalog import find_form
 from spex.reward.prm_form import HeadForm
@@ -41,13 +45,16 @@ class Served(NamedTuple):
     place: str
     policy: Engine
     policy_place: str | None
+    known: dict[str, Engine]
 
     def engine(self) -> Engine:
-        """Not yet open. The policy's own one is shared, so that both are held to one number of slots."""
+        """Not yet open. One that is named several times is shared, so that all are held to one number of slots."""
         if not self.place or self.place == self.policy_place:
             return self.policy
         try:
-            return Retrying(profiled(find_engine(self.place)))
+            if self.place not in self.known:
+                self.known[self.place] = Retrying(profiled(find_engine(self.place)))
+            return self.known[self.place]
         except InputError as error:
             raise InputError("reward", error.value, error.allowed) from error
 
@@ -65,10 +72,21 @@ def find_reward(spec: str, policy: Engine, policy_place: str | None = None) -> R
     A reward's factory is given what its parameters ask for: `engine`, `form`, or `served`, to choose by itself. Raises
     `InputError`.
     """
+    return _found(spec, policy, policy_place, {})
+
+
+def _found(spec: str, policy: Engine, policy_place: str | None, known: dict[str, Engine]) -> Reward:
+    several = joined(spec)
+    if several is not None:
+        rewards = [_found(part, policy, policy_place, known) for part in several.parts]
+        try:
+            return Combined(rewards, several.how, several.weights)
+        except InputError as error:
+            raise InputError("reward", spec, f"{error.field}: {error.allowed}") from error
     parts = named(spec)
     factory = REWARDS.load(parts.name)
     wanted = signature(factory).parameters
-    served = Served(parts.place, policy, policy_place)
+    served = Served(parts.place, policy, policy_place, known)
     given: dict[str, Any] = {}
     if "form" in wanted:
         given["form"] = parts.form
