@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from spex.answer import AnswerRule, answer_rule
-from spex.control.group import task_group
-from spex.control.log import FileLog
+from spex.control.logged import logged
 from spex.control.opening import opened
 from spex.control.run import Conduct, Run, refuse_repeated
 from spex.control.run import run as carry_out
-from spex.control.setup import Setup, Speculation, recorded
+from spex.control.setup import Setup, Speculation
 from spex.engine.base import Engine, Sampling
 from spex.engine.catalog import find_engine
 from spex.engine.profiled import profiled
@@ -27,7 +25,7 @@ from spex.events import Sink
 from spex.policy import Policy
 from spex.problem import Problem
 from spex.record import CallLog
-from spex.reward.base import Reward
+from spex.reward.base import Reward, unread_by
 from spex.reward.catalog import served
 from spex.reward.named import find_reward
 from spex.search.base import AnySearch, Parallel
@@ -115,10 +113,14 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
     all_problems = _problems(problems)
     # The log first: one that cannot be used is told before a model is loaded.
     async with (
-        _logged(setup, options.get("log")) as logged,
-        opened(logged, conduct.stop, conduct.deadline_seconds) as are_open,
+        logged(setup, options.get("log")) as with_log,
+        opened(with_log, conduct.stop, conduct.deadline_seconds) as are_open,
     ):
-        return await carry_out(all_problems, logged, conduct) if are_open else Run((), 0.0, interrupted=True)
+        if not are_open:
+            return Run((), 0.0, interrupted=True)
+        before = unread_by(setup.rewards.values())
+        done = await carry_out(all_problems, with_log, conduct)
+        return replace(done, unread=unread_by(setup.rewards.values()) - before)
 
 
 def solve_sync(problem: Problem | str, **options: Unpack[Options]) -> Solution:
@@ -159,24 +161,6 @@ def setup_of(options: Options) -> Setup:
         speculation=speculation,
         stopping=_stopping(options.get("stop_early", "off")),
     )
-
-
-def identity_of(setup: Setup) -> dict[str, str]:
-    """What a setup's calls and results are functions of, as printable values: a log continues no other."""
-    return {
-        "search": _printed(setup.search),
-        "policy": setup.policy.engine.name,
-        "task": _printed(setup.policy.task),
-        "sampling": repr(setup.policy.sampling),
-        "step_tokens": str(setup.policy.step_tokens_max),
-        "reward": ", ".join(f"{model}={reward.name}" for model, reward in setup.rewards.items()),
-        "seed": str(setup.seed),
-    }
-
-
-def _printed(value: object) -> str:
-    """Its `repr`, without the address that makes it another one in every process."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _refuse_unknown(options: Options) -> None:
@@ -255,24 +239,6 @@ def _rewards(options: Options, engine: Engine) -> dict[str, Reward]:
     for one in rewards.values():
         _check_kind("reward", one, "score", "it must be a reward or the name of one, or rewards by their names")
     return rewards
-
-
-@asynccontextmanager
-async def _logged(setup: Setup, log: CallLog | Path | str | None) -> AsyncIterator[Setup]:
-    """The setup with its call log, which is committed to the disk as the run goes on."""
-    if log is None:
-        yield setup
-    elif isinstance(log, Path | str):
-        with FileLog(Path(log), identity_of(setup)) as file:
-            async with task_group() as group:
-                committing = group.create_task(file.commit_forever())
-                try:
-                    yield recorded(setup, file)
-                finally:
-                    committing.cancel()
-    else:
-        _check_kind("log", log, "find", "it must be a path or a call log")
-        yield recorded(setup, log)
 
 
 def _complete(main: Coroutine[Any, Any, T]) -> T:

@@ -22,12 +22,14 @@ from spex.usage import Usage
 class Run:
     """The solutions, in the order of the problems; after an interruption only those that were begun.
 
-    `seconds` is the run's length on its clock. `interrupted`: it was asked to stop before its end.
+    `seconds` is the run's length on its clock. `interrupted`: it was asked to stop before its end. `unread`: verdicts
+    that rewards which a model writes asked for, and could not read.
     """
 
     solutions: tuple[Solution, ...]
     seconds: float
     interrupted: bool = False
+    unread: int = 0
 
     @property
     def usage(self) -> Usage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 from spex.engine.base import Progress, Scoring, Server
@@ -43,3 +44,16 @@ class Composed(Protocol):
 def servers_of(reward: Reward) -> tuple[Server, ...]:
     """All that its work runs on."""
     return reward.servers if isinstance(reward, Composed) else (reward.server,)
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A reward that reads texts, and counts those that it could not read."""
+
+    @property
+    def unread(self) -> int: ...
+
+
+def unread_by(rewards: Iterable[Reward]) -> int:
+    """The texts that could not be read, so far."""
+    return sum(reward.unread for reward in rewards if isinstance(reward, Counting))
