@@ -16,9 +16,11 @@ import pytest
 from spex.engine.base import Progress, Scoring
 from spex.engine.http import Deadlines
 from spex.engine.server_tokens import cut_within
-from spex.errors import InputError, Misbehaving, SpexError, Unreachable
+from spex.errors import InputError, LogMismatch, Misbehaving, SpexError, Unreachable
+from spex.record import MemoryLog
 from spex.reward.head_tokens import text_tokens
 from spex.reward.prm_form import HeadForm
+from spex.reward.recorded import RecordedReward
 from spex.reward.score_head import ScoreHead
 from spex.usage import Tokens
 from tests.engine.listening import listening
@@ -66,9 +68,13 @@ class Server:
         self.places: list[tuple[str, object]] = []
         self.varies = False
         self.tells_names = True
+        self.model: object = "/models/prm"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        if head.startswith("GET "):
+            await self.tell(head.split()[1], writer)
+            return
         length = next(line[15:] for line in head.splitlines() if line.lower().startswith("content-length:"))
         body = json.loads(await reader.readexactly(int(length)))
         where = head.split()[1]
@@ -91,6 +97,14 @@ class Server:
             await reader.read()
         answer = self.answer(where, ids)
         await self.say(writer, self.spoil(answer) if len(self.asked) >= self.spoilt_from else answer)
+
+    async def tell(self, where: str, writer: asyncio.StreamWriter) -> None:
+        answers: dict[str, object] = {
+            "/v1/models": {"data": [{"id": "large", "root": self.model}]},
+            "/version": {"version": "0.32.0"},
+            "/server_info": {"version": "0.5.23", "model_path": self.model, "is_embedding": True},
+        }
+        await self.say(writer, answers.get(where, []))
 
     def answer(self, where: str, ids: list[int]) -> dict[str, Any]:
         if where == "/classify":
@@ -203,6 +217,29 @@ def test_a_base_address_will_do_and_a_model_is_named_in_every_request(suffix: st
         assert set(server.places) == {("/tokenize", model), ("/pooling", model)}
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("kind", "form"), [("vllm", TAGGED), ("sglang", WHOLE)])
+def test_a_log_of_another_models_scores_is_refused(kind: str, form: HeadForm) -> None:
+    async def main() -> None:
+        server, log = Server(outputs=form.outputs), MemoryLog()
+        async with listening(server.serve) as url:
+            for _ in range(2):
+                recorded = RecordedReward(ScoreHead(f"{kind}:{url}", form), log)
+                await recorded.open()
+                await recorded.close()
+            server.model = "/models/other"
+            with pytest.raises(LogMismatch, match=r"'/models/prm', and .* now has '/models/other'"):
+                await RecordedReward(ScoreHead(f"{kind}:{url}", form), log).open()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("model", [None, 7, ""])
+def test_a_server_that_does_not_say_who_it_is_is_believed(model: object) -> None:
+    server = Server()
+    server.model = model
+    assert len(told(server, TAGGED, request(path("One.")))) == 1
 
 
 def test_a_model_is_not_named_where_a_server_has_one_alone() -> None:

@@ -21,8 +21,9 @@ from spex.errors import InputError, Misbehaving
 from spex.prompt import Prompt
 from spex.reward.checked import expectation, score_of
 from spex.reward.encoder import Encoder
-from spex.reward.head_server import POOLINGS, HeadServer, Rows
+from spex.reward.head_server import HeadServer
 from spex.reward.known_answer import check_known_answer
+from spex.reward.pooling import POOLINGS, Rows
 from spex.reward.prm import UNKNOWN
 from spex.reward.prm_catalog import find_form
 from spex.reward.prm_form import HeadForm, numbered, steps_of
@@ -83,6 +84,7 @@ class ScoreHead:
             for memory in (self._frames, self._texts):
                 memory.forget()
             self._known.clear()
+            await self._server.learn()
             async with self._server.told_of_another_kind():
                 await check_known_answer(self._known_score, self._name)
         except BaseException:
