@@ -80,6 +80,8 @@ def test_the_policys_engine_is_shared_where_it_is_named_again() -> None:
         ("prm:qwen2.5-math-prm-7b", "name what serves it: .* as prm:qwen2.5-math-prm-7b@vllm:http"),
         ("judge@sglang:nowhere", "'sglang:nowhere' is not valid; it must be an address such as http://127.0.0.1:30000"),
         ("prm:qwen2.5-math-prm-7b@llamacpp:m.gguf", "served by vllm or sglang"),
+        ("prm:qwen2.5-math-prm-7b@vllm", "'prm:qwen2.5-math-prm-7b@vllm' is not valid; it must be an address"),
+        ("prm:qwen2.5-math-prm-7b@vllm:http://me:word@host", "reward: the address of host must hold no name"),
         ("", "it must be one of"),
         ("@", "it must be one of"),
     ],

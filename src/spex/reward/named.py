@@ -111,5 +111,15 @@ def prm(form: str, served: Served) -> Reward:
         if not served.place:
             told = f"name what serves it: its score head is served by vllm or sglang, as prm:{form}@vllm:http://127.0.0.1:8001"
             raise InputError("reward", f"prm:{form}", told)
-        return ScoreHead(served.place, found)
+        return _score_head(found, served.place, form)
     return Prm(served.engine(), found)
+
+
+def _score_head(form: HeadForm, place: str, form_name: str) -> ScoreHead:
+    try:
+        return ScoreHead(place, form)
+    except InputError as error:
+        if error.field != "url":
+            raise
+        spec = None if error.value is None else f"prm:{form_name}@{place}"  # what may be a password is not repeated
+        raise InputError("reward", spec, error.allowed) from error
