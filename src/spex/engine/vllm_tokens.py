@@ -3,7 +3,8 @@
 A text's control tokens are found in two steps. A name is a control token's only where it is read as that token in the
 middle of anything: one request for all new names leaves few others. Those are asked for one by one: a text of that
 single token is empty exactly where the token is a control token. What is once known of a token is not asked again.
-A server that writes no texts cannot be asked that: there what is read amid anything counts as a control token.
+A server that writes no texts cannot be asked that: there what is read amid many kinds of signs counts as a control
+token.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ import msgspec
 from spex.engine.base import Message
 from spex.engine.http import Http, TokenId
 
-_AMID = "x{0}{0}e{0}s {1}{0}{2} "  # the last one beside its own ends, where others are read as longer ones or shorter
-_TIMES = 4
+_AMID = "x{0}{0}e{0}s\n"
+_TIMES = 3
+# Behind a space, beside signs and beside its own ends an ordinary token is a part of a longer one.
+_AMID_ANYTHING = (
+    'a{0}b{0}c{0}d{0}f{0}l{0}m{0}n{0}p{0}r{0}s{0}t{0}v {0} 1{0}({0}){0}.{0},{0}:{0}*{0}/{0}={0}"{0}\n{0}{1}{0}{2}'
+)
 
 
 class _Ids(msgspec.Struct, frozen=True):
@@ -79,8 +84,8 @@ class VllmTokenizer:
         asked = set(token_ids)
         unknown = sorted(asked - self._control.keys())
         suspects = await self._read_amid_anything(unknown) if unknown else []
-        asking = [self._is_silent(token) for token in suspects] if self._writes else []
-        silent = await asyncio.gather(*asking, return_exceptions=True) if self._writes else [True] * len(suspects)
+        ask = self._is_silent if self._writes else self._stands_alone
+        silent = await asyncio.gather(*map(ask, suspects), return_exceptions=True)
         for failure in silent:
             if isinstance(failure, BaseException):
                 raise failure
@@ -92,9 +97,14 @@ class VllmTokenizer:
         """Those whose name is read as them whatever stands beside it."""
         names = {token: self._names.get(token) or await self.text([token], control=True) for token in token_ids}
         self._names.update(names)
-        amid = [_AMID.format(name, name[0], name[-1]) for name in names.values() if len(name) > 1]
-        found = Counter(await self.tokens("".join(amid)))
+        found = Counter(await self.tokens("".join(_AMID.format(name) for name in names.values() if len(name) > 1)))
         return [token for token, name in names.items() if len(name) > 1 and found[token] >= _TIMES]
+
+    async def _stands_alone(self, token: int) -> bool:
+        """Whether the token's name is read as it whatever stands beside it, and not only beside some letters."""
+        name = self._names[token]
+        amid = _AMID_ANYTHING.format(name, name[0], name[-1])
+        return (await self.tokens(amid)).count(token) == amid.count(name)
 
     async def _is_silent(self, token: int) -> bool:
         """Whether a text of this token alone is empty."""
