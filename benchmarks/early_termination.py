@@ -28,6 +28,7 @@ from spex.answer import answer_rule
 from spex.control.clock import run_virtual
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Setup, Speculation
+from spex.errors import InputError
 from spex.policy import Policy
 from spex.problem import Problem
 from spex.search.catalog import answer_rule_of, build_search
@@ -182,7 +183,7 @@ Part: TypeAlias = dict[str, Any]
 
 def part(given: argparse.Namespace, command: str) -> Part:
     """All the rules on one search: what was asked for, what speculation alone wins, and each rule's effect."""
-    settings = dict(text.split("=", 1) for text in given.set)
+    settings = dict(given.set)
     bench = Bench(
         given.search,
         settings,
@@ -195,7 +196,7 @@ def part(given: argparse.Namespace, command: str) -> Part:
     off, off_speculative = bench.run("off", None), bench.run("off", Speculation()) if bench.speculation else None
     return {
         "command": command,
-        "search": " ".join([given.search, *given.set]),
+        "search": " ".join([given.search, *map("=".join, given.set)]),
         "workload": given.workload,
         "reward_max": given.reward_max,
         "queries": given.queries,
@@ -222,7 +223,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(said)
     parts: list[Part] = []
     for text in _ALL if given.all else [shlex.join(said)]:
-        parts.append(part(_parser().parse_args(shlex.split(text)), f"python -m benchmarks.early_termination {text}"))
+        try:
+            done = part(_parser().parse_args(shlex.split(text)), f"python -m benchmarks.early_termination {text}")
+        except InputError as error:
+            _parser().error(str(error))
+        parts.append(done)
         if not given.json:
             print("\n".join(told(parts[-1])), flush=True)
         if given.out is not None:
@@ -241,16 +246,30 @@ def write(folder: Path, parts: Sequence[Part]) -> None:
     (folder / "early-termination.md").write_text(text)
 
 
+def _count(text: str) -> int:
+    count = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not valid; it must be a whole number of at least 1")
+    return count
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not valid; it must read KEY=VALUE")
+    return key, value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.early_termination", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--search", default="rebase")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--set", action="append", default=[], type=_setting, metavar="KEY=VALUE")
     parser.add_argument("--workload", default="reference")
     parser.add_argument("--reward-max", type=float)
     parser.add_argument("--rule", action="append", metavar="RULE", help="repeatable, or merge; default: all but merge")
-    parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--queries", type=_count, default=200)
+    parser.add_argument("--concurrency", type=_count, default=4)
     parser.add_argument("--speculation", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--all", action="store_true", help="the searches and rules of the table, whatever else is said")

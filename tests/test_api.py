@@ -14,9 +14,10 @@ from typing import Any, Literal
 import pytest
 
 import spex
-from spex.api import identity_of, run, run_sync, setup_of, solve, solve_sync
+from spex.api import run, run_sync, setup_of, solve, solve_sync
 from spex.control.clock import run_virtual
-from spex.engine.base import Completion, Generation, Progress, Scoring
+from spex.control.logged import identity_of
+from spex.engine.base import Completion, Generation, Identity, Progress, Scoring
 from spex.engine.function import FunctionPolicy
 from spex.engine.retrying import Retrying
 from spex.errors import InputError, LogMismatch, Misbehaving, SearchError, SpexError, Unreachable
@@ -26,6 +27,7 @@ from spex.problem import Problem
 from spex.record import MemoryLog
 from spex.reward.clusters import Clusters
 from spex.reward.function import FunctionReward
+from spex.reward.rubric import Rubric
 from spex.search.base import AnySearch
 from spex.search.best_of_n import BestOfN
 from spex.search.ets import Ets
@@ -508,6 +510,39 @@ def test_how_a_run_is_carried_out_is_no_part_of_its_configuration(tmp_path: Path
     solve_sync("2 + 2?", **options(log=tmp_path / "log"))
     carried = options(log=tmp_path / "log", concurrency=1, speculation=None, deadline_seconds=9.0)
     assert solve_sync("2 + 2?", **carried).usage.paid.generated == 0
+
+
+def test_a_log_is_refused_where_the_server_has_another_model_than_its_texts_are_of(tmp_path: Path) -> None:
+    class Served(FunctionPolicy):
+        identity = Identity("vLLM 0.32.0", "small")
+
+        async def load(self) -> None: ...
+
+    def served() -> Served:
+        return Served(lambda prompt, seed: "Answer: 4", name="vllm:http://127.0.0.1:8000")
+
+    assert solve_sync("2 + 2?", **options(policy=served(), log=tmp_path / "log")).answer == "4"
+    assert solve_sync("2 + 2?", **options(policy=served(), log=tmp_path / "log")).usage.paid.generated == 0
+    Served.identity = Identity("vLLM 0.32.0", "large")
+    with pytest.raises(LogMismatch, match=r"of the model 'small', and .* now has 'large'") as caught:
+        solve_sync("2 + 2?", **options(policy=served(), log=tmp_path / "log"))
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("reward", ["rubric", "value", "mean(rubric, arithmetic)"])
+def test_a_run_tells_how_many_verdicts_its_rewards_could_not_read(reward: str, tmp_path: Path) -> None:
+    def told(log: Path) -> int:
+        return run_sync(["2 + 2?"], **options(reward=reward, log=log)).unread
+
+    assert told(tmp_path / "log") == SMALL.width  # a model that never says a verdict
+    assert told(tmp_path / "log") == 0  # read from the log, and not asked for
+
+
+def test_what_a_reward_could_not_read_counts_for_the_run_in_which_it_was() -> None:
+    judge = Rubric(model())
+    assert [run_sync(["2 + 2?"], **options(reward=judge)).unread for _ in range(2)] == [SMALL.width] * 2
+    assert judge.unread == 2 * SMALL.width
+    assert run_sync(["2 + 2?"], **options()).unread == 0
 
 
 def test_a_search_without_a_name_of_its_own_is_the_same_in_every_process() -> None:

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 from spex.answer import AnswerRule, answer_rule
 from spex.control.blocking import complete
-from spex.control.group import task_group
-from spex.control.log import FileLog
+from spex.control.logged import logged
 from spex.control.opening import opened
 from spex.control.run import Conduct, Run, refuse_repeated
 from spex.control.run import run as carry_out
-from spex.control.setup import Setup, Speculation, recorded
+from spex.control.setup import Setup, Speculation
 from spex.engine.base import Engine, Sampling
 from spex.engine.catalog import find_engine
 from spex.engine.profiled import profiled
 from spex.engine.retrying import Retrying
-from spex.engine.template import Template, Templated, template_of
+from spex.engine.template import Template, Templated
 from spex.errors import InputError
 from spex.events import Sink
 from spex.policy import Policy
 from spex.problem import Problem
 from spex.record import CallLog
-from spex.reward.base import Reward
+from spex.reward.base import Reward, unread_by
 from spex.reward.catalog import served
 from spex.reward.fitting import refuse_unfit
 from spex.reward.named import find_reward
@@ -60,7 +58,8 @@ class Options(TypedDict, total=False):
     speculation: None for the plain run. concurrency: queries at once, ≥ 1.
     log: a call log, or the path of one: finished calls are read from it, and kept in it.
     profile: a file that `spex probe --out` wrote of the policy's engine (default for an engine by name: what is kept
-    under that name). deadline_seconds: for each problem. on_event, on_solution: called as things happen.
+    under that name). deadline_seconds: for each problem, and for
+    the opening of engine and rewards. on_event, on_solution: called as things happen.
     stop: set it to end the run with what there is. stop_early: when a search may end before its end: `"off"`
     (default), `"exact"`, `"confident:0.05"`, `"paper"`, `"adaptive-consistency"`, or a stopping rule.
     """
@@ -118,8 +117,15 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
     all_problems = _problems(problems)
     refuse_unfit(all_problems, setup.rewards.values())
     # The log first: one that cannot be used is told before a model is loaded.
-    async with _logged(setup, options.get("log")) as logged, opened(setup, conduct.stop) as are_open:
-        return await carry_out(all_problems, logged, conduct) if are_open else Run((), 0.0, interrupted=True)
+    async with (
+        logged(setup, options.get("log")) as with_log,
+        opened(with_log, conduct.stop, conduct.deadline_seconds) as are_open,
+    ):
+        if not are_open:
+            return Run((), 0.0, interrupted=True)
+        before = unread_by(setup.rewards.values())
+        done = await carry_out(all_problems, with_log, conduct)
+        return replace(done, unread=unread_by(setup.rewards.values()) - before)
 
 
 def solve_sync(problem: Problem | str, **options: Unpack[Options]) -> Solution:
@@ -163,26 +169,6 @@ def setup_of(options: Options) -> Setup:
         speculation=speculation,
         stopping=_stopping(options.get("stop_early", "off")),
     )
-
-
-def identity_of(setup: Setup) -> dict[str, str]:
-    """What a setup's calls and results are functions of, as printable values: a log continues no other."""
-    identity = {
-        "search": _printed(setup.search),
-        "policy": setup.policy.engine.name,
-        "task": _printed(setup.policy.task),
-        "sampling": repr(setup.policy.sampling),
-        "step_tokens": str(setup.policy.step_tokens_max),
-        "reward": ", ".join(f"{model}={reward.name}" for model, reward in setup.rewards.items()),
-        "seed": str(setup.seed),
-    }
-    template = template_of(setup.policy.engine)
-    return {**identity, "template": template} if template else identity
-
-
-def _printed(value: object) -> str:
-    """Its `repr`, without the address that makes it another one in every process."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _refuse_unknown(options: Options) -> None:
@@ -268,21 +254,3 @@ def _rewards(options: Options, engine: Engine) -> dict[str, Reward]:
     for one in rewards.values():
         _check_kind("reward", one, "score", "it must be a reward or the name of one, or rewards by their names")
     return rewards
-
-
-@asynccontextmanager
-async def _logged(setup: Setup, log: CallLog | Path | str | None) -> AsyncIterator[Setup]:
-    """The setup with its call log, which is committed to the disk as the run goes on."""
-    if log is None:
-        yield setup
-    elif isinstance(log, Path | str):
-        with FileLog(Path(log), identity_of(setup)) as file:
-            async with task_group() as group:
-                committing = group.create_task(file.commit_forever())
-                try:
-                    yield recorded(setup, file)
-                finally:
-                    committing.cancel()
-    else:
-        _check_kind("log", log, "find", "it must be a path or a call log")
-        yield recorded(setup, log)

@@ -64,7 +64,7 @@ class Overloaded(EngineError):
 
 
 class TimedOut(EngineError):
-    """A named deadline ran out (`connect`, `first_token`, `token_gap`)."""
+    """A named deadline ran out (`connect`, `first_token`, `token_gap`, or `query` while an engine opens)."""
 
     def __init__(self, engine: str, deadline: str, seconds: float) -> None:
         self.deadline = deadline

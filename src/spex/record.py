@@ -38,11 +38,19 @@ class EncodingEntry(msgspec.Struct, frozen=True, tag="encoding"):
     token_ids: tuple[int, ...]
 
 
-Entry: TypeAlias = TextEntry | ScoreEntry | EncodingEntry
+class ModelEntry(msgspec.Struct, frozen=True, tag="model", omit_defaults=True):
+    """The model that a server had when its results were recorded, and its program's version, as it said itself."""
+
+    key: str
+    model: str
+    version: str = ""
+
+
+Entry: TypeAlias = TextEntry | ScoreEntry | EncodingEntry | ModelEntry
 
 
 class CallLog(Protocol):
-    """Every finished call, once."""
+    """Every finished call, once, and what it was made with."""
 
     def find(self, key: str) -> Entry | None: ...
 

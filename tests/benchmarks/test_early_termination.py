@@ -50,6 +50,27 @@ def test_people_get_a_line_for_each_rule(capsys: pytest.CaptureFixture[str]) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["--queries", "0"], "--queries: '0' is not valid; it must be a whole number of at least 1"),
+        (["--queries", "many"], "--queries: 'many' is not valid"),
+        (["--concurrency", "-1"], "--concurrency: '-1' is not valid"),
+        (["--set", "width"], "it must read KEY=VALUE"),
+        (["--search", "rebbase"], "did you mean rebase"),
+        (["--workload", "none", "--queries", "1"], "workload: 'none' is not valid"),
+        (["--set", "width=0", "--queries", "1"], "width: 0 is not valid"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_a_line_that_says_what_is_allowed(
+    said: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(said)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_merging_is_measured_against_the_search_inside(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     said = ["--search", "rebase", "--set", "width=8", "--queries", "6", "--workload", "states", "--rule", "merge"]
     assert main([*said, "--speculation", "--out", str(tmp_path)]) == 0

@@ -74,7 +74,7 @@ def test_a_profile_that_is_none_is_bad_input(spex: Command, folder: Path, mark: 
         (("toy", "--seconds", "1"), "--seconds: '1' is not valid; it must be a number from 5 to 3600"),
         (("toy", "--seconds", "nan"), "--seconds: 'nan' is not valid"),
         (("toy", "--out", "no/where.json"), "--out: 'no/where.json' is not valid; it must be a new file"),
-        (("http://",), "url: "),
+        (("http://",), "engine: "),
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(

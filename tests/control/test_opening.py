@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
-from spex.api import setup_of, solve
+from spex.api import Options, setup_of, solve
 from spex.control.clock import run_virtual
 from spex.control.opening import opened
 from spex.control.setup import recorded
 from spex.engine.base import Capabilities
 from spex.engine.drafts import Drafts
 from spex.engine.function import FunctionPolicy
-from spex.errors import InputError
+from spex.errors import InputError, TimedOut
 from spex.record import MemoryLog
 from spex.reward.function import FunctionReward
 from spex.search.self_consistency import SelfConsistency
@@ -144,6 +145,56 @@ def test_a_reward_of_log_probabilities_is_refused_where_the_policy_tells_none() 
         opened_so(Capabilities(log_probabilities=False))
     opened_so(Capabilities(log_probabilities=False), reward="arithmetic")
     opened_so(Capabilities())
+
+
+@pytest.mark.parametrize("stop_after", [None, 100.0])
+@pytest.mark.parametrize("late", ["engine", "reward"])
+def test_the_deadline_bounds_the_opening_of_all_of_them(late: str, stop_after: float | None) -> None:
+    engine = Engine(never if late == "engine" else at_once)
+    reward = Scorer(never if late == "reward" else at_once)
+
+    async def main() -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        if stop_after is not None:
+            loop.call_later(stop_after, stop.set)
+        began = loop.time()
+        options: Options = {"policy": engine, "reward": reward, "search": SelfConsistency(2), "deadline_seconds": 3.0}
+        if stop_after is not None:
+            options["stop"] = stop
+        with pytest.raises(TimedOut, match="deadline query of 3 s ran out") as caught:
+            await solve("1 + 1?", **options)
+        assert loop.time() - began == 3.0
+        assert caught.value.engine == (engine.name if late == "engine" else reward.name)
+        assert engine.open_now == 0
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("stop_after", [None, 100.0])
+def test_an_engine_that_opens_in_the_instant_of_its_deadline_is_closed_again(stop_after: float | None) -> None:
+    async def late() -> None:
+        with suppress(asyncio.CancelledError):  # it had just opened
+            await never()
+
+    engine = Engine(late)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        setup = setup_of({"policy": engine, "reward": Scorer(at_once), "search": SelfConsistency(2)})
+        with pytest.raises(TimedOut):
+            async with opened(setup, stop if stop_after else None, 1.0):
+                pass
+
+    run_virtual(main())
+    assert engine.open_now == 0
+
+
+def test_a_deadline_of_an_engines_own_is_told_as_it_is() -> None:
+    async def refusing_in_time() -> None:
+        raise TimedOut("engine", "connect", 5.0)
+
+    with pytest.raises(TimedOut, match="connect"):
+        opened_with(Engine(refusing_in_time))
 
 
 def test_a_problem_whose_engine_was_never_open_has_a_partial_solution_without_an_answer() -> None:

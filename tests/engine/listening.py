@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
@@ -12,8 +13,8 @@ Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaita
 
 
 @asynccontextmanager
-async def listening(serve: Serve) -> AsyncIterator[str]:
-    """The address of a server that answers by `serve`."""
+async def listening(serve: Serve, secured: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """The address of a server that answers by `serve`, in TLS where there is a context for it."""
     serving: set[asyncio.Task[None]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -29,9 +30,9 @@ async def listening(serve: Serve) -> AsyncIterator[str]:
                 await writer.wait_closed()
             serving.discard(task)
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=secured)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'https' if secured else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         left = list(serving)

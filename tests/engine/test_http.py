@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from itertools import count
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.engine.listening import Serve, listening
 
 QUICK = Deadlines(connect=5.0, first_token=0.3, token_gap=0.3)
 CALM = Deadlines()
+EMPTY = {"n": None}
 STREAM = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
@@ -53,7 +55,11 @@ def asked(answer: Serve, deadlines: Deadlines = CALM) -> object:
 
 def streamed(answer: Serve, deadlines: Deadlines = CALM) -> list[object]:
     async def main() -> list[object]:
-        async with connected(answer, deadlines) as http, aclosing(http.events("/generate", {}, object)) as events:
+        always_more = count().__next__
+        async with (
+            connected(answer, deadlines) as http,
+            aclosing(http.events("/generate", {}, object, always_more)) as events,
+        ):
             return [event async for event in events]
 
     return asyncio.run(main())
@@ -153,6 +159,39 @@ def test_a_byte_now_and_then_is_silence() -> None:
     with pytest.raises(TimedOut) as caught:
         streamed(trickle, QUICK)
     assert caught.value.deadline == "token_gap"
+
+
+def chatter(*first: str) -> Serve:
+    """Some pieces, and then for ever such as say nothing."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(STREAM.encode())
+        for piece in first:
+            writer.write(f"data: {piece}\n\n".encode())
+        while not writer.is_closing():
+            writer.write(b'data: {"n": null}\n\n')
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    return answer
+
+
+@pytest.mark.parametrize(("first", "deadline"), [((), "first_token"), (('{"n": 1}', '{"n": 2}'), "token_gap")])
+def test_pieces_that_say_nothing_are_silence(first: tuple[str, ...], deadline: str) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(5.0):
+            found = 0
+            async with (
+                connected(chatter(*first), QUICK) as http,
+                aclosing(http.events("/generate", {}, object, lambda: found)) as events,
+            ):
+                async for event in events:
+                    found += event != EMPTY
+
+    with pytest.raises(TimedOut) as caught:
+        asyncio.run(main())
+    assert caught.value.deadline == deadline
 
 
 def test_a_cancelled_request_is_cancelled_and_not_out_of_time() -> None:

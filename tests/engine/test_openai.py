@@ -315,6 +315,27 @@ def test_a_cancelled_text_is_let_go_of() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("status", ["404 Not Found", "400 Bad Request"])
+def test_a_model_that_is_not_served_is_told_with_those_that_are(status: str) -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        server.models, server.status = [{"id": "small"}, {"id": "large"}], status
+        with pytest.raises(InputError, match="it does not serve 'gpt'; its models: large, small") as caught:
+            async with engine_of(server, "#gpt"):
+                pass
+        assert caught.value.field == "policy"
+        server.models = None
+        with pytest.raises((InputError, Misbehaving)) as unknown:
+            async with engine_of(server, "#gpt"):
+                pass
+        assert "does not serve" not in str(unknown.value)
+        server.models, server.status = [{"id": "small"}], "200 OK"
+        async with engine_of(server, "#more-than-it-tells") as engine:
+            assert (await engine.generate(request(), Progress())).text
+
+    asyncio.run(main())
+
+
 def test_what_it_cannot_do_is_refused_at_the_door() -> None:
     async def main() -> None:
         server = Server(*ALL)

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from spex.control.clock import run_virtual
-from spex.engine.base import Completion, Counters, Generation, Labelling, Message, Path, Progress, Scoring, innermost
+from spex.control.log import FileLog
+from spex.engine.base import (
+    Completion,
+    Counters,
+    Generation,
+    Identity,
+    Labelling,
+    Message,
+    Progress,
+    Scoring,
+    innermost,
+)
+from spex.engine.base import Path as Solved
 from spex.engine.function import FunctionPolicy
 from spex.engine.recorded import Recorded, Replayed
 from spex.engine.retrying import Retrying
@@ -16,6 +30,7 @@ from spex.errors import LogMismatch, Misbehaving, NotLossless
 from spex.problem import Problem
 from spex.prompt import Prompt
 from spex.record import MemoryLog, ScoreEntry, TextEntry
+from spex.reward.combined import Combined
 from spex.reward.function import FunctionReward
 from spex.reward.recorded import RecordedReward, ReplayedReward
 from spex.usage import Tokens
@@ -26,7 +41,7 @@ CHAT = [Message("user", "what?")]
 
 
 def scoring(tokens: tuple[int, ...] = (1, 2), seed: int = 5) -> Scoring:
-    return Scoring("p|score:reward.0:step.0", Problem("problem", "p"), (Path(Prompt([tokens]), ()),), "reward", seed)
+    return Scoring("p|score:reward.0:step.0", Problem("problem", "p"), (Solved(Prompt([tokens]), ()),), "reward", seed)
 
 
 def generated(engine: Recorded | Replayed, asked: Generation, progress: Progress | None = None) -> Completion:
@@ -48,6 +63,82 @@ def test_what_is_read_says_so_and_brings_its_cost() -> None:
     generated(recorded, request(), read)
     assert (made.replayed, read.replayed) == (False, True)
     assert made.cost == read.cost == Tokens(generated=10, prompt_uncached=3)
+
+
+class Served(FunctionPolicy):
+    """Says which model it has, and counts how often it is open."""
+
+    def __init__(self, model: str, version: str = "vLLM 0.32.0") -> None:
+        super().__init__(lambda prompt, seed: "a", name="vllm:http://h")
+        self.identity = Identity(version, model)
+        self.open_now = 0
+
+    async def load(self) -> None: ...
+
+    async def open(self) -> None:
+        self.open_now += 1
+
+    async def close(self) -> None:
+        self.open_now -= 1
+
+
+class Judging(FunctionReward):
+    """A reward on a server that says which model it has."""
+
+    def __init__(self, engine: Served) -> None:
+        super().__init__(lambda text: 0.5)
+        self._engine = engine
+
+    @property
+    def server(self) -> Served:
+        return self._engine
+
+    async def open(self) -> None:
+        await self._engine.open()
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+
+def policies(engine: Served, log: MemoryLog) -> Recorded:
+    return Recorded(Retrying(engine), log)
+
+
+def rewards(engine: Served, log: MemoryLog) -> RecordedReward:
+    return RecordedReward(Judging(engine), log)
+
+
+def combined(engine: Served, log: MemoryLog) -> RecordedReward:
+    return RecordedReward(Combined([FunctionReward(lambda text: 1.0), Judging(engine)]), log)
+
+
+@pytest.mark.parametrize("recorded", [policies, rewards, combined])
+def test_a_log_does_not_go_on_with_another_model_at_the_same_address(
+    recorded: Callable[[Served, MemoryLog], Recorded | RecordedReward],
+) -> None:
+    log = MemoryLog()
+
+    def opened(model: str, version: str = "vLLM 0.32.0") -> int:
+        engine = Served(model, version)
+        run_virtual(recorded(engine, log).open())
+        return engine.open_now
+
+    assert opened("") == opened("small") == opened("small") == 1
+    assert opened("small", "vLLM 0.33.0") == 1
+    other = Served("large")
+    with pytest.raises(LogMismatch, match="'small', and vllm:http://h now has 'large': serve the former there again"):
+        run_virtual(recorded(other, log).open())
+    assert other.open_now == 0
+    assert opened("") == 1
+
+
+def test_which_model_a_server_has_is_kept_on_the_disk(tmp_path: Path) -> None:
+    for _ in range(2):
+        with FileLog(tmp_path / "log", {}) as log:
+            run_virtual(Recorded(Served("small"), log).open())
+            assert len(log) == 1
+    with FileLog(tmp_path / "log", {}) as log, pytest.raises(LogMismatch):
+        run_virtual(Recorded(Served("large"), log).open())
 
 
 @pytest.mark.parametrize("other", [request(seed=8), request(prompt=(1, 2)), request()])
@@ -155,6 +246,7 @@ class Door:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.server = self
 
     async def open(self) -> None:
         self.told.append("open")

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import exp
 from typing import Any
 
 import pytest
@@ -69,8 +70,7 @@ class Server:
         else:
             self.asked.append(body)
             labels = [
-                [-float(label), label, None] if label < 9 else [None, label, None]
-                for label in body["token_ids_logprob"]
+                [-1.0 - label, label, None] if label < 9 else [None, label, None] for label in body["token_ids_logprob"]
             ]
             meta = {"cached_tokens": 2, "prompt_tokens": 3, "output_token_ids_logprobs": [labels]}
             await self.say(writer, self.spoil({"meta_info": meta}))
@@ -272,7 +272,7 @@ def test_labels_are_probabilities_of_the_next_token() -> None:
         async with engine_of(Server()) as engine:
             progress = Progress()
             told = await engine.label(Labelling("l", PROMPT, (0, 2, 9)), progress)
-            assert told == pytest.approx((1.0, 0.1353352832, 0.0))
+            assert told == pytest.approx((exp(-1.0), exp(-3.0), 0.0))
             assert progress.cost == Tokens(0, 2, 0, 1)
 
     asyncio.run(main())
@@ -349,6 +349,7 @@ def test_a_piece_that_cannot_be_right_is_misbehaving(spoil: Callable[[dict[str, 
         meta(output_token_ids_logprobs=[]),
         meta(output_token_ids_logprobs=[[[-0.5, 0, None]]]),
         meta(output_token_ids_logprobs=[[[0.5, 0, None], [-0.5, 2, None]]]),
+        meta(output_token_ids_logprobs=[[[0.0, 0, None], [0.0, 2, None]]]),
         meta(output_token_ids_logprobs=[[[float("nan"), 0, None], [-0.5, 2, None]]]),
         meta(output_token_ids_logprobs=[[["0.5", 0, None], [-0.5, 2, None]]]),
     ],

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 import spex
-from spex.api import identity_of, setup_of
+from spex.api import setup_of
+from spex.control.logged import identity_of
 from spex.engine.base import Message, innermost
 from spex.engine.function import FunctionPolicy
 from spex.engine.llamacpp import LlamaCpp

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from math import exp
 from typing import Any
 
 import pytest
@@ -56,6 +57,7 @@ class Server:
         self.finish: tuple[str | None, str | int | None] | None = None
         self.text = TEXT
         self.unasked = False
+        self.ends = True
         self.done = b"data: [DONE]\n\n"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -106,7 +108,7 @@ class Server:
             return
         self.asked.append(body)
         if "logprob_token_ids" in body:
-            chances = {f"token_id:{label}": -float(label) for label in body["logprob_token_ids"]}
+            chances = {f"token_id:{label}": -1.0 - label for label in body["logprob_token_ids"]}
             usage = self.usage(body, 1)
             await self.say(writer, self.spoil({"choices": [{"logprobs": {"top_logprobs": [chances]}}], "usage": usage}))
             return
@@ -127,7 +129,8 @@ class Server:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
         for count, letter in enumerate(self.text, start=1):
             await asyncio.sleep(self.pace_seconds)
-            stopped = next((stop for stop in body["stop"] if self.text[:count].endswith(stop)), None)
+            stops = body["stop"] if self.ends else []
+            stopped = next((stop for stop in stops if self.text[:count].endswith(stop)), None)
             finish, reason = ("stop", stopped) if stopped else ("length" if count == body["max_tokens"] else None, None)
             if self.finish and finish:
                 finish, reason = self.finish
@@ -328,12 +331,17 @@ def test_labels_are_probabilities_of_the_next_token() -> None:
         async with engine_of(Server()) as engine:
             progress = Progress()
             told = await engine.label(Labelling("l", PROMPT, (0, 2)), progress)
-            assert told == pytest.approx((1.0, 0.1353352832))
+            assert told == pytest.approx((exp(-1.0), exp(-3.0)))
             assert progress.cost == Tokens(0, 1, 0, 3)
             with pytest.raises(InputError, match="labels"):
                 await engine.label(Labelling("l", PROMPT, tuple(range(129))), Progress())
 
     asyncio.run(main())
+
+
+def labels_told(*logprobs: float) -> Callable[[dict[str, Any]], object]:
+    chances = {f"token_id:{label}": value for label, value in zip((0, 2), logprobs, strict=True)}
+    return lambda answer: {**answer, "choices": [{"logprobs": {"top_logprobs": [chances]}}]}
 
 
 @pytest.mark.parametrize(
@@ -342,6 +350,7 @@ def test_labels_are_probabilities_of_the_next_token() -> None:
         lambda answer: {**answer, "choices": []},
         lambda answer: {**answer, "choices": [{"logprobs": {"top_logprobs": [{"token_id:0": -1.0}]}}]},
         lambda answer: {**answer, "choices": [{"logprobs": {"top_logprobs": [{"token_id:0": -1.0, "token_id:2": 3}]}}]},
+        labels_told(-0.1, -0.1),
         lambda answer: {**answer, "usage": {"prompt_tokens": 4, "completion_tokens": 1}},
     ],
 )
@@ -416,6 +425,35 @@ def test_an_end_that_was_not_asked_for_is_none(finish: tuple[str, str | None], e
             server.finish = finish
             with pytest.raises(error):
                 await engine.generate(request(), Progress())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("finish", [("stop", None), ("stop", 2), ("length", None), ("stop", "END")])
+def test_a_text_that_goes_on_behind_a_stop_string_is_misbehaving(finish: tuple[str, str | int | None]) -> None:
+    async def main() -> None:
+        server = Server()
+        async with engine_of(server) as engine:
+            server.text, server.finish = "one\n\ntwo END", finish
+            server.ends = False
+            with pytest.raises(Misbehaving, match=r"a text that ends at '\\n\\n', got '\\n\\ntwo END'"):
+                await engine.generate(request(len(server.text), stop=("END", "\n\n")), Progress())
+
+    asyncio.run(main())
+
+
+def test_of_two_stop_strings_in_one_token_the_server_may_end_at_the_second() -> None:
+    async def main() -> None:
+        server = Server()
+        async with engine_of(server) as engine:
+            server.text = "a"
+            server.spoil = lambda event: (
+                choice_with(text="one\n\nEND", finish_reason="stop", stop_reason="END")(event)
+                if event["choices"]
+                else event
+            )
+            completion = await engine.generate(request(1, stop=("END", "\n\n")), Progress())
+            assert (completion.text, completion.end) == ("one\n\nEND", "delimiter")
 
     asyncio.run(main())
 

@@ -119,3 +119,13 @@ def test_an_interrupted_run_says_what_became_of_the_calls_in_flight() -> None:
     assert words in summary_lines(summary, interrupted=True)[1]
     assert words not in "\n".join(summary_lines(summary))
     assert words not in "\n".join(summary_lines(summary_record([], 0.0), interrupted=True))
+
+
+def test_verdicts_that_could_not_be_read_are_told() -> None:
+    summary = summary_record([solved()], 1.0, 1234)
+    assert summary.verdicts_unread == 1234
+    said = summary_lines(summary)[-1]
+    assert said == "reward: 1,234 verdicts were in no form that it reads, and count as undecided"
+    assert summary_lines(summary_record([solved()], 1.0, 1))[-1].startswith("reward: 1 verdict was in no form")
+    assert "verdict" not in "\n".join(summary_lines(summary_record([solved()], 1.0)))
+    assert run_record([], 1.0, {}, interrupted=False, unread=3).summary.verdicts_unread == 3

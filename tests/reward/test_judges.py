@@ -13,7 +13,7 @@ from spex.engine.base import Completion, Engine, Generation, Labelling, Message,
 from spex.engine.function import FunctionPolicy
 from spex.engine.said import Said
 from spex.engine.text_tokens import transcript
-from spex.errors import InputError, Unreachable
+from spex.errors import InputError, Misbehaving, Unreachable
 from spex.reward.asked import TURNS, apart
 from spex.reward.base import Reward
 from spex.reward.judge import Judge as AnsweringJudge
@@ -195,6 +195,7 @@ class Worded(FunctionPolicy):
         self.words = words
         self.asked: list[tuple[int, ...]] = []
         self.users = 0
+        self.told: tuple[float, ...] = (0.4, 0.1)
 
     async def open(self) -> None:
         self.users += 1
@@ -207,7 +208,7 @@ class Worded(FunctionPolicy):
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
         self.asked.append(request.labels)
-        return (0.4, *[0.1] * (len(request.labels) - 1))
+        return self.told
 
 
 def test_a_judge_asks_for_yes_and_no_as_one_token_each() -> None:
@@ -236,6 +237,14 @@ def test_a_judge_whose_words_are_no_two_tokens_is_refused_when_it_is_opened(
         asyncio.run(AnsweringJudge(engine).open())
     assert caught.value.field == "reward"
     assert engine.users == 0
+
+
+@pytest.mark.parametrize("told", [(0.8, 0.8), (1.5, 0.1), (float("nan"), 0.5), (0.5, -0.1), (0.5,)])
+def test_a_judge_takes_no_numbers_that_are_no_probabilities(told: tuple[float, ...]) -> None:
+    engine = Worded({"Yes": (901,), "No": (902,)})
+    engine.told = told
+    with pytest.raises(Misbehaving):
+        scores(AnsweringJudge(engine), request(path("a")))
 
 
 def test_a_judge_that_is_not_open_says_so() -> None:

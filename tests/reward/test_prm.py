@@ -162,7 +162,7 @@ class Odd(FunctionPolicy):
         return self.told if self.requests > 2 else await super().label(request, progress)
 
 
-@pytest.mark.parametrize("told", [(nan, 0.5), (0.5, -0.1), (1.5, 0.1), (0.5,), (0.5, 0.5, 0.5)])
+@pytest.mark.parametrize("told", [(nan, 0.5), (0.5, -0.1), (1.5, 0.1), (0.8, 0.8), (0.5,), (0.5, 0.5, 0.5)])
 def test_what_is_no_probability_is_misbehaving(told: tuple[float, ...]) -> None:
     with pytest.raises(Misbehaving):
         scores(Prm(Odd(told), TEXT), request(path("a")))

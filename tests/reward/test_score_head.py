@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from math import exp
 from typing import Any
 
@@ -14,14 +16,19 @@ import pytest
 from spex.engine.base import Progress, Scoring
 from spex.engine.http import Deadlines
 from spex.engine.server_tokens import cut_within
-from spex.errors import InputError, Misbehaving, SpexError, Unreachable
+from spex.errors import InputError, LogMismatch, Misbehaving, SpexError, Unreachable
+from spex.record import MemoryLog
+from spex.reward.head_tokens import text_tokens
 from spex.reward.prm_form import HeadForm
+from spex.reward.recorded import RecordedReward
 from spex.reward.score_head import ScoreHead
 from spex.usage import Tokens
 from tests.engine.listening import listening
 from tests.reward.paths import path, request
 
 CONTROL = {"<|im_start|>": 1, "<|im_end|>": 2, "<tag>": 3}
+PAIRS = {"fra": 900, "ss": 901}
+"""Tokens of several characters that are ordinary ones."""
 TAGGED = HeadForm("tagged", opening="<|im_start|>{problem}<|im_end|>", tag="<tag>", outputs=2, good=1)
 LINES = HeadForm("lines", logits=True)
 WHOLE = HeadForm("whole", tag="", between="\n", closing="<|im_end|>", every=False, logits=True)
@@ -31,11 +38,20 @@ Spoil = Callable[[Any], Any]
 
 def tokenized(text: str) -> list[int]:
     """A character a token, and one for each name of a control token."""
+    return [token for _, token in spelled(text)]
+
+
+def spelled(text: str) -> list[tuple[str, int]]:
     for name, token in CONTROL.items():
         before, found, after = text.partition(name)
         if found:
-            return [*tokenized(before), token, *tokenized(after)]
-    return [100 + ord(character) for character in text]
+            return [*spelled(before), (name, token), *spelled(after)]
+    parts = re.findall(r"ff|fra|ssss|ss|.", text, re.DOTALL)  # what is doubled is read otherwise
+    return [
+        pair
+        for part in parts
+        for pair in ([(part, PAIRS[part])] if part in PAIRS else [(letter, 100 + ord(letter)) for letter in part])
+    ]
 
 
 class Server:
@@ -51,15 +67,29 @@ class Server:
         self.hangs = False
         self.places: list[tuple[str, object]] = []
         self.varies = False
+        self.tells_names = True
+        self.model: object = "/models/prm"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        if head.startswith("GET "):
+            await self.tell(head.split()[1], writer)
+            return
         length = next(line[15:] for line in head.splitlines() if line.lower().startswith("content-length:"))
         body = json.loads(await reader.readexactly(int(length)))
         where = head.split()[1]
         self.places.append((where, body.get("model")))
         if where.endswith("/tokenize"):
-            await self.say(writer, {"tokens": tokenized(body["prompt"]), "count": 1, "max_model_len": 4096})
+            words = spelled(body["prompt"])
+            strs = [word for word, _ in words] if body.get("return_token_strs") and self.tells_names else None
+            ids = [token for _, token in words]
+            await self.say(writer, {"tokens": ids, "token_strs": strs, "count": 1, "max_model_len": 4096})
+            return
+        if where.endswith("/detokenize"):
+            names = {token: name for name, token in (CONTROL | PAIRS).items()}
+            kept = [token for token in body["tokens"] if not body.get("skip_special_tokens") or token >= 100]
+            said = "".join(names.get(token) or chr(token - 100) for token in kept)
+            await self.say(writer, {"text": said, "prompt": said})
             return
         ids = body["input"] if where == "/pooling" else body["input_ids"]
         self.asked.append(ids)
@@ -67,6 +97,14 @@ class Server:
             await reader.read()
         answer = self.answer(where, ids)
         await self.say(writer, self.spoil(answer) if len(self.asked) >= self.spoilt_from else answer)
+
+    async def tell(self, where: str, writer: asyncio.StreamWriter) -> None:
+        answers: dict[str, object] = {
+            "/v1/models": {"data": [{"id": "large", "root": self.model}]},
+            "/version": {"version": "0.32.0"},
+            "/server_info": {"version": "0.5.23", "model_path": self.model, "is_embedding": True},
+        }
+        await self.say(writer, answers.get(where, []))
 
     def answer(self, where: str, ids: list[int]) -> dict[str, Any]:
         if where == "/classify":
@@ -181,6 +219,29 @@ def test_a_base_address_will_do_and_a_model_is_named_in_every_request(suffix: st
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(("kind", "form"), [("vllm", TAGGED), ("sglang", WHOLE)])
+def test_a_log_of_another_models_scores_is_refused(kind: str, form: HeadForm) -> None:
+    async def main() -> None:
+        server, log = Server(outputs=form.outputs), MemoryLog()
+        async with listening(server.serve) as url:
+            for _ in range(2):
+                recorded = RecordedReward(ScoreHead(f"{kind}:{url}", form), log)
+                await recorded.open()
+                await recorded.close()
+            server.model = "/models/other"
+            with pytest.raises(LogMismatch, match=r"'/models/prm', and .* now has '/models/other'"):
+                await RecordedReward(ScoreHead(f"{kind}:{url}", form), log).open()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("model", [None, 7, ""])
+def test_a_server_that_does_not_say_who_it_is_is_believed(model: object) -> None:
+    server = Server()
+    server.model = model
+    assert len(told(server, TAGGED, request(path("One.")))) == 1
+
+
 def test_a_model_is_not_named_where_a_server_has_one_alone() -> None:
     with pytest.raises(InputError, match="one model: leave out what follows #") as caught:
         ScoreHead("sglang:http://127.0.0.1:30001#large", TAGGED)
@@ -231,12 +292,40 @@ def test_names_that_stand_in_a_text_many_times_are_cut_in_one_go(monkeypatch: py
     assert sum(where == "/tokenize" for where, _ in server.places) < 30
 
 
-def test_what_has_the_look_of_no_control_token_of_the_form_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CONTROL, "<pad>", 4)
-    monkeypatch.setitem(CONTROL, "<|other|>", 5)
-    server = Server()
-    told(server, HeadForm("padded", opening="<pad>{problem}", tag="<tag>", outputs=2), request(path("<pad><|other|>")))
-    assert [server.asked[-1].count(token) for token in (4, 5)] == [2, 0]
+@pytest.mark.parametrize("kind", ["vllm", "sglang"])
+@pytest.mark.parametrize("tells_names", [True, False])
+def test_control_tokens_that_no_form_names_stay_text_too(
+    kind: str, tells_names: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, token in {"<pad>": 4, "<|other|>": 5, "</s>": 6, "[INST]": 7, "INST": 8}.items():
+        monkeypatch.setitem(CONTROL, name, token)
+    server = Server(outputs=1)
+    server.tells_names = tells_names
+    form = HeadForm("padded", opening="<pad>{problem}", between="\n", tag="", closing="</s>", every=False, logits=True)
+    written = "<pad></s>a<|other|>[INST]<pa<pad>d>frass"
+    problem = request(path(written, "b"))
+    if kind == "vllm":
+        server.pools = "all"
+    told(server, form, replace(problem, problem=replace(problem.problem, text=f"Add </s>{written}")), kind)
+    sent = server.asked[-1]
+    assert [sent.count(token) for token in (4, 5, 6, 7, 8)] == [1, 0, 1, 0, 0]
+    assert sent.count(PAIRS["fra"]) == sent.count(PAIRS["ss"]) == 2
+    names = {token: name for name, token in (CONTROL | PAIRS).items()}
+    said = "".join(names.get(token) or chr(token - 100) for token in sent)
+    assert said == f"<pad>Add </s>{written}{written}\nb</s>"
+
+
+def test_a_tokenizer_that_finds_control_tokens_in_every_part_is_misbehaving() -> None:
+    class Seeing:
+        async def tokens(self, text: str) -> tuple[int, ...]:
+            return (len(text),)
+
+        async def control_names(self, token_ids: Sequence[int]) -> list[str]:
+            self.round = getattr(self, "round", 1) + 1
+            return ["a" * self.round]
+
+    with pytest.raises(Misbehaving, match="reads what is cut"):
+        asyncio.run(text_tokens(Seeing(), "a" * 100, "head"))
 
 
 def test_a_path_without_a_step_costs_nothing() -> None:

@@ -45,7 +45,7 @@ def together(sinks: Sequence[Sink]) -> Sink | None:
 
 def show(run: Run, configuration: Mapping[str, object], settings: SolveSettings, task: Task) -> None:
     """Print the results in the form that was asked for; `task` checks the answers in a tree."""
-    record = run_record(run.solutions, run.seconds, configuration, interrupted=run.interrupted)
+    record = run_record(run.solutions, run.seconds, configuration, interrupted=run.interrupted, unread=run.unread)
     if settings.json_:
         put_json(msgspec.to_builtins(record))
     elif settings.quiet:

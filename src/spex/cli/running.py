@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from spex import api
 from spex.cli.choice import chosen, rule_name
@@ -19,6 +20,13 @@ from spex.control.setup import Setup, Speculation
 from spex.errors import InputError
 from spex.problem import Problem
 
+_SERVERS: Mapping[str, str] = MappingProxyType(
+    {
+        "openai": "openai:https://api.openai.com/v1#NAME",
+        "sglang": "sglang:http://127.0.0.1:30000, and is the one that it was started with",
+        "vllm": "vllm:http://127.0.0.1:8000#NAME",
+    }
+)
 _ONE_INSTANT_SECONDS = 0.2
 
 
@@ -137,6 +145,9 @@ def _engine_spec(settings: SolveSettings) -> str:
     if settings.model is not None:
         if ":" in spec:
             raise InputError("model", settings.model, f"--policy {spec} names a model already")
+        if spec in _SERVERS:
+            told = f"the model of a server is named in --policy, as {_SERVERS[spec]}"
+            raise InputError("model", settings.model, told)
         spec = f"{spec}:{settings.model}"
     if settings.draft is None:
         return spec

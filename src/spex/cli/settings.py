@@ -84,7 +84,8 @@ class SolveSettings(SharedSettings):
     reward: str = Field(
         "confidence",
         title="the reward",
-        description="NAME[:FORM][@ENGINE], as judge or prm:math-shepherd-7b@sglang:http://127.0.0.1:30001",
+        description="NAME[:FORM][@ENGINE], as judge or prm:math-shepherd-7b@sglang:http://127.0.0.1:30001, or several"
+        " as one: product(…), min(…) or mean(…), as mean(3 judge, 1 arithmetic)",
     )
     thinking: bool = Field(
         False, title="steps inside of the thinking of a reasoning model", description="true or false"
@@ -117,7 +118,11 @@ class SolveSettings(SharedSettings):
     )
     speculation: bool = Field(True, title="speculation", description="true or false")
     deadline: Real | None = Field(
-        None, gt=0, allow_inf_nan=False, title="most seconds for a query", description="a number above 0"
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        title="most seconds for a query, and for opening the engines",
+        description="a number above 0",
     )
     log: Path | None = Field(
         None, title="the call log, from which the same command goes on", description="a new file, or one of this run"

@@ -8,28 +8,45 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from spex.control.setup import Setup
 from spex.engine.base import Engine
-from spex.errors import InputError
+from spex.engine.interruption import uninterrupted
+from spex.errors import InputError, TimedOut
 from spex.reward.base import Reward
 
 
 @asynccontextmanager
-async def opened(setup: Setup, stop: asyncio.Event | None = None) -> AsyncIterator[bool]:
+async def opened(
+    setup: Setup, stop: asyncio.Event | None = None, deadline_seconds: float | None = None
+) -> AsyncIterator[bool]:
     """Open them, and close them when the block ends; False where the run was told to `stop` before all were open.
 
-    One that fails leaves no other open. Raises `EngineError`, and `InputError` with the name of what is wrong.
+    One that fails leaves no other open. deadline_seconds: for the opening of all of them. Raises `EngineError`, for the
+    deadline `TimedOut`, and `InputError` with the name of what is wrong.
     """
     async with AsyncExitStack() as stack:
-        are_open = await _open(setup.policy.engine, stop)
-        if are_open:
-            stack.push_async_callback(setup.policy.engine.close)
+        yield await _open_all(stack, setup, stop or asyncio.Event(), deadline_seconds)
+
+
+async def _open_all(stack: AsyncExitStack, setup: Setup, stop: asyncio.Event, deadline_seconds: float | None) -> bool:
+    """Open engine and rewards, unless `stop` comes first; what is open is closed by `stack`."""
+    opening: Engine | Reward = setup.policy.engine
+    timer = asyncio.timeout(deadline_seconds)
+    try:
+        async with timer:
+            if not await _open(opening, stop):
+                return False
+            stack.push_async_callback(opening.close)
             _refuse_together(setup)
             await setup.policy.check()
-        for reward in setup.rewards.values():
-            with _told_of_the_reward():
-                are_open = are_open and await _open(reward, stop)
-            if are_open:
-                stack.push_async_callback(reward.close)
-        yield are_open
+            for opening in setup.rewards.values():
+                with _told_of_the_reward():
+                    if not await _open(opening, stop):
+                        return False
+                stack.push_async_callback(opening.close)
+    except TimeoutError as error:
+        if timer.expired() and deadline_seconds is not None:
+            raise TimedOut(opening.name, "query", deadline_seconds) from error
+        raise
+    return True
 
 
 def _refuse_together(setup: Setup) -> None:
@@ -43,25 +60,29 @@ def _refuse_together(setup: Setup) -> None:
             raise InputError("reward", reward.name, told)
 
 
-async def _open(resource: Engine | Reward, stop: asyncio.Event | None) -> bool:
+async def _open(resource: Engine | Reward, stop: asyncio.Event) -> bool:
     """Open it, unless `stop` comes first."""
-    if stop is None:
-        await resource.open()
-        return True
     opening, stopping = asyncio.ensure_future(resource.open()), asyncio.ensure_future(stop.wait())
-    came_first = False
     try:
         await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        came_first = opening.done()
+    except asyncio.CancelledError:
+        await uninterrupted(_undone(opening, resource))
+        raise
     finally:
         stopping.cancel()
-        opening.cancel()
-        ends = await asyncio.gather(opening, stopping, return_exceptions=True)
-        if not came_first and not isinstance(ends[0], BaseException):  # it had just opened
-            await resource.close()
-    if came_first and isinstance(ends[0], BaseException):
-        raise ends[0]
-    return came_first
+    if opening.done():
+        opening.result()
+        return True
+    await _undone(opening, resource)
+    return False
+
+
+async def _undone(opening: asyncio.Future[None], resource: Engine | Reward) -> None:
+    """Nobody waits for it to open any more."""
+    opening.cancel()
+    (end,) = await asyncio.gather(opening, return_exceptions=True)
+    if not isinstance(end, BaseException):  # it had just opened
+        await resource.close()
 
 
 @contextmanager

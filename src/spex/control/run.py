@@ -22,12 +22,14 @@ from spex.usage import Usage
 class Run:
     """The solutions, in the order of the problems; after an interruption only those that were begun.
 
-    `seconds` is the run's length on its clock. `interrupted`: it was asked to stop before its end.
+    `seconds` is the run's length on its clock. `interrupted`: it was asked to stop before its end. `unread`: verdicts
+    that rewards which a model writes asked for, and could not read.
     """
 
     solutions: tuple[Solution, ...]
     seconds: float
     interrupted: bool = False
+    unread: int = 0
 
     @property
     def usage(self) -> Usage:
@@ -41,7 +43,7 @@ class Run:
 class Conduct:
     """How a run is carried out; nothing here can change a tree.
 
-    concurrency: queries at once (≥ 1). deadline_seconds: for each query. on_event, on_solution:
+    concurrency: queries at once (≥ 1). deadline_seconds: for each query (> 0). on_event, on_solution:
     called in the run's own thread. stop: set it to end the run with partial solutions.
     arrivals_seconds: when each problem may begin at the earliest, since the run's start, rising; None: at once.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from spex.catalog import Catalog
 from spex.engine.base import Engine
 from spex.engine.spread import Spread
+from spex.errors import InputError
 
 ENGINES: Catalog[Engine] = Catalog(
     "policy",
@@ -27,9 +28,15 @@ def find_engine(spec: str) -> Engine:
     name, _, model = spec.partition(":")
     factory = ENGINES.load(name)
     several = [one.partition(":")[2] for one in addresses(spec)]
-    if len(several) > 1:
-        return Spread(spec, [factory(address) for address in several])
-    return factory(model) if model else factory()
+    try:
+        if len(several) > 1:
+            return Spread(spec, [factory(address) for address in several])
+        return factory(model) if model else factory()
+    except InputError as error:
+        if error.field != "url":
+            raise
+        # What may be a password in an address is not repeated.
+        raise InputError("policy", None if error.value is None else spec, error.allowed) from error
 
 
 def addresses(spec: str) -> list[str]:

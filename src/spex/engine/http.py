@@ -2,14 +2,14 @@
 
 Answers are decoded into types that say what they may hold: an answer of another form, or with a number out of its
 range, is `Misbehaving`. Deadlines are the loop's: `connect` to the server, `first_token` from the request to the first
-piece of its answer, `token_gap` between two pieces. A server that sends a byte now and then, and no piece, is as silent
-as any.
+token of its answer, `token_gap` between two tokens. A server that sends a byte now and then, or pieces without a token,
+is as silent as any.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -18,9 +18,11 @@ from typing import Annotated, TypeAlias, TypeVar
 import httpx2
 import msgspec
 
+from spex.engine.faults import connection_fault, says_that_it_wants_tls, wants_tls
 from spex.errors import InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 
 _DONE = "[DONE]"
+_ERROR = '"error"'
 _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({429, 503})
 _BODY_BYTES_MAX = 64 << 20
@@ -55,13 +57,28 @@ class Deadlines:
 class Http:
     """One server. `open` and `close` may nest: the last `close` lets go of the connections."""
 
-    def __init__(self, name: str, url: str, key: str | None = None, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        key: str | None = None,
+        deadlines: Deadlines | None = None,
+        *,
+        advice: str = "",
+    ) -> None:
+        """advice: what to do where the server wants another key, for the message."""
         self._name = name
+        self._advice = advice
         self._url = checked_url(url)
         self._key = checked_key(key)
         self._deadlines = deadlines or Deadlines()
         self._users = 0
         self._client: httpx2.AsyncClient | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._url
 
     def open(self) -> None:
         self._users += 1
@@ -78,6 +95,8 @@ class Http:
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=httpx2.Timeout(None, connect=self._deadlines.connect),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+            # Without the environment, of a server on this machine, SSL_CERT_FILE would not count either.
+            verify=httpx2.create_ssl_context() if self._url.startswith("https:") else True,
             trust_env=not is_loopback(self._url),  # no proxy leads to this machine, nor should it see our keys
         )
 
@@ -103,18 +122,25 @@ class Http:
         """Post `body`, whatever the text of the answer is; raises as `get` does."""
         await self._text("POST", path, body)
 
-    async def events(self, path: str, body: Mapping[str, object], kind: type[T]) -> AsyncGenerator[T, None]:
-        """What a stream of server-sent events says, one by one; raises as `get` does."""
+    async def events(
+        self, path: str, body: Mapping[str, object], kind: type[T], size: Callable[[], int]
+    ) -> AsyncGenerator[T, None]:
+        """What a stream of server-sent events says, one by one; raises as `get` does.
+
+        `size` tells how much has come of what is waited for: pieces that add nothing to it are silence.
+        """
         decoder = msgspec.json.Decoder(kind)
-        deadline, seconds = "first_token", self._deadlines.first_token
+        time = asyncio.get_running_loop().time
+        deadline, seconds, here, since = "first_token", self._deadlines.first_token, size(), time()
         async with aclosing(self._data(path, body)) as stream:
             while True:
-                async with self._within(deadline, seconds):
+                async with self._within(deadline, seconds, since):
                     data = await anext(stream, None)
                 if data is None or data == _DONE:
                     return
-                yield self._decoded(decoder, path, data)
-                deadline, seconds = "token_gap", self._deadlines.token_gap
+                yield self._decoded(decoder, path, self._without_key(data) if _ERROR in data else data)
+                if size() > here:
+                    deadline, seconds, here, since = "token_gap", self._deadlines.token_gap, size(), time()
 
     async def _data(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[str, None]:
         """The data of each event."""
@@ -127,7 +153,7 @@ class Http:
 
     async def _text(self, method: str, path: str, body: Mapping[str, object] | None) -> str:
         async with (
-            self._within("first_token", self._deadlines.first_token),
+            self._within("first_token", self._deadlines.first_token, asyncio.get_running_loop().time()),
             self._answer(method, path, body) as response,
         ):
             return await self._read(response)
@@ -154,17 +180,14 @@ class Http:
                 yield response
         except httpx2.ConnectTimeout as error:
             raise TimedOut(self._name, "connect", self._deadlines.connect) from error
-        except httpx2.ConnectError as error:
-            message = f"nothing answers at {self._url}: start it, or correct the address"
-            raise Unreachable(self._name, message) from error
         except httpx2.SSEError as error:
             raise Misbehaving(self._name, "a stream of events of a bearable size", str(error)) from error
         except httpx2.HTTPError as error:
-            raise Unreachable(self._name, f"the connection broke off: {type(error).__name__}") from error
+            raise connection_fault(error, self._name, self._url) from error
 
     @asynccontextmanager
-    async def _within(self, deadline: str, seconds: float) -> AsyncIterator[None]:
-        timer = asyncio.timeout(seconds)
+    async def _within(self, deadline: str, seconds: float, since: float) -> AsyncIterator[None]:
+        timer = asyncio.timeout_at(since + seconds)
         try:
             async with timer:
                 yield
@@ -174,12 +197,14 @@ class Http:
             raise
 
     def _refuse(self, path: str, response: httpx2.Response, text: str) -> None:
-        status = response.status_code
+        status, text = response.status_code, self._without_key(text)
         if status in _REFUSED:
-            raise InputError("key", None, f"{self._url} wants a key, or another one (status {status})")
+            raise InputError("key", None, f"{self._url} wants a key, or another one (status {status}){self._advice}")
         if response.is_redirect:
-            told = f"it says that it is at {response.headers.get('Location', 'another address')}: name that one"
-            raise InputError("policy", self._url, told)
+            place = self._without_key(response.headers.get("Location", "another address"))
+            raise InputError("policy", self._url, f"it says that it is at {place}: name that one")
+        if says_that_it_wants_tls(status, text):
+            raise wants_tls(self._url)
         if status == httpx2.codes.NOT_FOUND:
             raise InputError("policy", self._url, f"it has no {path}: it is another kind of server, or another model")
         if status in _BUSY:
@@ -193,9 +218,13 @@ class Http:
         try:
             return decoder.decode(text)
         except msgspec.ValidationError as error:
-            raise Misbehaving(self._name, f"what answers {path} ({error})", text) from error
+            raise Misbehaving(self._name, f"what answers {path} ({error})", self._without_key(text)) from error
         except (ValueError, RecursionError) as error:
-            raise Misbehaving(self._name, "JSON", text) from error
+            raise Misbehaving(self._name, "JSON", self._without_key(text)) from error
+
+    def _without_key(self, text: str) -> str:
+        """What a server says of a failure, for a message: it may repeat what it was sent."""
+        return text.replace(self._key, "(the key)") if self._key else text
 
 
 def checked_url(url: str) -> str:

@@ -12,9 +12,8 @@ For vLLM and SGLang there are engines of their own (`vllm:`, `sglang:`), which l
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 import msgspec
@@ -31,11 +30,12 @@ from spex.engine.base import (
     Progress,
     Sampling,
 )
-from spex.engine.http import Deadlines, Http, checked_url, is_loopback
+from spex.engine.http import Deadlines, Http
+from spex.engine.keys import key_for
 from spex.engine.openai_stream import OpenAIAnswer, Piece
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import folded, rooted
-from spex.errors import InputError, Misbehaving, Unreachable
+from spex.errors import EngineError, InputError, Misbehaving, Unreachable
 from spex.profile import Affine
 from spex.prompt import Prompt
 from spex.usage import Tokens
@@ -69,7 +69,7 @@ class OpenAI:
     """An engine for the server at `url` (with or without `/v1`).
 
     model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given, which
-    is not sent in the clear to other machines.
+    is not sent in the clear to other machines (`spex.engine.keys`).
     slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing. There are no
     probabilities of labels, so that no judge can be asked. Raises `InputError`.
     """
@@ -88,7 +88,8 @@ class OpenAI:
         self._name = f"openai:{url}"
         address, named = rooted(url)
         self._wanted = model or named
-        self._http = Http(self._name, address, key or _key_for(address), deadlines)
+        known = key_for("openai", address, key)
+        self._http = Http(self._name, address, known.value, deadlines, advice=known.advice)
         self._model = ""
         self._options: frozenset[str] = frozenset()
         self._users = 0
@@ -174,7 +175,7 @@ class OpenAI:
         def take(piece: Piece) -> None:
             self._cost = self._cost.plus(answer.take(piece))
 
-        async with aclosing(self._http.events("/v1/completions", body, Piece)) as events:
+        async with aclosing(self._http.events("/v1/completions", body, Piece, lambda: answer.size)) as events:
             await read_until(events, take, lambda: answer.is_over)
             if not answer.is_cut:
                 await read_rest(events, take)
@@ -204,6 +205,10 @@ class OpenAI:
                 answer = await self._tried(taken)
                 if answer is None:
                     taken, answer = frozenset(), plain
+        except (InputError, Misbehaving) as error:
+            wanted, self._model = self._model, ""
+            await self._refuse_unknown(wanted, error)
+            raise
         except BaseException:
             self._model = ""
             raise
@@ -235,14 +240,21 @@ class OpenAI:
         """The name of the model that is wanted, or of the only one."""
         if self._wanted is not None:
             return self._wanted
-        found = [model.id for model in (await self._http.get("/v1/models", _Models)).data]
+        found = await self._names()
         if len(found) != 1:
-            names = ", ".join(sorted(found)[:_NAMES_MAX]) or "it tells none"
+            names = ", ".join(found[:_NAMES_MAX]) or "it tells none"
             raise InputError("policy", self._name, f"name its model behind its address and # ({names})")
         return found[0]
 
+    async def _names(self) -> list[str]:
+        """What the server calls its models, sorted."""
+        return sorted(model.id for model in (await self._http.get("/v1/models", _Models)).data)
 
-def _key_for(address: str) -> str | None:
-    """OPENAI_API_KEY, which goes to this machine or over an encrypted connection alone."""
-    key = os.environ.get("OPENAI_API_KEY")
-    return key if key and (address.startswith("https:") or is_loopback(checked_url(address))) else None
+    async def _refuse_unknown(self, model: str, error: Exception) -> None:
+        """Raise `InputError` where `model` is none of those that the server tells: some serve more than they tell."""
+        names: list[str] = []
+        with suppress(EngineError, InputError):
+            names = await self._names()
+        if names and model not in names:
+            told = f"it does not serve {model!r}; its models: {', '.join(names[:_NAMES_MAX])}"
+            raise InputError("policy", self._name, told) from error

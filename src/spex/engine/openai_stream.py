@@ -78,6 +78,11 @@ class OpenAIAnswer:
         return self._end is not None
 
     @property
+    def size(self) -> int:
+        """How much there is: it grows with every piece that says something."""
+        return len(self._progress.text)
+
+    @property
     def is_cut(self) -> bool:
         """Whether it is over though the server may write on."""
         return self._end == "delimiter"

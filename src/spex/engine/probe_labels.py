@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import exp, isfinite
+from math import exp
 
 from spex.engine.base import Labelling, Progress
 from spex.engine.measured import Labels, Share
 from spex.engine.probe_bench import Bench, Wanted
+from spex.engine.told import checked_chances
 from spex.errors import Misbehaving
 from spex.prompt import Prompt
 
@@ -35,8 +36,6 @@ async def measure_labels(bench: Bench) -> Labels:
 async def _chances(bench: Bench, prompt: Prompt, labels: list[int]) -> dict[int, float]:
     request = Labelling(f"probe|{bench.nonce}", prompt, tuple(labels))
     values = await bench.engine.label(request, Progress())
-    if len(values) != len(labels) or not all(isfinite(value) and 0.0 <= value <= 1.0 + _ROUNDING for value in values):
+    if len(values) != len(labels):
         raise Misbehaving(bench.engine.name, "a probability for each label", values)
-    if sum(values) > 1.0 + len(values) * _ROUNDING:
-        raise Misbehaving(bench.engine.name, "probabilities of different tokens that add up to 1 at most", values)
-    return dict(zip(labels, values, strict=True))
+    return dict(zip(labels, checked_chances(values, bench.engine.name), strict=True))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from spex.engine.base import Capabilities, Completion, Counters, Engine, Generation, Labelling, Message, Progress
+from spex.engine.known_model import check_model
 from spex.errors import LogMismatch, NotLossless
 from spex.record import CallLog, EncodingEntry, TextEntry
 from spex.usage import Tokens
@@ -30,7 +31,13 @@ class Recorded:
         return self.inner.counters()
 
     async def open(self) -> None:
+        """Raises `LogMismatch` where what was recorded is another model's; then the engine is closed again."""
         await self.inner.open()
+        try:
+            check_model(self._log, self.inner)
+        except BaseException:
+            await self.inner.close()
+            raise
 
     async def close(self) -> None:
         await self.inner.close()

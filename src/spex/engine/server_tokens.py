@@ -18,7 +18,15 @@ from spex.errors import Misbehaving
 _MARK = "spexcontent{}spex"
 
 
-class Tokenizer(Protocol):
+class Speller(Protocol):
+    """Who says what token ids mean."""
+
+    async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
+        """What the ids say, with the names of control tokens or without."""
+        ...
+
+
+class Tokenizer(Speller, Protocol):
     """What a server's tokenizer is asked for."""
 
     async def tokens(self, text: str) -> tuple[int, ...]:
@@ -29,10 +37,6 @@ class Tokenizer(Protocol):
         """A chat up to where the assistant speaks next."""
         ...
 
-    async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
-        """What the ids say, with the names of control tokens or without."""
-        ...
-
 
 async def encoded(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
     """`text` as token ids, none of them a control token. Raises `EngineError`, `InputError` for lone surrogates."""
@@ -40,7 +44,7 @@ async def encoded(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
     if not text:
         return ()
     token_ids = await tokenizer.tokens(text)
-    names = await _control_names(tokenizer, token_ids)
+    names = await control_names(tokenizer, token_ids)
     if not names:
         return token_ids
     parts = cut_within(text, names)
@@ -93,8 +97,8 @@ def cut_within(text: str, names: Sequence[str]) -> list[str]:
     return [part for part in (*parts, text[begun:]) if part]
 
 
-async def _control_names(tokenizer: Tokenizer, token_ids: Sequence[int]) -> list[str]:
-    """The names of the control tokens among `token_ids`."""
+async def control_names(tokenizer: Speller, token_ids: Sequence[int]) -> list[str]:
+    """The names of the control tokens among `token_ids`, of two characters at least. Raises `EngineError`."""
     spoken = await tokenizer.text(token_ids, control=False)
     if spoken == await tokenizer.text(token_ids, control=True):
         return []

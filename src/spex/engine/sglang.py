@@ -22,13 +22,15 @@ from spex.engine.base import Capabilities, Completion, Counters, Generation, Ide
 from spex.engine.hints import Hints
 from spex.engine.http import Count, Deadlines, Http
 from spex.engine.interruption import uninterrupted
+from spex.engine.keys import key_for
+from spex.engine.other_kind import told_of_another_kind
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_reading import ReadPrompt, read_request
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
 from spex.engine.sglang_tokens import SglangTokenizer
 from spex.engine.sglang_told import SEED_BITS, Info, Loads
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_logprob, folded, room_of, rooted
+from spex.engine.told import checked_chances, checked_logprob, folded, room_of, rooted
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
@@ -48,9 +50,10 @@ class _Labels(msgspec.Struct, frozen=True):
 
 
 class Sglang:
-    """An engine for the SGLang server at `url`. `key`: what the server was started with, where it was.
+    """An engine for the SGLang server at `url`.
 
-    Raises `InputError` for what is no address.
+    key: what the server was started with, where it was; `SGLANG_API_KEY` if not given. Raises `InputError` for what
+    is no address.
     """
 
     def __init__(
@@ -60,7 +63,8 @@ class Sglang:
         address, model = rooted(url)
         if model is not None:
             raise InputError("url", url, "an SGLang server has one model: leave out what follows #")
-        self._http = Http(self._name, address, key, deadlines)
+        known = key_for("sglang", address, key)
+        self._http = Http(self._name, address, known.value, deadlines, advice=known.advice)
         self._tokenizer = SglangTokenizer(self._http)
         self._capabilities = Capabilities(label_scores=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001)
         # The server aborts by prefix: all ids are of one length, so that none is the beginning of another.
@@ -96,7 +100,8 @@ class Sglang:
         """Raises `EngineError`, and `InputError` for another kind of server or model."""
         self._http.open()
         try:
-            info = await self._http.get("/server_info", Info)
+            async with told_of_another_kind(self._http, "sglang", self._name):
+                info = await self._http.get("/server_info", Info)
             self._capabilities = info.applied(self._capabilities, self._name)
             self._hints = info.hints
             self._identity = Identity(f"SGLang {info.version}", info.model_path, str(info.drafts or ""))
@@ -120,6 +125,10 @@ class Sglang:
     async def tokens(self, text: str) -> tuple[int, ...]:
         """`text` as token ids, names of control tokens as those. Raises `EngineError`."""
         return await self._tokenizer.tokens(text)
+
+    async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
+        """What the ids say, with the names of control tokens or without. Raises `EngineError`."""
+        return await self._tokenizer.text(token_ids, control=control)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         if self._capabilities.drafts is not None:
@@ -171,6 +180,7 @@ class Sglang:
             raise Misbehaving(self._name, f"an answer to a prompt of {request.prompt.token_count} tokens", meta)
         if not found.keys() >= set(request.labels):
             raise Misbehaving(self._name, "a probability for each label", meta)
+        checked_chances([found[label] for label in set(request.labels)], self._name)
         progress.spend(prompt_cached=cost.prompt_cached, reward=cost.reward)
         self._cost = self._cost.plus(cost)
         return tuple(found[label] for label in request.labels)
@@ -196,7 +206,7 @@ class Sglang:
 
         self._running += 1
         try:
-            async with aclosing(self._http.events("/generate", body, Piece)) as events:
+            async with aclosing(self._http.events("/generate", body, Piece, lambda: answer.size)) as events:
                 await read_until(events, take, lambda: answer.is_over)
                 await read_rest(events, lambda _piece: None)
         finally:

@@ -63,6 +63,11 @@ class SglangAnswer:
     def is_over(self) -> bool:
         return self._finish is not None
 
+    @property
+    def size(self) -> int:
+        """How much there is: it grows with every piece that says something."""
+        return len(self._progress.token_ids)
+
     def take(self, piece: Piece) -> Tokens:
         """Take a piece; what it adds to the cost. Raises `Misbehaving`."""
         meta, progress = piece.meta_info, self._progress

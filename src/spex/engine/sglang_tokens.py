@@ -1,4 +1,4 @@
-"""SGLang's tokenizer, asked over HTTP."""
+"""SGLang's tokenizer, which says what token ids mean with its control tokens and without."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from spex.engine.base import Message
 from spex.engine.http import Http, TokenId
-from spex.engine.server_tokens import chat_request
+from spex.engine.server_tokens import chat_request, control_names
 
 
 class _Ids(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ class _Text(msgspec.Struct, frozen=True):
 
 
 class SglangTokenizer:
-    """The tokenizer of the server's model. Everything of it raises `EngineError`."""
+    """That of the server's model, whether it writes texts or scores. Everything of it raises `EngineError`."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -36,3 +36,7 @@ class SglangTokenizer:
     async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
         asked = {"tokens": list(token_ids), "skip_special_tokens": not control}
         return (await self._http.post("/v1/detokenize", asked, _Text)).text
+
+    async def control_names(self, token_ids: Sequence[int]) -> list[str]:
+        """The names of the control tokens among `token_ids`, of two characters at least."""
+        return await control_names(self, token_ids)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from collections.abc import Sequence
+from math import fsum, isfinite
 
 from spex.engine.base import Capabilities, Generation
 from spex.errors import Misbehaving
 
 _LOGPROB_MAX = 1e-3
+_ROUNDING = 1e-3
 
 
 def checked_logprob(value: float | None, engine: str) -> float:
@@ -15,6 +17,18 @@ def checked_logprob(value: float | None, engine: str) -> float:
     if value is None or not isfinite(value) or value > _LOGPROB_MAX:
         raise Misbehaving(engine, "a log-probability", value)
     return min(0.0, value)
+
+
+def checked_chances(values: Sequence[float], engine: str) -> tuple[float, ...]:
+    """Probabilities of different tokens in one place: each in [0, 1], and together 1 at most, but for rounding.
+
+    What rounding put above 1 counts as 1. Raises `Misbehaving`.
+    """
+    if not all(isfinite(value) and 0.0 <= value <= 1.0 + _ROUNDING for value in values):
+        raise Misbehaving(engine, "a probability for each label", values)
+    if fsum(values) > 1.0 + len(values) * _ROUNDING:
+        raise Misbehaving(engine, "probabilities of different tokens that add up to 1 at most", values)
+    return tuple(min(1.0, value) for value in values)
 
 
 def room_of(request: Generation, capabilities: Capabilities, engine: str) -> int:

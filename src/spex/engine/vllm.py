@@ -39,9 +39,11 @@ from spex.engine.base import (
 )
 from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
+from spex.engine.keys import key_for
+from spex.engine.other_kind import told_of_another_kind
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_logprob, room_of, rooted
+from spex.engine.told import checked_chances, checked_logprob, room_of, rooted
 from spex.engine.vllm_asked import SEED_BITS, labels_body, text_body
 from spex.engine.vllm_reading import ReadPrompt, read_request
 from spex.engine.vllm_stream import Labels, Piece, VllmAnswer
@@ -73,8 +75,8 @@ _GONE_AGAIN_SECONDS = 0.02
 class Vllm:
     """An engine for the vLLM server at `url`; behind `#` the name of its model, where it serves several.
 
-    key: what the server was started with, where it was. slots: requests at once (1 to 4096), where the server does not
-    tell its `--max-num-seqs`; 128 if not given. Raises `InputError`.
+    key: what the server was started with, where it was; `VLLM_API_KEY` if not given. slots: requests at once
+    (1 to 4096), where the server does not tell its `--max-num-seqs`; 128 if not given. Raises `InputError`.
     """
 
     def __init__(
@@ -89,7 +91,8 @@ class Vllm:
             raise InputError("slots", slots, "it must be a whole number from 1 to 4096")
         self._name = f"vllm:{url}"
         address, self._wanted = rooted(url)
-        self._http = Http(self._name, address, key, deadlines)
+        known = key_for("vllm", address, key)
+        self._http = Http(self._name, address, known.value, deadlines, advice=known.advice)
         self._tokenizer = VllmTokenizer(self._http, "")
         self._model = ""
         self._identity = Identity()
@@ -139,7 +142,8 @@ class Vllm:
             self._users += 1
             try:
                 if not self._model:
-                    await self._learn()
+                    async with told_of_another_kind(self._http, "vllm", self._name):
+                        await self._learn()
             except BaseException:
                 await self.close()
                 raise
@@ -188,8 +192,9 @@ class Vllm:
         body = labels_body(self._model, request) | self._settings.hints.of(progress)
         answer = await self._stoppable(self._http.post("/v1/completions", body, Labels))
         chances = answer.choices[0].logprobs.top_logprobs[0]
-        told = [chances.get(f"token_id:{label}") for label in request.labels]
-        probabilities = tuple(exp(checked_logprob(value, self._name)) for value in told)
+        told = {label: chances.get(f"token_id:{label}") for label in request.labels}
+        found = {label: exp(checked_logprob(value, self._name)) for label, value in told.items()}
+        checked_chances(list(found.values()), self._name)
         usage = answer.usage
         if usage.prompt_tokens != request.prompt.token_count or usage.cached_tokens > usage.prompt_tokens:
             raise Misbehaving(self._name, f"a prompt of {request.prompt.token_count} tokens", usage)
@@ -197,7 +202,7 @@ class Vllm:
         reward = usage.prompt_tokens - usage.cached_tokens + usage.completion_tokens
         progress.spend(prompt_cached=usage.cached_tokens, reward=reward)
         self._cost = self._cost.plus(Tokens(0, usage.cached_tokens, 0, reward))
-        return probabilities
+        return tuple(found[label] for label in request.labels)
 
     @property
     def reads(self) -> bool:
@@ -281,6 +286,6 @@ class Vllm:
         def take(piece: Piece) -> None:
             self._cost = self._cost.plus(answer.take(piece))
 
-        async with aclosing(self._http.events("/v1/completions", body, Piece)) as events:
+        async with aclosing(self._http.events("/v1/completions", body, Piece, lambda: answer.size)) as events:
             await read_until(events, take, lambda: answer.is_over)
             await read_rest(events, take)

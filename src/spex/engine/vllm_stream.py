@@ -93,6 +93,7 @@ class VllmAnswer:
         self._tokens_max = tokens_max
         self._cached = 0
         self._last: Choice | None = None
+        self._before_last = 0
         progress.token_ids.clear()
         progress.logprobs.clear()
         progress.text = ""
@@ -100,6 +101,11 @@ class VllmAnswer:
     @property
     def is_over(self) -> bool:
         return self._last is not None
+
+    @property
+    def size(self) -> int:
+        """How much there is: it grows with every piece that says something."""
+        return len(self._progress.token_ids)
 
     def take(self, piece: Piece) -> Tokens:
         """Take a piece; what it adds to the cost. Raises `Misbehaving`, and `Unreachable` where the server fails."""
@@ -118,7 +124,9 @@ class VllmAnswer:
         last, progress = self._last, self._progress
         if last is None:
             raise Unreachable(self._engine, "the stream ended before its text did")
-        return Completion(progress.text, tuple(progress.token_ids), tuple(progress.logprobs), self._end(last, stop))
+        end = self._end(last, stop)
+        self._check_goes_through(stop, end)
+        return Completion(progress.text, tuple(progress.token_ids), tuple(progress.logprobs), end)
 
     def _add(self, choice: Choice) -> Tokens:
         progress = self._progress
@@ -134,6 +142,7 @@ class VllmAnswer:
         logprobs = [checked_logprob(value, self._engine) for value in found]
         progress.token_ids += choice.token_ids
         progress.logprobs += logprobs
+        self._before_last = len(progress.text)
         progress.text += choice.text
         if len(progress.token_ids) > self._tokens_max:
             raise Misbehaving(self._engine, f"at most {self._tokens_max} tokens", choice)
@@ -153,6 +162,18 @@ class VllmAnswer:
         if fault.code is None or fault.code >= _OWN_FAULT:
             raise Unreachable(self._engine, f"it failed in the middle of a text: {fault.message[:200]}")
         raise Misbehaving(self._engine, "a piece of a text", fault)
+
+    def _check_goes_through(self, stop: Sequence[str], end: End) -> None:
+        """A text ends at the first stop string that is whole in it: raises `Misbehaving` where it goes on behind one.
+
+        In one token there may be two of them, and the server ends the text at that which stands first in its list.
+        """
+        text = self._progress.text
+        within = min(self._before_last if end == "delimiter" else len(text), len(text) - 1)
+        for one in filter(None, stop):
+            place = text.find(one, 0, max(0, within))
+            if place >= 0:
+                raise Misbehaving(self._engine, f"a text that ends at {one!r}", text[place:])
 
     def _end(self, last: Choice, stop: Sequence[str]) -> End:
         if last.finish_reason == "length":

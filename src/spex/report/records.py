@@ -31,7 +31,10 @@ class SolutionRecord(msgspec.Struct, frozen=True):
 
 
 class SummaryRecord(msgspec.Struct, frozen=True):
-    """All problems together. `speculation_accuracy`: committed / speculated; `…_coverage`: foreseen / demanded."""
+    """All problems together. `speculation_accuracy`: committed / speculated; `…_coverage`: foreseen / demanded.
+
+    `verdicts_unread`: what rewards that a model writes could not read.
+    """
 
     problems: int
     failed: int
@@ -55,6 +58,7 @@ class SummaryRecord(msgspec.Struct, frozen=True):
     speculation_accuracy: float | None
     speculation_coverage: float | None
     head_start_seconds: float
+    verdicts_unread: int = 0
 
 
 class RunRecord(msgspec.Struct, frozen=True):
@@ -68,14 +72,19 @@ class RunRecord(msgspec.Struct, frozen=True):
 
 
 def run_record(
-    solutions: Sequence[Solution], makespan_seconds: float, configuration: Mapping[str, object], *, interrupted: bool
+    solutions: Sequence[Solution],
+    makespan_seconds: float,
+    configuration: Mapping[str, object],
+    *,
+    interrupted: bool,
+    unread: int = 0,
 ) -> RunRecord:
-    """The record of a run; `configuration` as values that JSON has, by name."""
+    """The record of a run; `configuration` as values that JSON has, by name. unread: verdicts, by all rewards."""
     return RunRecord(
         spex=SCHEMA_VERSION,
         run=dict(configuration),
         interrupted=interrupted,
-        summary=summary_record(solutions, makespan_seconds),
+        summary=summary_record(solutions, makespan_seconds, unread),
         solutions=tuple(map(solution_record, solutions)),
     )
 
@@ -99,7 +108,7 @@ def solution_record(solution: Solution) -> SolutionRecord:
     )
 
 
-def summary_record(solutions: Sequence[Solution], makespan_seconds: float) -> SummaryRecord:
+def summary_record(solutions: Sequence[Solution], makespan_seconds: float, unread: int = 0) -> SummaryRecord:
     """The figures of all problems together."""
     usage = Usage()
     for solution in solutions:
@@ -130,6 +139,7 @@ def summary_record(solutions: Sequence[Solution], makespan_seconds: float) -> Su
         speculation_accuracy=calls.committed / calls.speculated if calls.speculated else None,
         speculation_coverage=calls.foreseen / calls.demanded if calls.demanded else None,
         head_start_seconds=calls.head_start_seconds,
+        verdicts_unread=unread,
     )
 
 

@@ -65,6 +65,9 @@ def summary_lines(summary: SummaryRecord, *, interrupted: bool = False) -> list[
             f"{summary.calls_foreseen} of {summary.calls_demanded} demands foreseen, "
             f"{summary.head_start_seconds:.1f} s of head start"
         )
+    if summary.verdicts_unread:
+        were = "1 verdict was" if summary.verdicts_unread == 1 else f"{summary.verdicts_unread:,} verdicts were"
+        lines.append(f"reward: {were} in no form that it reads, and count as undecided")
     return lines
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 from spex.engine.base import Progress, Scoring, Server
 
@@ -30,3 +31,29 @@ class Reward(Protocol):
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
         """One number in [0, 1] for each path of the request."""
         ...
+
+
+@runtime_checkable
+class Composed(Protocol):
+    """A reward whose work runs on several servers."""
+
+    @property
+    def servers(self) -> tuple[Server, ...]: ...
+
+
+def servers_of(reward: Reward) -> tuple[Server, ...]:
+    """All that its work runs on."""
+    return reward.servers if isinstance(reward, Composed) else (reward.server,)
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A reward that reads texts, and counts those that it could not read."""
+
+    @property
+    def unread(self) -> int: ...
+
+
+def unread_by(rewards: Iterable[Reward]) -> int:
+    """The texts that could not be read, so far."""
+    return sum(reward.unread for reward in rewards if isinstance(reward, Counting))

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from spex.engine.base import Progress, Scoring, Server, innermost
 from spex.errors import InputError
 from spex.reward.asked import apart
-from spex.reward.base import Reward
+from spex.reward.base import Reward, servers_of, unread_by
 from spex.reward.checked import validated
 from spex.seeds import seed_of
 
@@ -51,6 +51,15 @@ class Combined:
     @property
     def server(self) -> Server:
         return self._rewards[0].server
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return tuple(server for reward in self._rewards for server in servers_of(reward))
+
+    @property
+    def unread(self) -> int:
+        """The texts that its rewards could not read."""
+        return unread_by(self._rewards)
 
     async def open(self) -> None:
         """Opens every one of them, or none."""

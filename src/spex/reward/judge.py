@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from spex.engine.base import Engine, Labelling, Message, Progress, Scoring, Server
-from spex.errors import InputError, Unreachable
+from spex.engine.told import checked_chances
+from spex.errors import InputError, Misbehaving, Unreachable
 from spex.prompt import Prompt
 
 _QUESTION = (
@@ -52,7 +53,10 @@ class Judge:
         for path in request.paths:
             text = _QUESTION.format(problem=request.problem.text, solution=path.text)
             prompt = Prompt([await self._engine.encode_chat([Message("user", text)])])
-            yes, no = await self._engine.label(Labelling(request.key, prompt, self._labels), progress)
+            told = await self._engine.label(Labelling(request.key, prompt, self._labels), progress)
+            if len(told) != 2:
+                raise Misbehaving(self.name, "a probability for Yes and one for No", told)
+            yes, no = checked_chances(told, self.name)
             scores.append(yes / (yes + no) if yes + no > 0.0 else 0.5)
         return tuple(scores)
 

@@ -7,6 +7,8 @@
     prm:my-form.toml@vllm:http://127.0.0.1:8001
     likelihood@vllm:http://127.0.0.1:8001             under the model there; with :contrast, against the policy's own
 
+    mean(3 prm:math-shepherd-7b@sglang:http://127.0.0.1:30001, 1 arithmetic)      several as one (`spex.reward.joined`)
+
 What stands behind the first @ is an engine's name as `--policy` takes it; no name of a reward or form holds an @.
 """
 
@@ -22,6 +24,8 @@ from spex.engine.retrying import Retrying
 from spex.errors import InputError
 from spex.reward.base import Reward
 from spex.reward.catalog import REWARDS
+from spex.reward.combined import Combined
+from spex.reward.joined import joined
 from spex.reward.likelihood import FORMS, Likelihood, Messages
 from spex.reward.prm import Prm
 from spex.reward.prm_catalog import find_form
@@ -44,13 +48,16 @@ class Served(NamedTuple):
     place: str
     policy: Engine
     policy_place: str | None
+    known: dict[str, Engine]
 
     def engine(self) -> Engine:
-        """Not yet open. The policy's own one is shared, so that both are held to one number of slots."""
+        """Not yet open. One that is named several times is shared, so that all are held to one number of slots."""
         if not self.place or self.place == self.policy_place:
             return self.policy
         try:
-            return Retrying(profiled(find_engine(self.place)))
+            if self.place not in self.known:
+                self.known[self.place] = Retrying(profiled(find_engine(self.place)))
+            return self.known[self.place]
         except InputError as error:
             raise InputError("reward", error.value, error.allowed) from error
 
@@ -68,10 +75,23 @@ def find_reward(spec: str, policy: Engine, policy_place: str | None = None, mess
     A reward's factory is given what its parameters ask for: `engine`, `form`, or `served`, to choose by itself; and the
     task's `messages`, where they are given. Raises `InputError`.
     """
+    return _found(spec, policy, policy_place, messages, {})
+
+
+def _found(
+    spec: str, policy: Engine, policy_place: str | None, messages: Messages | None, known: dict[str, Engine]
+) -> Reward:
+    several = joined(spec)
+    if several is not None:
+        rewards = [_found(part, policy, policy_place, messages, known) for part in several.parts]
+        try:
+            return Combined(rewards, several.how, several.weights)
+        except InputError as error:
+            raise InputError("reward", spec, f"{error.field}: {error.allowed}") from error
     parts = named(spec)
     factory = REWARDS.load(parts.name)
     wanted = signature(factory).parameters
-    served = Served(parts.place, policy, policy_place)
+    served = Served(parts.place, policy, policy_place, known)
     given: dict[str, Any] = {}
     if "form" in wanted:
         given["form"] = parts.form
@@ -90,9 +110,15 @@ def find_reward(spec: str, policy: Engine, policy_place: str | None = None, mess
 
 def prm(form: str, served: Served) -> Reward:
     """A PRM by the name of its model or form, or the file of its form. Raises `InputError`."""
+    if not form:
+        told = "name the model or the form, and what serves it: prm:NAME@ENGINE, with a NAME that `spex prm` lists"
+        raise InputError("reward", "prm", told)
     found = find_form(form)
     if isinstance(found, HeadForm):
-        heads = [ScoreHead(place, found) for place in addresses(served.place)]
+        if not served.place:
+            told = f"name what serves it: its score head is served by vllm or sglang, as prm:{form}@vllm:http://127.0.0.1:8001"
+            raise InputError("reward", f"prm:{form}", told)
+        heads = [_score_head(found, place, form) for place in addresses(served.place)]
         return heads[0] if len(heads) == 1 else SpreadReward(f"prm:{found.name}@{served.place}", heads)
     return Prm(served.engine(), found)
 
@@ -103,3 +129,13 @@ def likelihood(form: str, served: Served, messages: Messages | None = None) -> R
         raise InputError("reward", "likelihood", "it must name the engine of a larger model: likelihood@ENGINE")
     engine, form = served.engine(), form or FORMS[0]
     return Likelihood(engine, form) if messages is None else Likelihood(engine, form, messages)
+
+
+def _score_head(form: HeadForm, place: str, form_name: str) -> ScoreHead:
+    try:
+        return ScoreHead(place, form)
+    except InputError as error:
+        if error.field != "url":
+            raise
+        spec = None if error.value is None else f"prm:{form_name}@{place}"  # what may be a password is not repeated
+        raise InputError("reward", spec, error.allowed) from error

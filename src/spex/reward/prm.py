@@ -8,9 +8,9 @@ own engine, so that nothing in it becomes a control token; the label is read at 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 
 from spex.engine.base import Engine, Labelling, Path, Progress, Scoring, Server
+from spex.engine.told import checked_chances
 from spex.errors import InputError, Misbehaving, Unreachable
 from spex.prompt import Prompt
 from spex.reward.chat_frames import ChatFrames, chat_frames, dialogue
@@ -23,8 +23,6 @@ from spex.reward.prm_form import PrmForm, pieces_of, steps_of
 
 UNKNOWN = 0.5
 """The score of a path without a step, and of one where the model would say neither label."""
-
-_ROUNDING = 1e-3
 
 
 class Prm:
@@ -88,9 +86,9 @@ class Prm:
             raise Unreachable(self.name, "it is not open")
         prompt = Prompt([await self._tokens(problem, steps)])
         told = await self._engine.label(Labelling(key, prompt, self._labels), progress)
-        if len(told) != 2 or not all(isfinite(value) and 0.0 <= value <= 1.0 + _ROUNDING for value in told):
+        if len(told) != 2:
             raise Misbehaving(self.name, "a probability for each label", told)
-        good, bad = (min(1.0, value) for value in told)
+        good, bad = checked_chances(told, self.name)
         if not self._form.of_two:
             return good
         return good / (good + bad) if good + bad > 0.0 else UNKNOWN

@@ -69,13 +69,13 @@ class HeadForm:
     """A PRM with a score head: `outputs` numbers (1 to 16) at a token, of which number `good` (from 0) is the score.
 
     `opening` (with `{problem}` once), `between`, `tag` and `closing` may name control tokens, as a chat template does.
-    In problem and steps two kinds of names are cut, so that they stay text: `tag`, if it has two characters or more and
-    is not blank, and whatever has the look `<|…|>` (1 to 64 characters between, none of them `<`, `>`, `|` or white
-    space). A control token of another look, such as `</s>`, `<pad>` or `[INST]`, is not cut, even where the form names
-    it: problem and steps may become that one. `numbering` is as in `PrmForm`. every: there is a score at the last token
-    of each step's tag; otherwise one at the last token of all, for the whole of the steps. logits: the numbers are
-    logits, so that one is put through a sigmoid, and several through a softmax; otherwise they are probabilities.
-    Raises `InputError`.
+    In problem and steps three kinds of names are cut, so that they stay text: `tag`, if it has two characters or more
+    and is not blank; whatever has the look `<|…|>` (1 to 64 characters between, none of them `<`, `>`, `|` or white
+    space); and the control tokens' that the server's tokenizer tells, as `</s>`, `<pad>` or `[INST]`. A control token
+    of one character is not cut, nor one that the tokenizer reads where its name does not stand. `numbering` is as in
+    `PrmForm`. every: there is a score at the last token of each step's tag; otherwise one at the last token of all, for
+    the whole of the steps. logits: the numbers are logits, so that one is put through a sigmoid, and several through a
+    softmax; otherwise they are probabilities. Raises `InputError`.
     """
 
     name: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from spex.engine.base import Capabilities, Counters, Progress, Scoring, Server
+from spex.engine.known_model import check_model
 from spex.errors import LogMismatch, NotLossless
 from spex.record import CallLog, ScoreEntry
-from spex.reward.base import Reward
+from spex.reward.base import Reward, servers_of
 from spex.reward.checked import validated
 from spex.usage import Tokens
 
@@ -30,7 +31,14 @@ class RecordedReward:
         return getattr(self._reward, "reads_logprobs", False)
 
     async def open(self) -> None:
+        """Raises `LogMismatch` where what was recorded is another model's; then the reward is closed again."""
         await self._reward.open()
+        try:
+            for server in servers_of(self._reward):
+                check_model(self._log, server)
+        except BaseException:
+            await self._reward.close()
+            raise
 
     async def close(self) -> None:
         await self._reward.close()

@@ -21,8 +21,9 @@ from spex.errors import InputError, Misbehaving
 from spex.prompt import Prompt
 from spex.reward.checked import expectation, score_of
 from spex.reward.encoder import Encoder
-from spex.reward.head_server import POOLINGS, HeadServer, Rows
+from spex.reward.head_server import HeadServer
 from spex.reward.known_answer import check_known_answer
+from spex.reward.pooling import POOLINGS, Rows
 from spex.reward.prm import UNKNOWN
 from spex.reward.prm_catalog import find_form
 from spex.reward.prm_form import HeadForm, numbered, steps_of
@@ -83,7 +84,9 @@ class ScoreHead:
             for memory in (self._frames, self._texts):
                 memory.forget()
             self._known.clear()
-            await check_known_answer(self._known_score, self._name)
+            await self._server.learn()
+            async with self._server.told_of_another_kind():
+                await check_known_answer(self._known_score, self._name)
         except BaseException:
             await self._server.close()
             raise
@@ -138,7 +141,7 @@ class ScoreHead:
         """`text` as token ids, where `HeadForm` says which names of control tokens are cut."""
         names = sorted(_control_names(self._form).union(_CONTROL_LOOK.findall(text)))
         parts = cut_within(text, names)
-        known = {part: await self._server.tokens(part) for part in dict.fromkeys(parts)}
+        known = {part: await self._server.text_tokens(part) for part in dict.fromkeys(parts)}
         return tuple(token for part in parts for token in known[part])
 
     def _chosen(self, rows: Rows, laid: Laid, expected: str) -> Rows:
