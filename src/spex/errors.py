@@ -69,7 +69,7 @@ class TimedOut(EngineError):
     def __init__(self, engine: str, deadline: str, seconds: float) -> None:
         self.deadline = deadline
         self.seconds = seconds
-        super().__init__(engine, f"deadline {deadline} of {seconds:g} s ran out")
+        super().__init__(engine, f"deadline {deadline} of {seconds:g} s ran out: look whether it hangs, or allow more")
 
 
 class Misbehaving(EngineError):

@@ -29,7 +29,8 @@ def connection_fault(error: httpx2.HTTPError, name: str, url: str) -> SpexError:
         return Unreachable(name, f"nothing answers at {url}: start it, or correct the address")
     unspoken = url.startswith("http:") and any(told in str(error) for told in _UNSPOKEN)
     told = f" before it answered (if it speaks TLS: {_secured(url)})" if unspoken else ""
-    return Unreachable(name, f"the connection broke off{told}: {type(error).__name__}")
+    died = "look in the server's log whether it died"
+    return Unreachable(name, f"the connection broke off{told} ({type(error).__name__}): {died}")
 
 
 def says_that_it_wants_tls(status: int, text: str) -> bool:

@@ -146,7 +146,8 @@ class Http:
         """The data of each event."""
         async with self._answer("POST", path, body) as response:
             if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
-                raise Misbehaving(self._name, "a stream of events", await self._read(response))
+                text = await self._read(response)
+                raise Misbehaving(self._name, _expected("a stream of events", text), self._without_key(text))
             response.encoding = "utf-8"  # streams of events have no other
             async for event in httpx2.EventSource(response, _BODY_BYTES_MAX):
                 yield event.data
@@ -209,9 +210,10 @@ class Http:
             raise InputError("policy", self._url, f"it has no {path}: it is another kind of server, or another model")
         if status in _BUSY:
             after = _seconds(response.headers.get("Retry-After"))
-            raise Overloaded(self._name, f"it takes no more requests now (status {status})", after)
+            told = f"it takes no more requests now (status {status}): wait, or ask for less at once"
+            raise Overloaded(self._name, told, after)
         if status >= httpx2.codes.INTERNAL_SERVER_ERROR:
-            raise Unreachable(self._name, f"it failed with status {status}: {text[:200]}")
+            raise Unreachable(self._name, f"it failed with status {status}, see the server's log: {text[:200]!a}")
         raise Misbehaving(self._name, "status 200", f"{status}: {text}")
 
     def _decoded(self, decoder: msgspec.json.Decoder[T], path: str, text: str) -> T:
@@ -220,11 +222,17 @@ class Http:
         except msgspec.ValidationError as error:
             raise Misbehaving(self._name, f"what answers {path} ({error})", self._without_key(text)) from error
         except (ValueError, RecursionError) as error:
-            raise Misbehaving(self._name, "JSON", self._without_key(text)) from error
+            raise Misbehaving(self._name, _expected("JSON", text), self._without_key(text)) from error
 
     def _without_key(self, text: str) -> str:
         """What a server says of a failure, for a message: it may repeat what it was sent."""
         return text.replace(self._key, "(the key)") if self._key else text
+
+
+def _expected(form: str, text: str) -> str:
+    """What should have come instead of `text`."""
+    is_page = text.lstrip()[:1] == "<"
+    return f"{form} and no web page (is something else at this address, or a proxy before it?)" if is_page else form
 
 
 def checked_url(url: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from spex.engine.base import Completion, Progress
 from spex.engine.http import Count
-from spex.engine.told import checked_logprob
+from spex.engine.told import ABORTED, CUT, checked_logprob
 from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
@@ -106,7 +106,7 @@ class OpenAIAnswer:
     def completion(self) -> Completion:
         """The whole answer. Raises `Unreachable` when it was cut off."""
         if self._end is None:
-            raise Unreachable(self._engine, "the stream ended before its text did")
+            raise Unreachable(self._engine, CUT)
         progress = self._progress
         # A limit may have cut a character in two.
         text = progress.text.rstrip("\ufffd") if self._end == "length" else progress.text
@@ -151,6 +151,8 @@ class OpenAIAnswer:
             return "eos"
         if choice.finish_reason == "length":
             return "length"
+        if choice.finish_reason == "abort":  # not by us: who aborts waits for no answer
+            raise Unreachable(self._engine, ABORTED)
         raise Misbehaving(self._engine, "stop or length as finish_reason", choice)
 
     def _counted(self, told: Told) -> Tokens:

@@ -9,7 +9,7 @@ import msgspec
 
 from spex.engine.base import Completion, Progress
 from spex.engine.http import Count, TokenId
-from spex.engine.told import checked_logprob
+from spex.engine.told import ABORTED, CUT, checked_logprob
 from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
@@ -107,9 +107,9 @@ class SglangAnswer:
             raise Misbehaving(self._engine, f"at most {self._tokens_max} tokens", piece)
 
     def completion(self, stop: Sequence[str]) -> Completion:
-        """The whole answer. Raises `Misbehaving` when it was cut off, `Unreachable` when somebody else aborted it."""
+        """The whole answer. Raises `Unreachable` when it was cut off, or aborted by somebody else."""
         if self._finish is None:
-            raise Misbehaving(self._engine, "the end of a text", "a stream that broke off")
+            raise Unreachable(self._engine, CUT)
         progress = self._progress
         return Completion(
             progress.text, tuple(progress.token_ids), tuple(progress.logprobs), self._end(self._finish, stop)
@@ -121,5 +121,5 @@ class SglangAnswer:
         if finish.type == "stop":
             return "delimiter" if isinstance(finish.matched, str) and finish.matched in stop else "eos"
         if finish.type == "abort":  # not by us: who aborts waits for no answer
-            raise Unreachable(self._engine, f"the text was aborted, and not by us: {finish.message}")
+            raise Unreachable(self._engine, f"{ABORTED}: {ascii(finish.message)[:200]}")
         raise Misbehaving(self._engine, "length, stop or abort as finish_reason", finish)

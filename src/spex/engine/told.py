@@ -8,6 +8,11 @@ from math import fsum, isfinite
 from spex.engine.base import Capabilities, Generation
 from spex.errors import Misbehaving
 
+ABORTED = "the text was aborted, and not by us: see who else stops requests at this server"
+"""What is told of a text that somebody else has ended."""
+
+CUT = "the stream ended before its text did: look in the server's log whether it died"
+
 _LOGPROB_MAX = 1e-3
 _ROUNDING = 1e-3
 

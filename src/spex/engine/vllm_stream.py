@@ -9,7 +9,7 @@ import msgspec
 
 from spex.engine.base import Completion, Progress
 from spex.engine.http import Count, TokenId
-from spex.engine.told import checked_logprob
+from spex.engine.told import ABORTED, CUT, checked_logprob
 from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
@@ -123,7 +123,7 @@ class VllmAnswer:
         """The whole answer. Raises `Unreachable` when it was cut off, or aborted by somebody else."""
         last, progress = self._last, self._progress
         if last is None:
-            raise Unreachable(self._engine, "the stream ended before its text did")
+            raise Unreachable(self._engine, CUT)
         end = self._end(last, stop)
         self._check_goes_through(stop, end)
         return Completion(progress.text, tuple(progress.token_ids), tuple(progress.logprobs), end)
@@ -160,7 +160,7 @@ class VllmAnswer:
 
     def _fail(self, fault: Fault) -> None:
         if fault.code is None or fault.code >= _OWN_FAULT:
-            raise Unreachable(self._engine, f"it failed in the middle of a text: {fault.message[:200]}")
+            raise Unreachable(self._engine, f"it failed in the middle of a text: {fault.message[:200]!a}")
         raise Misbehaving(self._engine, "a piece of a text", fault)
 
     def _check_goes_through(self, stop: Sequence[str], end: End) -> None:
@@ -185,5 +185,5 @@ class VllmAnswer:
                 return "delimiter"
             raise Misbehaving(self._engine, "a text that ends with one of its stop strings", last)
         if last.finish_reason == "abort":  # not by us: who aborts waits for no answer
-            raise Unreachable(self._engine, "the text was aborted, and not by us")
+            raise Unreachable(self._engine, ABORTED)
         raise Misbehaving(self._engine, "length, stop or abort as finish_reason", last)
