@@ -12,7 +12,7 @@ import pytest
 from spex.control.clock import run_virtual
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, innermost
 from spex.engine.retrying import Retrying
-from spex.errors import EngineError, Misbehaving, Overloaded, TimedOut, Unreachable
+from spex.errors import EngineError, InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 from spex.prompt import Prompt
 from spex.usage import Tokens
 from tests.builders import Words, policy, request
@@ -167,3 +167,58 @@ def test_retries_are_not_shouted_on_stderr(capfd: pytest.CaptureFixture[str]) ->
     assert any(isinstance(handler, logging.NullHandler) for handler in logger.handlers)
     tried(AWAY)
     assert capfd.readouterr().err == ""
+
+
+class Renewed(Failing):
+    """One whose server has another model when it comes back."""
+
+    def __init__(self, errors: Iterable[BaseException], is_other: bool) -> None:
+        super().__init__(errors)
+        self.rechecks = 0
+        self._is_other = is_other
+
+    async def recheck(self) -> None:
+        self.rechecks += 1
+        if self._is_other:
+            raise InputError("policy", self.name, "it serves another model now")
+
+
+@pytest.mark.parametrize("error", [AWAY, SILENT])
+def test_an_engine_that_failed_is_asked_once_whether_its_model_is_the_same(error: EngineError) -> None:
+    inner = Renewed([error], is_other=False)
+    engine = Retrying(inner)
+    for _ in range(3):
+        assert run_virtual(engine.generate(request(), Progress())).text == "text"
+    assert inner.rechecks == 1
+
+
+def test_an_engine_that_is_full_has_not_failed() -> None:
+    inner = Renewed([FULL], is_other=True)
+    assert run_virtual(Retrying(inner).generate(request(), Progress())).text == "text"
+
+
+def test_another_model_is_asked_for_nothing_from_then_on() -> None:
+    inner = Renewed([AWAY], is_other=True)
+    engine = Retrying(inner)
+    for _ in range(2):
+        with pytest.raises(InputError, match="another model"):
+            run_virtual(engine.generate(request(), Progress()))
+    assert len(inner.asked) == 1
+
+
+class Opening(Failing):
+    """One that fails when it is opened."""
+
+    async def open(self) -> None:
+        await self._answer("open", Progress(), ())
+
+
+def test_a_full_engine_is_waited_for_when_it_is_opened_and_no_other() -> None:
+    full = Opening([FULL, FULL])
+    run_virtual(Retrying(full).open())
+    assert len(full.asked) == 3
+    for error in (AWAY, SILENT):
+        away = Opening([error])
+        with pytest.raises(type(error)):
+            run_virtual(Retrying(away).open())
+        assert len(away.asked) == 1

@@ -232,6 +232,15 @@ class Telling(Protocol):
 
 
 @runtime_checkable
+class Renewable(Protocol):
+    """An engine whose server may be started anew with another model while it is open: it is asked after a failure."""
+
+    async def recheck(self) -> None:
+        """Raises `InputError` where the model is not that of when the engine was opened, and `EngineError`."""
+        ...
+
+
+@runtime_checkable
 class Wrapper(Protocol):
     """An engine around an engine: it adds one concern (recording, retries)."""
 

@@ -33,6 +33,7 @@ from spex.engine.base import (
 from spex.engine.http import Deadlines, Http
 from spex.engine.keys import key_for
 from spex.engine.openai_stream import OpenAIAnswer, Piece
+from spex.engine.same_model import refuse_other_model
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import folded, rooted
 from spex.errors import EngineError, InputError, Misbehaving, Unreachable
@@ -140,6 +141,17 @@ class OpenAI:
             except BaseException:
                 await self.close()
                 raise
+
+    async def recheck(self) -> None:
+        """Raises `InputError` where the server has another model than the one that it had, and `EngineError`.
+
+        A model that was named is one in every request: the server itself refuses it where it has it no more.
+        """
+        found = self._model
+        with suppress(InputError, Misbehaving):
+            if self._wanted is None:
+                found = await self._chosen()
+        refuse_other_model(found, self._model, self._name)
 
     async def close(self) -> None:
         self._users = max(0, self._users - 1)

@@ -8,7 +8,18 @@ from typing import TypeVar
 
 import stamina
 
-from spex.engine.base import Capabilities, Completion, Counters, Engine, Generation, Labelling, Message, Progress
+from spex.engine.base import (
+    Capabilities,
+    Completion,
+    Counters,
+    Engine,
+    Generation,
+    Labelling,
+    Message,
+    Progress,
+    Renewable,
+    innermost,
+)
 from spex.errors import Overloaded, TimedOut, Unreachable
 
 T = TypeVar("T")
@@ -22,13 +33,16 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 class Retrying:
     """Repeats what failed because the engine was away, full or silent, four times at most.
 
-    The same request with the same seed; what a failed attempt generated is counted as lost.
+    The same request with the same seed; what a failed attempt generated is counted as lost. After a failure the engine
+    is asked whether it is still the same one, where it can tell: a server may have been started anew with another
+    model. When it is opened, only a full one is waited for: whoever would start it is still there.
     """
 
     def __init__(self, engine: Engine, attempts: int = _ATTEMPTS, wait_jitter_seconds: float = 1.0) -> None:
         self.inner = engine
         self._attempts = attempts
         self._jitter = wait_jitter_seconds
+        self._is_doubted = False
 
     @property
     def name(self) -> str:
@@ -42,7 +56,8 @@ class Retrying:
         return self.inner.counters()
 
     async def open(self) -> None:
-        await self.inner.open()
+        await repeated(self.inner.open, None, self._attempts, self._jitter, may_pass=_full)
+        self._is_doubted = False
 
     async def close(self) -> None:
         await self.inner.close()
@@ -60,7 +75,19 @@ class Retrying:
         return await self._repeated(lambda: self.inner.label(request, progress), progress)
 
     async def _repeated(self, ask: Callable[[], Awaitable[T]], progress: Progress | None = None) -> T:
-        return await repeated(ask, progress, self._attempts, self._jitter)
+        return await repeated(lambda: self._asked(ask), progress, self._attempts, self._jitter)
+
+    async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` gives, of an engine that has not failed since it was last seen to be the same."""
+        try:
+            engine = innermost(self.inner)
+            if self._is_doubted and isinstance(engine, Renewable):
+                await engine.recheck()
+            self._is_doubted = False
+            return await ask()
+        except (Unreachable, TimedOut):
+            self._is_doubted = True
+            raise
 
 
 async def repeated(
@@ -68,13 +95,15 @@ async def repeated(
     progress: Progress | None = None,
     attempts: int = _ATTEMPTS,
     wait_jitter_seconds: float = 1.0,
+    may_pass: Callable[[Exception], bool | float] | None = None,
 ) -> T:
     """What `ask` gives, asked again where its failure may pass, `attempts` times at most; raises its last failure.
 
-    What a failed attempt has cost is lost, as `progress` tells.
+    What a failed attempt has cost is lost, as `progress` tells. may_pass: whether a failure may, or after how many
+    seconds; of an engine that was away, full or silent it may, if nothing is given.
     """
     tries = stamina.retry_context(
-        on=_wait_before_next, attempts=attempts, timeout=None, wait_jitter=wait_jitter_seconds
+        on=may_pass or _wait_before_next, attempts=attempts, timeout=None, wait_jitter=wait_jitter_seconds
     )
     async for attempt in tries:
         with attempt:
@@ -82,6 +111,10 @@ async def repeated(
                 progress.fail()
             return await ask()
     raise AssertionError("stamina ends with a result or the last error")
+
+
+def _full(error: Exception) -> bool | float:
+    return isinstance(error, Overloaded) and _wait_before_next(error)
 
 
 def _wait_before_next(error: Exception) -> bool | float:

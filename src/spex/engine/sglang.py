@@ -24,6 +24,7 @@ from spex.engine.http import Count, Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.keys import key_for
 from spex.engine.other_kind import told_of_another_kind
+from spex.engine.same_model import refuse_other_model
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_reading import ReadPrompt, read_request
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
@@ -37,6 +38,10 @@ from spex.usage import Tokens
 
 _ABORT_SECONDS = 10.0
 _ABORT_AGAIN_SECONDS = 0.5
+
+
+class _Loaded(msgspec.Struct, frozen=True):
+    model_path: str
 
 
 class _LabelMeta(msgspec.Struct, frozen=True):
@@ -108,6 +113,13 @@ class Sglang:
         except BaseException:
             await self._http.close()
             raise
+
+    async def recheck(self) -> None:
+        """Raises `InputError` where the server has another model by now, and `EngineError`."""
+        found = ""
+        with suppress(InputError, Misbehaving):  # what stands before a server may not pass it on
+            found = (await self._http.get("/model_info", _Loaded)).model_path
+        refuse_other_model(found, self._identity.model, self._name)
 
     async def close(self) -> None:
         await self._http.close()

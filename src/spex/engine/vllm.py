@@ -41,6 +41,7 @@ from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.keys import key_for
 from spex.engine.other_kind import told_of_another_kind
+from spex.engine.same_model import refuse_other_model
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_chances, checked_logprob, room_of, rooted
@@ -54,6 +55,7 @@ from spex.engine.vllm_told import (
     Settings,
     chosen,
     context_of,
+    loaded_as,
     told_drafts,
     told_load,
     told_settings,
@@ -147,6 +149,11 @@ class Vllm:
             except BaseException:
                 await self.close()
                 raise
+
+    async def recheck(self) -> None:
+        """Raises `InputError` where the server has another model by now, and `EngineError`."""
+        models = (await self._http.get("/v1/models", Models)).data
+        refuse_other_model(loaded_as(self._model, models), self._identity.model, self._name)
 
     async def close(self) -> None:
         self._users = max(0, self._users - 1)

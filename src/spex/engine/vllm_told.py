@@ -194,6 +194,12 @@ def chosen(models: Sequence[Model], wanted: str | None, name: str) -> Model:
     raise InputError("policy", name, f"it does not serve {wanted!r}; its models: {names}")
 
 
+def loaded_as(name: str, models: Sequence[Model]) -> str:
+    """What was loaded for the model called `name`, or what there is in its place."""
+    found = [model for model in models if model.id == name] or models
+    return ", ".join(sorted(model.root or model.id for model in found))
+
+
 def context_of(model: Model, models: Sequence[Model]) -> int | None:
     """Most tokens of prompt and text together: its own, or those of the model that it was adapted from."""
     if model.max_model_len is not None:
