@@ -14,6 +14,7 @@ from spex.problem import Problem
 from spex.prompt import Prompt
 from spex.reward.base import Reward
 from spex.reward.checked import validated
+from spex.reward.refused import of_a_reward
 from spex.seeds import seed_of
 from spex.tasks.checked import checked_steps
 from spex.tree import Step, Tree
@@ -106,7 +107,8 @@ class Requests:
     def _score(self, call: Score, reward: Reward) -> Work:
         async def score(progress: Progress) -> tuple[float, ...]:
             request = self._scoring(call)
-            return validated(await reward.score(request, progress), request, reward.name)
+            with of_a_reward():
+                return validated(await reward.score(request, progress), request, reward.name)
 
         return score
 

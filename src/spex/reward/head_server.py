@@ -5,8 +5,8 @@ An answer to fewer tokens than were sent is `Misbehaving`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 
 from spex.engine.base import Capabilities, Counters, Identity, Progress
 from spex.engine.http import Deadlines, Http
@@ -18,6 +18,7 @@ from spex.errors import InputError, Misbehaving
 from spex.profile import Affine
 from spex.reward.head_tokens import text_tokens
 from spex.reward.pooling import Pooling, Rows
+from spex.reward.refused import of_a_reward
 from spex.usage import Tokens
 
 _SLOTS = 64
@@ -94,17 +95,17 @@ class HeadServer:
 
     async def tokens(self, text: str) -> tuple[int, ...]:
         """A template's text as token ids: the names of control tokens become those. Raises `EngineError`."""
-        with _of_a_reward():
+        with of_a_reward():
             return await repeated(lambda: self._tokenizer.tokens(text))
 
     async def text_tokens(self, text: str) -> tuple[int, ...]:
         """What people or models wrote, as token ids, no known control token among them. Raises `EngineError`."""
-        with _of_a_reward():
+        with of_a_reward():
             return await repeated(lambda: text_tokens(self._tokenizer, text, self._name))
 
     async def rows(self, token_ids: Sequence[int], progress: Progress) -> Rows:
         """The numbers that the server gives for `token_ids`. Raises `EngineError`; `InputError` for another server."""
-        with _of_a_reward():
+        with of_a_reward():
             return await repeated(lambda: self._rows(token_ids, progress), progress)
 
     async def _rows(self, token_ids: Sequence[int], progress: Progress) -> Rows:
@@ -119,12 +120,3 @@ class HeadServer:
         progress.spend(reward=len(token_ids))
         self._cost = self._cost.plus(Tokens(reward=len(token_ids)))
         return answer.rows
-
-
-@contextmanager
-def _of_a_reward() -> Iterator[None]:
-    """What a server refuses as a policy's, it refuses as a reward's."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError("reward" if error.field == "policy" else error.field, error.value, error.allowed) from error
