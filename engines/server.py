@@ -56,11 +56,21 @@ class Server:
         """Whether it has been started, and neither stopped nor killed since."""
         return self._process is not None
 
-    def start(self) -> None:
-        """Start it, by the thread that will live as long as it: a server may ask to end with its parent."""
+    @property
+    def session(self) -> int:
+        """The session that all its processes are of. It must have been started."""
+        if self._process is None:
+            raise ServerFailed(f"{self.name} is not started")
+        return self._process.pid
+
+    def start(self, *more: str) -> None:
+        """Start it, by the thread that will live as long as it: a server may ask to end with its parent.
+
+        more: further arguments of its command, for this time.
+        """
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command,
+                (*self._command, *more),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -26,7 +26,7 @@ examples:
 Ready half a minute later, when http://127.0.0.1:PORT/health answers. Two servers on one machine want a core each
 (--core 0, --core 1): on the same cores they are many times slower. Ctrl-C ends it.
 """
-_MODEL = "models/smollm2-135m"
+MODEL = "models/smollm2-135m"
 _DTYPES: Mapping[Kind, str] = {
     "sglang": "bfloat16",  # what makes it deterministic rounds to it
     "vllm": "float32",  # in bfloat16 one text of eight was another one beside others
@@ -114,7 +114,7 @@ def _python(asked: Asked) -> str:
 
 
 def _model(asked: Asked) -> str:
-    return str(asked.model or asked.folder / _MODEL)
+    return str(asked.model or asked.folder / MODEL)
 
 
 def parsed(arguments: Sequence[str]) -> tuple[Asked, bool]:
@@ -138,7 +138,7 @@ def parsed(arguments: Sequence[str]) -> tuple[Asked, bool]:
     )
     parser.add_argument("--dtype", help="bfloat16 if not said for SGLang, float32 for vLLM")
     parser.add_argument("--role", choices=("policy", "reward"), default="policy", help="what it is for")
-    parser.add_argument("--model", type=Path, metavar="DIR", help=f"another one than DIR/{_MODEL}")
+    parser.add_argument("--model", type=Path, metavar="DIR", help=f"another one than DIR/{MODEL}")
     parser.add_argument("--with-parent", action="store_true", help="end when the process ends that started it")
     known, more = parser.parse_known_args(arguments)
     folder = known.folder.absolute()  # the server may run in another folder

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,17 +14,26 @@ import pytest
 
 import spex
 from engines.run import pair as pair_of
-from engines.server import Server
-from engines.serving import Kind
+from engines.server import Server, members_of
+from engines.serving import MODEL, Kind
+from spex.api import Options
 from spex.engine.base import Engine
 from spex.engine.catalog import find_engine
+from spex.engine.http import Deadlines
 from spex.engine.retrying import Retrying
+from spex.engine.sglang import Sglang
+from spex.engine.vllm import Vllm
+from spex.record import CallLog, MemoryLog
 from spex.testing import first_difference
 from tests.live.servers import at_work, folder_of, kinds
 from tests.live.test_lossless import QUESTIONS
 
 UP_SECONDS = 600.0
 SEARCH = spex.Rebase(width=8, depth_max=4)
+# Longer than an engine iteration takes on a small core, and than the texts that wait for one another.
+SHORT = Deadlines(first_token=20.0, token_gap=10.0)
+STOPPED_SECONDS = 15.0
+GONE_SECONDS = 30.0
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
@@ -56,20 +68,24 @@ def two(all_two: Two) -> Two:
 
 
 def searching(
-    problems: list[spex.Problem], policy: str | Engine, reward: str, speculation: spex.Speculation | None
+    problems: list[spex.Problem],
+    policy: str | Engine,
+    reward: str,
+    speculation: spex.Speculation | None,
+    log: CallLog | None = None,
 ) -> asyncio.Task[spex.Run]:
-    return asyncio.ensure_future(
-        spex.run(
-            problems,
-            policy=policy,
-            reward=spex.Judge(Retrying(find_engine(reward))),
-            task="gsm8k",
-            search=SEARCH,
-            speculation=speculation,
-            step_tokens_max=48,
-            seed=3,
-        )
-    )
+    options: Options = {
+        "policy": policy,
+        "reward": spex.Judge(Retrying(find_engine(reward))),
+        "task": "gsm8k",
+        "search": SEARCH,
+        "speculation": speculation,
+        "step_tokens_max": 48,
+        "seed": 3,
+    }
+    if log is not None:
+        options["log"] = log
+    return asyncio.ensure_future(spex.run(problems, **options))
 
 
 async def busy(engine: str, running: asyncio.Task[spex.Run], requests: int = 4) -> None:
@@ -115,6 +131,112 @@ def test_a_killed_server_ends_its_queries_with_what_to_do_and_those_of_another_g
         assert await asyncio.to_thread(at_work, two.engine(two.second)) == 0
 
     asyncio.run(main())
+
+
+def in_a_hurry(two: Two, attempts: int = 4) -> Engine:
+    """The first server, given up after seconds where others are waited for."""
+    made = Sglang if two.kind == "sglang" else Vllm
+    return Retrying(made(two.first.url, deadlines=SHORT), attempts=attempts)
+
+
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """All its processes are stopped, as on a machine that was suspended; with the block's end they go on."""
+    all_of_it = list(members_of(server.session))
+    for process in all_of_it:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in all_of_it:
+            os.kill(process, signal.SIGCONT)
+
+
+async def idle(engine: str) -> None:
+    async with asyncio.timeout(GONE_SECONDS):
+        while await asyncio.to_thread(at_work, engine):  # noqa: ASYNC110  # on a real clock
+            await asyncio.sleep(0.05)
+
+
+def test_a_server_that_was_stopped_for_a_while_changes_no_tree(two: Two) -> None:
+    policy, reward = two.engine(two.first), two.engine(two.second)
+
+    async def main() -> None:
+        undisturbed = await searching(QUESTIONS[:1], policy, reward, None)
+        running = searching(QUESTIONS[:1], in_a_hurry(two, attempts=20), reward, spex.Speculation())
+        await busy(policy, running)
+        with stopped(two.first):
+            await asyncio.sleep(STOPPED_SECONDS)
+            assert not running.done()
+        solution = (await running).solutions[0]
+        assert (solution.partial, solution.error) == (None, None)
+        assert first_difference(undisturbed.solutions[0].tree, solution.tree) is None
+        await idle(policy)
+
+    asyncio.run(main())
+
+
+def test_a_server_that_stays_stopped_is_given_up_by_its_deadline_and_has_no_work_when_it_goes_on(two: Two) -> None:
+    policy, reward = two.engine(two.first), two.engine(two.second)
+
+    async def main() -> None:
+        running = searching(QUESTIONS[:2], in_a_hurry(two, attempts=1), reward, spex.Speculation())
+        await busy(policy, running)
+        with stopped(two.first):
+            found = await running
+        for solution in found.solutions:
+            assert isinstance(solution.error, spex.TimedOut)
+            assert "s ran out: look whether it hangs, or allow more" in str(solution.error)
+        await idle(policy)
+        await idle(reward)
+
+    asyncio.run(main())
+
+
+def test_a_reward_server_that_is_dead_while_the_policy_lives_costs_no_text(two: Two) -> None:
+    policy, reward = two.engine(two.first), two.engine(two.second)
+
+    async def main() -> None:
+        undisturbed = await searching(QUESTIONS[:2], policy, reward, None)
+        log = MemoryLog()
+        running = searching(QUESTIONS[:2], policy, reward, spex.Speculation(), log)
+        await busy(policy, running)
+        two.second.kill()
+        found = await running
+        for solution in found.solutions:
+            assert isinstance(solution.error, spex.Unreachable)
+            assert f"nothing answers at {two.second.url}: start it, or correct the address" in str(solution.error)
+        await idle(policy)
+        two.second.start()
+        await asyncio.to_thread(two.second.wait, UP_SECONDS)
+        resumed = await searching(QUESTIONS[:2], policy, reward, None, log)
+        for whole, mine in zip(undisturbed.solutions, resumed.solutions, strict=True):
+            assert first_difference(whole.tree, mine.tree) is None
+        assert resumed.usage.replayed.generated > 0
+
+    asyncio.run(main())
+
+
+def test_a_server_that_comes_back_with_another_model_ends_its_queries(two: Two, tmp_path: Path) -> None:
+    """The same weights by another name will do: the server's word is all that there is to go by."""
+    policy, reward = two.engine(two.first), two.engine(two.second)
+    (tmp_path / "another-model").symlink_to((Path(folder_of(two.kind)) / MODEL).resolve())
+
+    async def main() -> None:
+        running = searching(QUESTIONS[:2], Retrying(find_engine(policy), attempts=200), reward, spex.Speculation())
+        await busy(policy, running)
+        two.first.kill()
+        two.first.start("--model", str(tmp_path / "another-model"))
+        await asyncio.to_thread(two.first.wait, UP_SECONDS)
+        for solution in (await running).solutions:
+            assert isinstance(solution.error, spex.InputError)
+            assert "when the run began: start it with that, or run anew" in str(solution.error)
+        await idle(policy)
+
+    try:
+        asyncio.run(main())
+    finally:
+        two.first.kill()
 
 
 def test_a_server_that_is_not_there_is_told_before_any_work(all_two: Two) -> None:
