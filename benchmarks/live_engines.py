@@ -2,8 +2,8 @@
 
     python -m benchmarks.live_engines --folder .engines [sglang vllm] [-- --search rebase --concurrency 1]
 
-The servers are as fast as they can be (not deterministic, prefixes cached), each on a core of its own; the same small
-model judges by the probability of "yes". What follows `--` goes to `benchmarks.live`. Rows go to
+The servers are as fast as they can be (not deterministic, prefixes cached, float32: most CPUs have no fast bfloat16),
+each on a core of its own; the same small model judges by the probability of "yes". What follows `--` goes to `benchmarks.live`. Rows go to
 tables/live-sglang.json and tables/live-vllm.json.
 """
 
@@ -23,12 +23,13 @@ from engines.serving import Kind
 
 _TABLES = Path(__file__).resolve().parents[1] / "tables"
 _UP_SECONDS = 300.0
+_FLAGS = ("--dtype", "float32")
 
 
 def measured(kind: Kind, folder: Path, more: Sequence[str]) -> None:
     """The rows of one engine."""
     with contextlib.ExitStack() as servers:
-        policy, reward = pair(kind, folder, deterministic=False)
+        policy, reward = pair(kind, folder, _FLAGS)
         for server in (policy, reward):
             servers.enter_context(server)
         for server in (policy, reward):

@@ -76,14 +76,13 @@ def tested(kind: Kind, folder: Path, more: Sequence[str]) -> int:
     return max(first, second)
 
 
-def pair(kind: Kind, folder: Path, *, deterministic: bool = True) -> tuple[Server, Server]:
-    """A server for the policy and one for the reward, not yet started."""
+def pair(kind: Kind, folder: Path, flags: Sequence[str] = ("--deterministic",)) -> tuple[Server, Server]:
+    """A server for the policy and one for the reward, not yet started; `flags` are those of `engines/serve`."""
     cores = sorted(os.sched_getaffinity(0))
-    policy = served(kind, folder, "policy", cores[0], deterministic=deterministic)
-    return policy, served(kind, folder, "reward", cores[-1], deterministic=deterministic)
+    return served(kind, folder, "policy", cores[0], flags), served(kind, folder, "reward", cores[-1], flags)
 
 
-def served(kind: Kind, folder: Path, role: Role, core: int, *, deterministic: bool = True) -> Server:
+def served(kind: Kind, folder: Path, role: Role, core: int, flags: Sequence[str] = ("--deterministic",)) -> Server:
     """A server on `core`, not yet started; it ends with the process that starts it.
 
     What it says is in `folder`/logs, until one of the same kind and role is made there.
@@ -91,7 +90,7 @@ def served(kind: Kind, folder: Path, role: Role, core: int, *, deterministic: bo
     port, log = free_port(), folder / "logs" / f"{kind}-{role}.log"
     log.parent.mkdir(exist_ok=True)
     log.unlink(missing_ok=True)
-    flags = ("--core", str(core), "--role", role, "--with-parent", *(("--deterministic",) if deterministic else ()))
+    flags = ("--core", str(core), "--role", role, "--with-parent", *flags)
     command = (str(_SERVE), kind, str(folder), str(port), *flags)
     return Server(f"{kind} for the {role}", command, port, log, {"PYTHON": sys.executable})
 
