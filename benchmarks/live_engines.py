@@ -3,8 +3,8 @@
     python -m benchmarks.live_engines --folder .engines [sglang vllm] [-- --search rebase --concurrency 1]
 
 The servers are as fast as they can be (not deterministic, prefixes cached, float32: most CPUs have no fast bfloat16),
-each on a core of its own; the same small model judges by the probability of "yes". What follows `--` goes to `benchmarks.live`. Rows go to
-tables/live-sglang.json and tables/live-vllm.json.
+each on a core of its own; the same small model judges by the probability of "yes". What follows `--` goes to
+`benchmarks.live`. Rows go to tables/live-sglang.json and tables/live-vllm.json.
 """
 
 from __future__ import annotations
