@@ -133,7 +133,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """The file: what was measured of the policy's server, and the rows."""
+    """One run of this program: what was measured of the policy's server, and the rows. A file has several."""
 
     profile: EngineProfile
     rows: list[Row]
@@ -218,6 +218,15 @@ def entries(row: Row) -> list[str]:
     ]
 
 
+def kept(file: Path) -> list[Rows]:
+    """What earlier runs have put there."""
+    return msgspec.json.decode(file.read_bytes(), type=list[Rows]) if file.exists() else []
+
+
+def keep(file: Path, runs: Sequence[Rows]) -> None:
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(runs), indent=1) + b"\n")
+
+
 def pace_line(profile: EngineProfile) -> str:
     """The server, and its ℓ(b)."""
     points = [] if profile.itl is None else profile.itl.points
@@ -228,6 +237,7 @@ def pace_line(profile: EngineProfile) -> str:
 async def measure(given: argparse.Namespace) -> None:
     policy = Retrying(find_engine(given.policy))
     reward = find_reward(given.reward, policy, given.policy)
+    before = kept(given.out) if given.out is not None else []
     await policy.open()  # once for all: its connections are kept between two runs
     try:
         profile = await probe(policy)
@@ -242,8 +252,7 @@ async def measure(given: argparse.Namespace) -> None:
                 rows.append(Row(given.policy, given.reward, search, concurrency, plain, speculative, found))
                 print(line(entries(rows[-1])), flush=True)
                 if given.out is not None:
-                    kept = msgspec.json.encode(Rows(profile, rows))
-                    given.out.write_bytes(msgspec.json.format(kept, indent=1) + b"\n")
+                    keep(given.out, [*before, Rows(profile, rows)])
     finally:
         await policy.close()
 
@@ -255,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--search", nargs="+", choices=SEARCHES, default=list(SEARCHES))
     parser.add_argument("--concurrency", nargs="+", type=int, default=[1, 4])
     parser.add_argument("--queries", type=int, default=5, help="of each search at each load (1 to 8)")
-    parser.add_argument("--out", type=Path, help="the rows as JSON")
+    parser.add_argument("--out", type=Path, help="the rows as JSON, behind those of earlier runs")
     asyncio.run(measure(parser.parse_args(arguments)))
     return 0
 

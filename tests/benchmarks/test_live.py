@@ -100,6 +100,7 @@ def test_the_rows_are_printed_and_kept(
     monkeypatch.setattr("benchmarks.live.probe", answering(PROFILE))
     file = tmp_path / "rows.json"
     asked = ["--policy", "function", "--reward", "confidence", "--search", "rebase", "--concurrency", "1"]
-    main([*asked, "--queries", "2", "--out", str(file)])
+    for _ in range(2):
+        main([*asked, "--queries", "2", "--out", str(file)])
     assert capsys.readouterr().out.splitlines()[-1].startswith("| rebase | 1 | 2 | ")
-    assert [row["search"] for row in json.loads(file.read_text())["rows"]] == ["rebase"]
+    assert [[row["search"] for row in run["rows"]] for run in json.loads(file.read_text())] == [["rebase"], ["rebase"]]
