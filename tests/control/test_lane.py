@@ -523,7 +523,11 @@ def no_market(bench: Bench) -> None:
     bench.lane._market = None
 
 
-@pytest.mark.parametrize("spoil", [too_many, no_runner, no_plan, no_market])
+def no_guess(bench: Bench) -> None:
+    bench.lane._guesses.clear()
+
+
+@pytest.mark.parametrize("spoil", [too_many, no_runner, no_plan, no_market, no_guess])
 def test_a_lane_finds_out_that_it_is_in_a_state_that_cannot_be(spoil: Callable[[Bench], None]) -> None:
     async def scene(bench: Bench) -> None:
         bench.wish(bench.job("job"))
@@ -628,3 +632,21 @@ def test_a_wrong_belief_is_put_right_once_however_many_ran_under_it(factor: floa
 
     server = SimulatedPolicy(ten_tokens, truth, believed=Scaled(truth, factor))
     assert on_bench(scene, server, RateMarket()) == pytest.approx(truth.itl_seconds(16), rel=0.02)
+
+
+def test_a_lane_trades_while_speculation_runs_or_could_be_started() -> None:
+    async def scene(bench: Bench) -> list[bool]:
+        trades = [bench.lane.trades]
+        guess = bench.job("guess")
+        bench.wish(guess)
+        trades.append(bench.lane.trades)
+        bench.demand(guess)
+        trades.append(bench.lane.trades)
+        bench.demand(bench.job("one"), bench.job("other"))  # two slots: one has to wait
+        trades.append(bench.lane.trades)
+        return trades
+
+    two = engine(slots=2)
+    assert on_bench(scene, two, Eager()) == [True, True, True, False]
+    assert on_bench(scene, two, Eager(), 0) == [False] * 4
+    assert on_bench(scene, two) == [False] * 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
 
@@ -124,3 +125,37 @@ def test_a_plain_run_never_looks_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Query, "imagine", never)
     assert run_virtual(run(problems(2), setup(breadth(2, 2)))).solutions
+
+
+class Looker:
+    """A query that has news all the time, and knows when it looked ahead."""
+
+    def __init__(self) -> None:
+        self.looked_seconds: list[float] = []
+
+    def imagine(self, effort: Effort) -> None:
+        self.looked_seconds.append(asyncio.get_running_loop().time())
+
+    def check(self) -> None: ...
+
+
+@pytest.mark.parametrize(("trades", "iterations"), [(True, 1), (False, 8)])
+def test_where_no_text_could_be_started_it_is_looked_ahead_now_and_then(
+    trades: bool, iterations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lane, "trades", property(lambda lane: trades))
+    looker = Looker()
+
+    async def scene(scheduler: Scheduler) -> None:
+        lane = scheduler.lane(policy(), serves_text=True)
+        iteration_seconds = lane.profile.itl_seconds(1)
+        foreseeing = asyncio.ensure_future(scheduler.foresee())
+        for _ in range(80):
+            scheduler.stale(looker)
+            await asyncio.sleep(iteration_seconds / 2)
+        foreseeing.cancel()
+        gaps = [later - earlier for earlier, later in pairwise(looker.looked_seconds)]
+        assert gaps == pytest.approx([iterations * iteration_seconds] * len(gaps), abs=1.01 * iteration_seconds)
+        assert len(gaps) >= 40 // iterations - 2
+
+    scheduled(scene)

@@ -148,3 +148,9 @@ def test_a_guess_that_is_nearly_done_is_kept_where_a_fresh_one_is_stopped() -> N
 def test_a_guess_that_runs_alone_is_never_stopped() -> None:
     running = guesses(0.0)
     assert RateMarket().to_stop(Engine(STEEP, 1, 0.0), running, everything_is_left) == []
+
+
+@given(curves, st.integers(0, 100), probabilities)
+def test_a_market_is_open_exactly_where_it_would_start_what_is_sure(curve: Curve, running: int, share: float) -> None:
+    load = Engine(curve, running, running * share)
+    assert RateMarket().is_open(load) == bool(RateMarket().to_start(load, guesses(1.0), 1))
