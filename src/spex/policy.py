@@ -85,7 +85,8 @@ class Policy:
     ) -> Generation:
         """The request for a part of `call`'s text, a pure function of its arguments; `prompt` is all before it."""
         return Generation(
-            key=f"{problem.id}|{call_key(call)}" + (f"|{part}" if part else ""),
+            # No bar follows the call's own: what stands before the last one is the problem's id, by which it is placed.
+            key=f"{problem.id}|{call_key(call)}" + (f"+{part}" if part else ""),
             prompt=prompt,
             seed=seed_of(
                 run_seed,

@@ -21,9 +21,14 @@ from spex.engine.profiled import profiled
 from spex.engine.retrying import Retrying
 from spex.engine.spread import Spread
 from spex.errors import EngineError, InputError, Misbehaving, Overloaded, TimedOut, Unreachable
+from spex.ids import Expand
+from spex.policy import Policy
+from spex.problem import Problem
 from spex.profile import Affine
+from spex.prompt import Prompt
 from spex.reward.named import find_reward
 from spex.search.rebase import Rebase
+from spex.tasks.text import Text
 from tests.builders import Words, policy, problems, request, setup
 
 SLOPE = Affine(0.010, 0.001)
@@ -159,6 +164,21 @@ def test_scores_follow_their_querys_texts() -> None:
 
     run_virtual(main())
     assert list(map(asked, engines)) == [["p0", "p1"], ["q0"]]
+
+
+def test_the_second_text_of_a_call_stays_with_its_query() -> None:
+    engines = places()
+
+    async def main() -> None:
+        around = spread(engines)
+        made = Policy(around, Text())
+        for name in "pqr":
+            for part in range(2):
+                text = made.request(Problem(name, id=name), Prompt([(1,)]), Expand(()), 0, made.form((), "step"), part)
+                await around.label(Labelling(text.key, text.prompt, (1,)), Progress())
+
+    run_virtual(main())
+    assert [sorted(queries_of(place)) for place in engines] == [["p", "r"], ["q"]]
 
 
 def test_what_all_can_do_is_what_it_can_do() -> None:
