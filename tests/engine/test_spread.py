@@ -310,6 +310,70 @@ def test_one_that_was_away_gets_new_queries_after_its_rest() -> None:
     assert list(map(asked, engines)) == [["p0", "r0"], ["p0", "q0"]]
 
 
+class Renewed(Place):
+    """A server that may be started anew with another model."""
+
+    rechecks = 0
+    is_other = False
+
+    async def recheck(self) -> None:
+        self.rechecks += 1
+        self._fail()
+        if self.is_other:
+            raise InputError("policy", self.name, "it serves another model now")
+
+
+@pytest.mark.parametrize("error", [Unreachable("place:0", "gone"), TimedOut("place:0", "token_gap", 1.0)])
+def test_one_that_was_away_is_asked_once_whether_its_model_is_the_same(error: EngineError) -> None:
+    engines = [Renewed(f"place:{number}") for number in range(2)]
+    engines[0].error = error
+
+    async def main() -> None:
+        around = Retrying(spread(engines))
+        await around.label(Labelling("p|x", Prompt(), (1,)), Progress())
+        engines[0].error = None
+        await asyncio.sleep(31)
+        for name in "qrst":
+            await around.label(Labelling(f"{name}|x", Prompt(), (1,)), Progress())
+
+    run_virtual(main())
+    assert engines[0].rechecks == 1
+    assert engines[1].rechecks == 0
+
+
+def test_one_that_came_back_with_another_model_is_asked_for_nothing() -> None:
+    engines = [Renewed(f"place:{number}") for number in range(2)]
+    engines[0].error = Unreachable("place:0", "gone")
+
+    async def main() -> None:
+        around = Retrying(spread(engines))
+        await around.generate(call("p0"), Progress())
+        engines[0].error, engines[0].is_other = None, True
+        await asyncio.sleep(31)
+        for _ in range(2):
+            with pytest.raises(InputError, match="another model"):
+                await around.generate(call("q0"), Progress())
+        await around.generate(call("p1"), Progress())
+
+    run_virtual(main())
+    assert list(map(asked, engines)) == [["p0"], ["p0", "p1"]]
+
+
+def test_one_that_is_still_away_when_it_is_asked_for_its_model_gets_a_further_rest() -> None:
+    engines = [Renewed(f"place:{number}") for number in range(2)]
+    engines[0].error = Unreachable("place:0", "gone")
+
+    async def main() -> None:
+        around = spread(engines)
+        for name in "pqr":
+            await around.generate(call(f"{name}0"), Progress())
+            await asyncio.sleep(31)
+
+    run_virtual(main())
+    assert list(map(asked, engines)) == [["p0"], ["p0", "q0", "r0"]]
+    assert engines[0].rechecks == 2
+
+
 def test_when_all_are_away_the_last_ones_error_is_told_and_each_was_asked() -> None:
     engines = places(3)
     for place in engines:

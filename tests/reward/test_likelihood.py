@@ -14,7 +14,7 @@ from spex.engine.abilities import Reading
 from spex.engine.base import Message, Path, Progress, Scoring
 from spex.engine.function import FunctionPolicy
 from spex.engine.retrying import Retrying
-from spex.errors import InputError, Misbehaving, Overloaded
+from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
 from spex.prompt import Prompt
 from spex.reward.likelihood import Likelihood
 from spex.reward.named import find_reward
@@ -146,6 +146,50 @@ def test_a_server_that_is_busy_is_asked_again() -> None:
     engine.failures = 2
     assert scores(Likelihood(Retrying(engine)), request(path("x"))) == pytest.approx((exp(-0.5),))
     assert len(engine.asked) == 3
+
+
+class Renewed(Larger):
+    """One whose server is started anew, with another model or with the same one."""
+
+    is_away = False
+    is_other = False
+    rechecks = 0
+
+    async def read(self, request: Reading, progress: Progress) -> tuple[float, ...]:
+        if self.is_away:
+            raise Unreachable(self.name, "gone")
+        return await super().read(request, progress)
+
+    async def recheck(self) -> None:
+        self.rechecks += 1
+        if self.is_other:
+            raise InputError("policy", self.name, "it serves another model now")
+
+
+@pytest.mark.parametrize("is_other", [False, True])
+def test_a_server_that_failed_is_asked_whether_its_model_is_the_same(
+    is_other: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spex.reward.likelihood.repeated", lambda ask, progress: ask())
+    engine = Renewed()
+    reward = Likelihood(Retrying(engine))
+
+    async def main() -> None:
+        await reward.open()
+        engine.is_away, engine.is_other = True, is_other
+        with pytest.raises(Unreachable):
+            await reward.score(request(path("x")), Progress())
+        engine.is_away = False
+        for text in ("xx", "xxx"):
+            if not is_other:
+                assert len(await reward.score(request(path(text)), Progress())) == 1
+                continue
+            with pytest.raises(InputError, match="another model"):
+                await reward.score(request(path(text)), Progress())
+        await reward.close()
+
+    asyncio.run(main())
+    assert (len(engine.asked), engine.rechecks) == ((0, 2) if is_other else (2, 1))
 
 
 def test_what_it_has_cost_is_told() -> None:

@@ -235,6 +235,32 @@ def test_a_log_of_another_models_scores_is_refused(kind: str, form: HeadForm) ->
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("other", ["/models/other", "/models/prm"])
+@pytest.mark.parametrize(("kind", "form"), [("vllm", TAGGED), ("sglang", WHOLE)])
+def test_a_server_that_failed_is_asked_whether_its_model_is_the_same(
+    kind: str, form: HeadForm, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, _progress=None: ask())
+
+    async def main() -> None:
+        server = Server(outputs=form.outputs)
+        async with head_of(server, form, kind) as head:
+            server.status, server.model = "500 Internal Server Error", other
+            with pytest.raises(Unreachable):
+                await head.score(request(path("One.")), Progress())
+            server.status, asked = "200 OK", len(server.asked)
+            if other == "/models/prm":
+                assert len(await head.score(request(path("Two.")), Progress())) == 1
+                return
+            for step in ("Two.", "Three."):
+                with pytest.raises(InputError, match="'/models/other' now and served '/models/prm'") as caught:
+                    await head.score(request(path(step)), Progress())
+                assert caught.value.field == "reward"
+            assert len(server.asked) == asked
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("model", [None, 7, ""])
 def test_a_server_that_does_not_say_who_it_is_is_believed(model: object) -> None:
     server = Server()

@@ -1,7 +1,8 @@
 """Several servers of one kind, and which of them a call goes to.
 
 A query's calls go to one of them, as long as that is there and has a slot: the one that had the smallest share of its
-slots taken when the query began. One that was away is left alone for half a minute.
+slots taken when the query began. One that was away is left alone for half a minute, and then asked whether it is the
+same one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from spex.engine.base import Capabilities, Counters, Progress, Server
+from spex.engine.doubted import Doubted
 from spex.errors import EngineError, InputError, Overloaded, TimedOut, Unreachable
 from spex.profile import Curve
 from spex.usage import Tokens
@@ -44,6 +46,7 @@ class _Place(Generic[S]):
     """One of the servers. `moved`: calls that failed there and were asked for elsewhere."""
 
     server: S
+    doubted: Doubted
     running: int = 0
     placed: int = 0
     moved: int = 0
@@ -53,6 +56,9 @@ class _Place(Generic[S]):
     def share(self) -> float:
         return self.running / max(1, self.server.capabilities.slots)
 
+    async def asked(self, ask: Callable[[S], Awaitable[T]]) -> T:
+        return await self.doubted.asked(lambda: ask(self.server))
+
 
 class Places(Generic[S]):
     """`servers` (2 to 64, each with a name of its own). Raises `InputError`, which names `field` and `name`."""
@@ -60,7 +66,7 @@ class Places(Generic[S]):
     def __init__(self, field: str, name: str, servers: Sequence[S]) -> None:
         if not 2 <= len(servers) <= _SERVERS_MAX or len({server.name for server in servers}) < len(servers):
             raise InputError(field, name, f"it must name 2 to {_SERVERS_MAX} servers, each of them once")
-        self._places = [_Place(server) for server in servers]
+        self._places = [_Place(server, Doubted(server)) for server in servers]
         self._homes: OrderedDict[str, _Place[S]] = OrderedDict()
         self._told: dict[str, int] = {}
         self._freed = asyncio.Event()
@@ -107,14 +113,17 @@ class Places(Generic[S]):
         return Counters(sum(count.running for count in counts), cost)
 
     async def asked(self, key: str | None, ask: Callable[[S], Awaitable[T]], progress: Progress | None = None) -> T:
-        """What the query's server says, or another one where it is away. Raises the last one's `EngineError`."""
+        """What the query's server says, or another one where it is away.
+
+        Raises the last one's `EngineError`, and `InputError` of one that has come back with another model.
+        """
         tried: list[_Place[S]] = []
         while True:
             while (place := self._place(key, tried)).share >= 1.0:  # while one is away, the others are too few
                 await self._freed.wait()
             place.running += 1
             try:
-                return await ask(place.server)
+                return await place.asked(ask)
             except (Overloaded, TimedOut, Unreachable) as error:
                 tried.append(place)
                 self._note(place, error)

@@ -17,9 +17,8 @@ from spex.engine.base import (
     Labelling,
     Message,
     Progress,
-    Renewable,
-    innermost,
 )
+from spex.engine.doubted import Doubted
 from spex.errors import Overloaded, TimedOut, Unreachable
 
 T = TypeVar("T")
@@ -42,7 +41,7 @@ class Retrying:
         self.inner = engine
         self._attempts = attempts
         self._jitter = wait_jitter_seconds
-        self._is_doubted = False
+        self._doubted = Doubted(engine)
 
     @property
     def name(self) -> str:
@@ -57,7 +56,7 @@ class Retrying:
 
     async def open(self) -> None:
         await repeated(self.inner.open, None, self._attempts, self._jitter, may_pass=_full)
-        self._is_doubted = False
+        self._doubted.believe()
 
     async def close(self) -> None:
         await self.inner.close()
@@ -75,19 +74,7 @@ class Retrying:
         return await self._repeated(lambda: self.inner.label(request, progress), progress)
 
     async def _repeated(self, ask: Callable[[], Awaitable[T]], progress: Progress | None = None) -> T:
-        return await repeated(lambda: self._asked(ask), progress, self._attempts, self._jitter)
-
-    async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """What `ask` gives, of an engine that has not failed since it was last seen to be the same."""
-        try:
-            engine = innermost(self.inner)
-            if self._is_doubted and isinstance(engine, Renewable):
-                await engine.recheck()
-            self._is_doubted = False
-            return await ask()
-        except (Unreachable, TimedOut):
-            self._is_doubted = True
-            raise
+        return await repeated(lambda: self._doubted.asked(ask), progress, self._attempts, self._jitter)
 
 
 async def repeated(

@@ -1,18 +1,22 @@
 """A server of score heads over HTTP, of whichever kind, as the scheduler and `ScoreHead` see it.
 
-An answer to fewer tokens than were sent is `Misbehaving`.
+After a failure it is asked whether it still has the model that it had when it was opened. An answer to fewer tokens
+than were sent is `Misbehaving`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from typing import TypeVar
 
 from spex.engine.base import Capabilities, Counters, Identity, Progress
+from spex.engine.doubted import Doubted
 from spex.engine.http import Deadlines, Http
 from spex.engine.keys import key_for
 from spex.engine.other_kind import told_of_another_kind
 from spex.engine.retrying import repeated
+from spex.engine.same_model import refuse_other_model
 from spex.engine.told import rooted
 from spex.errors import InputError, Misbehaving
 from spex.profile import Affine
@@ -20,6 +24,8 @@ from spex.reward.head_tokens import text_tokens
 from spex.reward.pooling import Pooling, Rows
 from spex.reward.refused import of_a_reward
 from spex.usage import Tokens
+
+T = TypeVar("T")
 
 _SLOTS = 64
 
@@ -49,6 +55,7 @@ class HeadServer:
             seed="whole", log_probabilities=False, slots=_SLOTS, curve=Affine(0.020, 0.0005), prefill_seconds=0.0001
         )
         self._identity = Identity()
+        self._doubted = Doubted(self)
         self._running = 0
         self._cost = Tokens()
 
@@ -76,8 +83,18 @@ class HeadServer:
     async def learn(self) -> None:
         """Who the server is, as far as it says. Raises `EngineError` where it cannot be asked."""
         self._identity = Identity()
+        self._identity = await self._told()
+        self._doubted.believe()
+
+    async def recheck(self) -> None:
+        """Raises `InputError` where the server has another model by now, and `EngineError`."""
+        with of_a_reward():
+            refuse_other_model((await self._told()).model, self._identity.model, self._name)
+
+    async def _told(self) -> Identity:
         with suppress(InputError, Misbehaving):
-            self._identity = await self._pooling.identity(self._http, self._wanted)
+            return await self._pooling.identity(self._http, self._wanted)
+        return Identity()
 
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
@@ -95,18 +112,19 @@ class HeadServer:
 
     async def tokens(self, text: str) -> tuple[int, ...]:
         """A template's text as token ids: the names of control tokens become those. Raises `EngineError`."""
-        with of_a_reward():
-            return await repeated(lambda: self._tokenizer.tokens(text))
+        return await self._repeated(lambda: self._tokenizer.tokens(text))
 
     async def text_tokens(self, text: str) -> tuple[int, ...]:
         """What people or models wrote, as token ids, no known control token among them. Raises `EngineError`."""
-        with of_a_reward():
-            return await repeated(lambda: text_tokens(self._tokenizer, text, self._name))
+        return await self._repeated(lambda: text_tokens(self._tokenizer, text, self._name))
 
     async def rows(self, token_ids: Sequence[int], progress: Progress) -> Rows:
         """The numbers that the server gives for `token_ids`. Raises `EngineError`; `InputError` for another server."""
+        return await self._repeated(lambda: self._rows(token_ids, progress), progress)
+
+    async def _repeated(self, ask: Callable[[], Awaitable[T]], progress: Progress | None = None) -> T:
         with of_a_reward():
-            return await repeated(lambda: self._rows(token_ids, progress), progress)
+            return await repeated(lambda: self._doubted.asked(ask), progress)
 
     async def _rows(self, token_ids: Sequence[int], progress: Progress) -> Rows:
         self._running += 1

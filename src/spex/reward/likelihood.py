@@ -24,6 +24,7 @@ from typing import NamedTuple, TypeVar
 
 from spex.engine.abilities import Reading, Reads
 from spex.engine.base import Engine, Message, Path, Progress, Scoring, Server, innermost
+from spex.engine.doubted import Doubted
 from spex.engine.retrying import repeated
 from spex.errors import InputError, Misbehaving, Unreachable
 from spex.problem import Problem
@@ -68,6 +69,7 @@ class Likelihood:
         if form not in FORMS:
             raise InputError("form", form, f"it must be one of {', '.join(FORMS)}")
         self._engine = engine
+        self._doubted = Doubted(engine)
         self._form = form
         self._messages = messages
         self._reader: Reads | None = None
@@ -86,6 +88,7 @@ class Likelihood:
     async def open(self) -> None:
         """Raises `InputError` and `EngineError`; then the engine is closed again."""
         await self._engine.open()
+        self._doubted.believe()
         self._reader = _reader_of(self._engine)
         if self._reader is None:
             await self._engine.close()
@@ -125,7 +128,7 @@ class Likelihood:
         reader = self._reader
         if reader is None:
             raise Unreachable(self.name, "it is not open")
-        logprobs = await repeated(lambda: reader.read(request, progress), progress)
+        logprobs = await repeated(lambda: self._doubted.asked(lambda: reader.read(request, progress)), progress)
         expected = request.prompt.token_count - request.start
         if len(logprobs) != expected or not all(value <= 0.0 for value in logprobs):
             raise Misbehaving(self.name, f"{expected} log-probabilities", logprobs)
