@@ -403,6 +403,39 @@ def test_texts_are_encoded_by_whoever_is_there() -> None:
     assert run_virtual(main()) == (97, 98)
 
 
+@pytest.mark.parametrize("what", ["encode", "encode_chat", "tokens"])
+def test_texts_are_encoded_while_every_slot_is_taken_and_take_none(what: str) -> None:
+    class Encoding(Place):
+        encoding = 0
+
+        async def tokens(self, text: str) -> tuple[int, ...]:
+            self.encoding += 1
+            await asyncio.sleep(0.02)
+            return (7,)
+
+        async def encode(self, text: str) -> tuple[int, ...]:
+            return await self.tokens(text)
+
+        async def encode_chat(self, messages: Sequence[object]) -> tuple[int, ...]:
+            return await self.tokens("")
+
+    engines = [Encoding(f"place:{number}", slots=1) for number in range(2)]
+
+    async def main() -> None:
+        around = spread(engines)
+        texts = [asyncio.ensure_future(getattr(around, what)("")) for _ in range(5)]
+        await asyncio.sleep(0.01)
+        assert sum(engine.encoding for engine in engines) == 5
+        calls = [asyncio.ensure_future(around.generate(call(f"{name}0"), Progress())) for name in "pq"]
+        await asyncio.sleep(0.01)
+        assert around.counters().running == 2
+        assert await getattr(around, what)("") == (7,)
+        assert not any(running.done() for running in calls)
+        await asyncio.gather(*texts, *calls)
+
+    run_virtual(main())
+
+
 def test_a_dead_server_has_no_load() -> None:
     class Dead(Place):
         async def load(self) -> int | None:

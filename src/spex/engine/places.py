@@ -112,7 +112,7 @@ class Places(Generic[S]):
             cost = cost.plus(count.cost)
         return Counters(sum(count.running for count in counts), cost)
 
-    async def asked(self, key: str | None, ask: Callable[[S], Awaitable[T]], progress: Progress | None = None) -> T:
+    async def asked(self, key: str, ask: Callable[[S], Awaitable[T]], progress: Progress | None = None) -> T:
         """What the query's server says, or another one where it is away.
 
         Raises the last one's `EngineError`, and `InputError` of one that has come back with another model.
@@ -125,17 +125,34 @@ class Places(Generic[S]):
             try:
                 return await place.asked(ask)
             except (Overloaded, TimedOut, Unreachable) as error:
-                tried.append(place)
-                self._note(place, error)
-                if len(tried) == len(self._places):
-                    raise
-                place.moved += 1
+                self._move(place, error, tried)
                 if progress is not None:
                     progress.fail()
             finally:
                 place.running -= 1
                 self._freed.set()
                 self._freed = asyncio.Event()
+
+    async def asked_anywhere(self, ask: Callable[[S], Awaitable[T]]) -> T:
+        """What the one with most room says, or another one where it is away: no slot is waited for or taken.
+
+        Raises as `asked` does.
+        """
+        tried: list[_Place[S]] = []
+        while True:
+            place = self._place(None, tried)
+            try:
+                return await place.asked(ask)
+            except (Overloaded, TimedOut, Unreachable) as error:
+                self._move(place, error, tried)
+
+    def _move(self, place: _Place[S], error: EngineError, tried: list[_Place[S]]) -> None:
+        """What failed there is to be asked for at another one. Raises `error` where all of them have been tried."""
+        tried.append(place)
+        self._note(place, error)
+        if len(tried) == len(self._places):
+            raise error
+        place.moved += 1
 
     def _place(self, key: str | None, tried: Sequence[_Place[S]]) -> _Place[S]:
         """Where a call goes: to its query's server, as long as that is there and has a slot."""

@@ -4,6 +4,7 @@ All calls of a query go to one of them, so that its branches find their prefix i
 share of its slots taken when the query begins. Where that one is full a call goes to the next; where it is away, the
 query does, and what failed there is asked for again: a call's seed is its own, so that it does not matter who answers
 it. What may differ are texts of servers that do not answer equal requests equally; they do not on one server either.
+Whoever has most room makes the token ids of a text, and no slot is waited for or taken.
 """
 
 from __future__ import annotations
@@ -107,10 +108,10 @@ class Spread:
         self._places.tell_moved()
 
     async def encode(self, text: str) -> tuple[int, ...]:
-        return await self._places.asked(None, lambda engine: engine.encode(text))
+        return await self._places.asked_anywhere(lambda engine: engine.encode(text))
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        return await self._places.asked(None, lambda engine: engine.encode_chat(messages))
+        return await self._places.asked_anywhere(lambda engine: engine.encode_chat(messages))
 
     async def tokens(self, text: str) -> tuple[int, ...]:
         """`text` as token ids, names of control tokens as those. Raises `EngineError` and `InputError`."""
@@ -121,7 +122,7 @@ class Spread:
                 raise InputError("policy", engine.name, "it does not say what its control tokens are")
             return tuple(await read(text))
 
-        return await self._places.asked(None, ask)
+        return await self._places.asked_anywhere(ask)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         return await self._places.asked(request.key, lambda engine: engine.generate(request, progress), progress)
