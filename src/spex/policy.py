@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from spex.engine.abilities import NamesControlTokens
-from spex.engine.base import Completion, Engine, Generation, Progress, Sampling, innermost
+from spex.engine.abilities import namer_of
+from spex.engine.base import Completion, Engine, Generation, Progress, Sampling
 from spex.errors import InputError
 from spex.ids import Expand, call_key, node_key
 from spex.problem import Problem
@@ -30,8 +30,8 @@ class Policy:
 
     async def check(self) -> None:
         """Whether the task can see what it must in the texts of the open engine. Raises `InputError`, `EngineError`."""
-        reader = innermost(self.engine)
-        if not isinstance(self.task, Guided) or not isinstance(reader, NamesControlTokens):
+        reader = namer_of(self.engine)
+        if not isinstance(self.task, Guided) or reader is None:
             return
         for mark in self.task.marks:
             if await reader.tokens(mark) != await self.engine.encode(mark):

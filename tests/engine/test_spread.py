@@ -528,13 +528,3 @@ def test_each_starts_from_its_own_profile(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_several_servers_are_not_measured_as_one() -> None:
     with pytest.raises(InputError, match="one server"):
         measure("sglang:http://127.0.0.1:3,http://127.0.0.1:4", None, 1.0, as_json=True)
-
-
-def test_control_tokens_are_told_by_servers_that_know_them() -> None:
-    class Reading(Place):
-        async def tokens(self, text: str) -> tuple[int, ...]:
-            return (len(text),)
-
-    assert run_virtual(spread([Reading("a"), Reading("b")]).tokens("<s>")) == (3,)
-    with pytest.raises(InputError, match="control tokens"):
-        run_virtual(spread(places()).tokens("<s>"))

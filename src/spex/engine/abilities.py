@@ -1,15 +1,15 @@
 """What an engine may be able to do beside `Engine`'s methods: each is asked for by its own small protocol.
 
-Wrappers do not have them: the innermost engine is who is asked.
+Wrappers do not have them: the innermost engine is who is asked. Several servers as one have what each of them has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from spex.engine.base import Message, Progress
+from spex.engine.base import Message, Progress, Server, innermost
 from spex.prompt import Prompt
 
 
@@ -60,3 +60,33 @@ class Reads(Protocol):
         Cancelling the task that awaits it lets go of the request.
         """
         ...
+
+
+@runtime_checkable
+class Several(Protocol):
+    """Several servers as one engine, which passes on what they are asked: it has an ability that each of them has."""
+
+    @property
+    def places(self) -> Sequence[Server]: ...
+
+
+def namer_of(server: Server) -> NamesControlTokens | None:
+    """The innermost engine, if it can read a template."""
+    inner = innermost(server)
+    return inner if isinstance(inner, NamesControlTokens) and _each(inner, namer_of) else None
+
+
+def renderer_of(server: Server) -> RendersThinking | None:
+    """The innermost engine, if it renders its model's chat template."""
+    inner = innermost(server)
+    return inner if isinstance(inner, RendersThinking) and _each(inner, renderer_of) else None
+
+
+def reader_of(server: Server) -> Reads | None:
+    """The innermost engine, if it tells log-probabilities of a text that it has not written; some know it once open."""
+    inner = innermost(server)
+    return inner if isinstance(inner, Reads) and inner.reads and _each(inner, reader_of) else None
+
+
+def _each(engine: object, able: Callable[[Server], object | None]) -> bool:
+    return not isinstance(engine, Several) or all(able(place) is not None for place in engine.places)

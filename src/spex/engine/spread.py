@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from typing import TypeVar
 
+from spex.engine.abilities import Reading, namer_of, reader_of, renderer_of
 from spex.engine.base import (
     Capabilities,
     Completion,
@@ -24,11 +26,12 @@ from spex.engine.base import (
     Message,
     Progress,
     identity_of,
-    innermost,
     load_of,
 )
 from spex.engine.places import Places
 from spex.errors import EngineError, InputError
+
+A = TypeVar("A")
 
 _SAMPLE = "Ann has 3 bags of 4 apples; she said: “half of 12 is 6”.\n\n"
 
@@ -52,6 +55,11 @@ class Spread:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def places(self) -> tuple[Engine, ...]:
+        """Its engines: it is able to what each of them is able to (`spex.engine.abilities`)."""
+        return tuple(self._places)
 
     @property
     def moved(self) -> dict[str, int]:
@@ -113,22 +121,47 @@ class Spread:
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return await self._places.asked_anywhere(lambda engine: engine.encode_chat(messages))
 
+    async def encode_thinking_chat(self, messages: Sequence[Message], *, enable_thinking: bool) -> tuple[int, ...]:
+        """As `encode_chat`, with `enable_thinking` told to the template. Raises `EngineError` and `InputError`."""
+
+        async def ask(engine: Engine) -> tuple[int, ...]:
+            renderer = _able(renderer_of(engine), engine, "it renders no chat template")
+            return await renderer.encode_thinking_chat(messages, enable_thinking=enable_thinking)
+
+        return await self._places.asked_anywhere(ask)
+
     async def tokens(self, text: str) -> tuple[int, ...]:
         """`text` as token ids, names of control tokens as those. Raises `EngineError` and `InputError`."""
 
         async def ask(engine: Engine) -> tuple[int, ...]:
-            read = getattr(innermost(engine), "tokens", None)
-            if read is None:
-                raise InputError("policy", engine.name, "it does not say what its control tokens are")
-            return tuple(await read(text))
+            return await _able(namer_of(engine), engine, "it does not say what its control tokens are").tokens(text)
 
         return await self._places.asked_anywhere(ask)
+
+    @property
+    def reads(self) -> bool:
+        return all(reader_of(engine) is not None for engine in self._places)
+
+    async def read(self, request: Reading, progress: Progress) -> tuple[float, ...]:
+        """The log-probability of each token that is asked for. Raises `EngineError` and `InputError`."""
+
+        async def ask(engine: Engine) -> tuple[float, ...]:
+            reader = _able(reader_of(engine), engine, "it tells no log-probabilities of a text that it has not written")
+            return await reader.read(request, progress)
+
+        return await self._places.asked(request.key, ask, progress)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         return await self._places.asked(request.key, lambda engine: engine.generate(request, progress), progress)
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
         return await self._places.asked(request.key, lambda engine: engine.label(request, progress), progress)
+
+
+def _able(found: A | None, engine: Engine, told: str) -> A:
+    if found is None:
+        raise InputError("policy", engine.name, told)
+    return found
 
 
 def _said(identity: Identity) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from spex.engine.abilities import RendersThinking
+from spex.engine.abilities import RendersThinking, renderer_of
 from spex.engine.base import (
     Capabilities,
     Completion,
@@ -17,7 +17,6 @@ from spex.engine.base import (
     Progress,
     Server,
     Wrapper,
-    innermost,
 )
 from spex.engine.text_tokens import transcript
 from spex.errors import InputError
@@ -107,8 +106,8 @@ class Templated:
                 raise InputError("enable_thinking", self._enable_thinking, told)
 
     def _renderer(self, field: str, value: object) -> RendersThinking:
-        renderer = innermost(self.inner)
-        if isinstance(renderer, RendersThinking):
+        renderer = renderer_of(self.inner)
+        if renderer is not None:
             return renderer
         told = f"{self.name} renders no chat template: leave it out, or use sglang:, vllm: or llamacpp"
         raise InputError(field, value, told)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spex.engine.abilities import NamesControlTokens
-from spex.engine.base import Engine, innermost
+from spex.engine.abilities import namer_of
+from spex.engine.base import Engine
 from spex.errors import InputError
 
 
@@ -14,8 +14,8 @@ async def control_token(engine: Engine, field: str, name: str) -> int:
 
     An id that a form gave itself would end a server whose vocabulary is smaller; a name is no token of another model.
     """
-    reader = innermost(engine)
-    if not isinstance(reader, NamesControlTokens):
+    reader = namer_of(engine)
+    if reader is None:
         raise InputError(f"form.{field}", name, f"{engine.name} does not say what its control tokens are")
     return only_token(await reader.tokens(name), field, name, engine.name)
 

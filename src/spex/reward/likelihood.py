@@ -22,8 +22,8 @@ from collections.abc import Callable, Sequence
 from math import exp, fsum
 from typing import NamedTuple, TypeVar
 
-from spex.engine.abilities import Reading, Reads
-from spex.engine.base import Engine, Message, Path, Progress, Scoring, Server, innermost
+from spex.engine.abilities import Reading, Reads, reader_of
+from spex.engine.base import Engine, Message, Path, Progress, Scoring, Server
 from spex.engine.doubted import Doubted
 from spex.engine.retrying import repeated
 from spex.errors import InputError, Misbehaving, Unreachable
@@ -89,7 +89,7 @@ class Likelihood:
         """Raises `InputError` and `EngineError`; then the engine is closed again."""
         await self._engine.open()
         self._doubted.believe()
-        self._reader = _reader_of(self._engine)
+        self._reader = reader_of(self._engine)
         if self._reader is None:
             await self._engine.close()
             told = "it tells no log-probabilities of a text that it has not written: sglang: and vllm: do"
@@ -151,12 +151,6 @@ class Likelihood:
             told = f"log-probabilities from the policy's engine, for {expectation(request, path)}"
             raise Misbehaving(self.name, told, "none" if logprobs is None else logprobs)
         return Read(fsum(min(0.0, value) for value in logprobs), len(logprobs))
-
-
-def _reader_of(engine: Engine) -> Reads | None:
-    """The open engine that does the work, if it tells what is needed."""
-    inner = innermost(engine)
-    return inner if isinstance(inner, Reads) and inner.reads else None
 
 
 def _forget(memory: OrderedDict[K, V], kept: int) -> None:
