@@ -8,10 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from spex.engine.base import Progress
-from spex.errors import InputError, Unreachable
+from spex.control.others import tells
+from spex.engine.base import Identity, Progress, identity_of, load_of
+from spex.engine.base import Server as BaseServer
+from spex.errors import InputError, LogMismatch, Unreachable
+from spex.record import MemoryLog
 from spex.reward.base import Reward
 from spex.reward.named import find_reward
+from spex.reward.recorded import RecordedReward
 from spex.reward.score_head import ScoreHead
 from spex.reward.spread import SpreadReward
 from tests.builders import policy
@@ -85,6 +89,53 @@ def test_servers_of_different_models_are_refused_and_none_is_left_open() -> None
         with pytest.raises(InputError, match="of one model"):
             async with heads(Server(), other):
                 pass
+
+    asyncio.run(main())
+
+
+def test_a_log_of_another_models_scores_is_refused() -> None:
+    async def main() -> None:
+        servers, log = (Server(), Server()), MemoryLog()
+        async with AsyncExitStack() as stack:
+            urls = [await stack.enter_async_context(listening(server.serve)) for server in servers]
+            recorded = RecordedReward(SpreadReward("prm", [ScoreHead(f"vllm:{url}", TAGGED) for url in urls]), log)
+            await recorded.open()
+            assert identity_of(recorded.server) == Identity("vLLM 0.32.0", "/models/prm")
+            await recorded.close()
+            for server in servers:
+                server.model = "/models/other"
+            with pytest.raises(LogMismatch, match=r"'/models/prm', and prm now has '/models/other'"):
+                await recorded.open()
+
+    asyncio.run(main())
+
+
+def test_what_others_have_on_its_servers_is_heard() -> None:
+    class Told(ScoreHead):
+        @property
+        def server(self) -> Servant:
+            return Servant(super().server)
+
+    class Servant:
+        """A server that has three requests by its own count, unless it is away."""
+
+        identity = Identity()
+        away = False
+
+        def __init__(self, server: BaseServer) -> None:
+            self.name, self.capabilities, self.counters = server.name, server.capabilities, server.counters
+
+        async def load(self) -> int | None:
+            if self.away and self.name.endswith("2"):
+                raise Unreachable(self.name, "gone")
+            return 3
+
+    async def main() -> None:
+        reward = SpreadReward("prm", [Told(f"vllm:http://127.0.0.1:{number}", TAGGED) for number in (1, 2)])
+        assert tells(reward.server)
+        assert await load_of(reward.server) == 6
+        Servant.away = True
+        assert await load_of(reward.server) == 3
 
     asyncio.run(main())
 

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from spex.engine.base import Capabilities, Counters, Progress, Server
+from spex.engine.base import Capabilities, Counters, Identity, Progress, Server, identity_of, load_of
 from spex.engine.doubted import Doubted
 from spex.errors import EngineError, InputError, Overloaded, TimedOut, Unreachable
 from spex.profile import Curve
@@ -85,6 +85,16 @@ class Places(Generic[S]):
         for name, count in self.moved.items():
             if count > told.get(name, 0):
                 _LOG.warning("%s: %d of its calls were asked for at other servers", name, count)
+
+    @property
+    def identity(self) -> Identity:
+        """Who the first of them says it is."""
+        return identity_of(self._places[0].server)
+
+    async def load(self) -> int | None:
+        """The requests of those that answer, by their own count; None where one does not tell."""
+        told = await asyncio.gather(*(_load(server) for server in self))
+        return None if None in told else sum(load for load in told if load is not None)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -182,3 +192,10 @@ class Places(Generic[S]):
         if place.back_at_seconds <= now:
             _LOG.warning("%s; for %g s its calls go to the other servers", error, _REST_SECONDS)
         place.back_at_seconds = now + _REST_SECONDS
+
+
+async def _load(server: Server) -> int | None:
+    try:
+        return await load_of(server)
+    except EngineError:
+        return 0

@@ -9,7 +9,6 @@ Whoever has most room makes the token ids of a text, and no slot is waited for o
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TypeVar
@@ -26,10 +25,9 @@ from spex.engine.base import (
     Message,
     Progress,
     identity_of,
-    load_of,
 )
 from spex.engine.places import Places
-from spex.errors import EngineError, InputError
+from spex.errors import InputError
 
 A = TypeVar("A")
 
@@ -68,7 +66,7 @@ class Spread:
 
     @property
     def identity(self) -> Identity:
-        return identity_of(next(iter(self._places)))
+        return self._places.identity
 
     @property
     def capabilities(self) -> Capabilities:
@@ -79,14 +77,7 @@ class Spread:
 
     async def load(self) -> int | None:
         """Of those that answer; None where one does not tell."""
-        told = await asyncio.gather(*(self._load(engine) for engine in self._places))
-        return None if None in told else sum(load for load in told if load is not None)
-
-    async def _load(self, engine: Engine) -> int | None:
-        try:
-            return await load_of(engine)
-        except EngineError:
-            return 0
+        return await self._places.load()
 
     async def open(self) -> None:
         """Raises `EngineError` and `InputError`; then none is left open."""

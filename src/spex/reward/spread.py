@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from spex.engine.base import Capabilities, Counters, Path, Progress, Scoring, Server
+from spex.engine.base import Capabilities, Counters, Identity, Path, Progress, Scoring, Server
 from spex.engine.places import Places
 from spex.errors import InputError
 from spex.problem import Problem
@@ -21,10 +21,14 @@ _DIFFERENCE_MAX = 0.02  # numbers of one model on two kinds of GPU differ in the
 
 
 class _At:
-    """A reward as a place that calls go to."""
+    """A reward as a place that calls go to, around the server that does its work."""
 
     def __init__(self, reward: Reward) -> None:
         self.reward = reward
+
+    @property
+    def inner(self) -> Server:
+        return self.reward.server
 
     @property
     def name(self) -> str:
@@ -58,6 +62,10 @@ class SpreadReward:
         return self
 
     @property
+    def identity(self) -> Identity:
+        return self._places.identity
+
+    @property
     def capabilities(self) -> Capabilities:
         return self._places.capabilities
 
@@ -68,6 +76,10 @@ class SpreadReward:
 
     def counters(self) -> Counters:
         return self._places.counters()
+
+    async def load(self) -> int | None:
+        """Of those that answer; None where one does not tell."""
+        return await self._places.load()
 
     async def open(self) -> None:
         """Raises `EngineError` and `InputError`; then none is left open."""
