@@ -8,7 +8,9 @@ from math import exp
 
 import pytest
 
+from spex.api import setup_of
 from spex.control.clock import run_virtual
+from spex.control.scheduler import Scheduler
 from spex.engine.abilities import Reading, namer_of, reader_of, renderer_of
 from spex.engine.base import Message, Progress
 from spex.engine.catalog import find_engine
@@ -130,3 +132,34 @@ def test_a_template_may_be_told_to_several_servers_that_render_it() -> None:
     assert run_virtual(main(Able("a"), Able("b"))) == (1, 1)
     with pytest.raises(InputError, match="renders no chat template"):
         run_virtual(main(*places()))
+
+
+SPEC = "sglang:http://127.0.0.1:3,http://127.0.0.1:4"
+
+
+@pytest.mark.parametrize("reward", ["judge", f"judge@{SPEC}", f"likelihood@{SPEC}", f"prm:math-shepherd-7b@{SPEC}"])
+def test_servers_that_serve_policy_and_reward_have_one_lane(reward: str) -> None:
+    made = setup_of({"policy": SPEC, "task": "text", "reward": reward, "enable_thinking": True})
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            scheduler = Scheduler(group, None)
+            lane = scheduler.lane(made.policy.engine, serves_text=True)
+            assert scheduler.lane(made.rewards["reward"].server, serves_text=False) is lane
+
+    asyncio.run(main())
+
+
+def test_several_servers_of_a_score_head_have_one_lane_and_not_the_policys() -> None:
+    reward = f"prm:qwen2.5-math-prm-7b@{SPEC}"
+    made = setup_of({"policy": SPEC, "task": "text", "reward": reward})
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            scheduler = Scheduler(group, None)
+            server = made.rewards["reward"].server
+            lane = scheduler.lane(server, serves_text=False)
+            assert lane is not scheduler.lane(made.policy.engine, serves_text=True)
+            assert lane.server is server
+
+    asyncio.run(main())
