@@ -195,6 +195,10 @@ def test_what_is_no_value_of_a_sandbox_is_none(data: bytes) -> None:
     assert told_value(data) is None
 
 
+def test_a_number_beyond_all_floats_is_no_value_of_a_complex_one() -> None:
+    assert told_value(b'{"complex": [1' + b"0" * 400 + b", 0]}") is None
+
+
 def test_what_a_program_prints_is_compared_without_white_space_at_ends() -> None:
     assert printed_alike("1 2 \n3\n\n", "1 2\n3")
     assert not printed_alike("1 2\n", "1  2\n")
