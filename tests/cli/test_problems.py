@@ -189,7 +189,18 @@ def test_a_call_that_is_a_tuple_is_compared_whole(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["f(1)  # two", "# f(1)", "", "f(1", "f(1)) == 2 or (True", "f(1)) # (", "f(1); g(1)", "x = f(1)", "x := 1", "(" * 999],
+    [
+        "f(1)  # two",
+        "# f(1)",
+        "",
+        "f(1",
+        "f(1)) == 2 or (True",
+        "f(1)) # (",
+        "f(1); g(1)",
+        "x = f(1)",
+        "x := 1",
+        "(" * 999,
+    ],
 )
 def test_a_call_that_is_not_one_expression_is_refused_with_its_line(file: Path, call: str) -> None:
     file.write_text(f'{{"text": "Add."}}\n{{"text": "Add more.", "tests": [{{"call": "{call}", "expected": 2}}]}}')

@@ -103,7 +103,8 @@ class Progress:
 
     `token_ids`, `logprobs` and `text` are the work so far: an engine whose seeds are positional
     goes on from them, any other starts from nothing. `cost` is what this attempt made the engine
-    do, kept tokens and dropped ones; `lost` what failed attempts before it did. `replayed`: the answer came from a log.
+    do, kept tokens and dropped ones; `lost` what failed attempts before it did. `replayed`: some of the answer came from
+    a log; `replayed_cost`: what of `cost`, and of that of earlier attempts, the engine was therefore not asked for.
     `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
     """
 
@@ -113,7 +114,14 @@ class Progress:
     cost: Tokens = Tokens()
     lost: Tokens = Tokens()
     replayed: bool = False
+    replayed_cost: Tokens = Tokens()
     demanded: bool = True
+
+    def replay(self, cost: Tokens) -> None:
+        """An answer came from a log, which cost so much when it was made."""
+        self.replayed = True
+        self.cost = self.cost.plus(cost)
+        self.replayed_cost = self.replayed_cost.plus(cost)
 
     def fail(self) -> None:
         """The attempt came to nothing: what it cost is lost, and the next one starts afresh."""

@@ -10,9 +10,9 @@ from math import fsum, isfinite, prod
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from spex.engine.apart import apart
 from spex.engine.base import Progress, Scoring, Server, innermost
 from spex.errors import InputError
-from spex.reward.asked import apart
 from spex.reward.base import Reward, servers_of, unread_by
 from spex.reward.checked import validated
 from spex.seeds import seed_of
