@@ -124,3 +124,28 @@ def test_a_call_that_failed_in_its_second_text_and_is_demanded_is_paid_for_as_th
     usage = on_bench(scene, engine, Eager())
     assert usage.paid == engine.counters().cost
     assert (usage.useful.generated, usage.lost.generated) == (BOTH, len(FIRST))
+
+
+class Told(SimulatedPolicy):
+    """Keeps the progress of every request that it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(written, FLAT)
+        self.asked: list[Progress] = []
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        self.asked.append(progress)
+        return await super().generate(request, progress)
+
+
+def test_the_second_text_of_a_guess_is_asked_for_as_a_guess_until_it_is_demanded() -> None:
+    async def scene(bench: Bench) -> list[bool]:
+        job = writing(bench, None)
+        bench.wish(job)
+        await at(IN_SECOND_SECONDS)
+        before = [progress.demanded for progress in engine.asked]
+        bench.demand(job)  # it runs: another attempt at its second text would say so
+        return [*before, *(progress.demanded for progress in engine.asked)]
+
+    engine = Told()
+    assert on_bench(scene, engine, Eager()) == [False, False, True, True]

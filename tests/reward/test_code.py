@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path as File
 from shutil import which
 from types import SimpleNamespace
+from typing import Self
 
 import pytest
 
@@ -294,7 +295,7 @@ class Pool:
 
     def __init__(self, **limits: float) -> None: ...
 
-    async def __aenter__(self) -> Pool:
+    async def __aenter__(self) -> Self:
         await asyncio.sleep(0)
         return self
 

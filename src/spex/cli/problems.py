@@ -125,7 +125,7 @@ def _test(given: str | dict[str, object]) -> CodeTest:
 
 
 def _refuse_other_than_expression(call: str) -> None:
-    """Alone and in parentheses it must be one: what closes them, or comments them out, is an expression in one alone."""
+    """Alone and in parentheses it must be one: what closes them or comments them out is none in one of the two."""
     try:
         for text in (call.strip(), f"({call})"):
             ast.parse(text, mode="eval")

@@ -64,7 +64,8 @@ class Lane:
 
     def demand(self, job: Job) -> None:
         """The search wants this call: run it before any speculation."""
-        job.demanded = job.progress.demanded = True
+        job.demanded = True
+        job.progress.demand()
         self._guesses.pop(job, None)
         if job.phase is Phase.PLANNED:
             self._wishes.pop(job, None)
