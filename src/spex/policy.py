@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from spex.engine.abilities import namer_of
+from spex.engine.apart import apart
 from spex.engine.base import Completion, Engine, Generation, Progress, Sampling
 from spex.errors import InputError
 from spex.ids import Expand, call_key, node_key
@@ -120,15 +121,11 @@ class Policy:
 
     async def _next(self, request: Generation, progress: Progress) -> Completion:
         """A further text of one call: what was written before it is no part of what an engine would go on from."""
-        own = Progress()
         progress.token_ids.clear()
         progress.logprobs.clear()
         progress.text = ""
-        try:
+        with apart(progress) as own:
             return await self._text(request, own)
-        finally:
-            progress.cost = progress.cost.plus(own.cost)
-            progress.lost = progress.lost.plus(own.lost)
 
 
 def _with_given(written: Completion, text: str, token_ids: tuple[int, ...]) -> Completion:

@@ -10,6 +10,7 @@ import pytest
 
 from spex.cli.problems import problem_of_stream, problems_of_file
 from spex.errors import InputError
+from spex.reward.code_tests import CallTest, parsed
 
 GOOD = '{"id": "a", "question": "1 + 1?", "answer": 2}\n{"problem": "2 + 2?"}\n{"text": "3 + 3?", "level": 5}\n'
 
@@ -167,7 +168,7 @@ def test_tests_are_assertions_or_what_goes_in_and_comes_out(file: Path) -> None:
         ' {"input": "1 2", "output": "3"}]}'
     )
     (problem,) = problems_of_file(file)
-    assert problem.tests == ("assert add(1, 2) == 3", "assert add(1, 1) == {'a': [None, True]}", ("1 2", "3"))
+    assert problem.tests == ("assert add(1, 2) == 3", "assert (add(1, 1)) == {'a': [None, True]}", ("1 2", "3"))
 
 
 @pytest.mark.parametrize(
@@ -178,3 +179,32 @@ def test_tests_of_another_form_are_refused(file: Path, tests: str) -> None:
     file.write_text(f'{{"text": "Add.", "tests": {tests}}}')
     assert "line 1" in refusal(file)
     assert "tests" in refusal(file)
+
+
+def test_a_call_that_is_a_tuple_is_compared_whole(file: Path) -> None:
+    file.write_text('{"text": "Add.", "tests": [{"call": "f(1), f(2)", "expected": [2, 3]}]}')
+    (problem,) = problems_of_file(file)
+    assert [parsed(test) for test in problem.tests] == [CallTest("(f(1), f(2))", [2, 3])]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "f(1)  # two",
+        "# f(1)",
+        "",
+        "f(1",
+        "f(1)) == 2 or (True",
+        "f(1)) # (",
+        "f(1); g(1)",
+        "x = f(1)",
+        "x := 1",
+        "(" * 999,
+    ],
+)
+def test_a_call_that_is_not_one_expression_is_refused_with_its_line(file: Path, call: str) -> None:
+    file.write_text(f'{{"text": "Add."}}\n{{"text": "Add more.", "tests": [{{"call": "{call}", "expected": 2}}]}}')
+    told = refusal(file)
+    assert "line 2" in told
+    assert "call" in told
+    assert "one expression" in told

@@ -143,6 +143,8 @@ def test_drafts_that_are_wrong_above_temperature_0_are_refused_before_anything_i
 def test_a_reward_of_log_probabilities_is_refused_where_the_policy_tells_none() -> None:
     with pytest.raises(InputError, match=r"^reward: 'confidence' .*log-probabilities.*take another"):
         opened_so(Capabilities(log_probabilities=False))
+    with pytest.raises(InputError, match=r"^reward: 'product\(arithmetic, confidence\)' .*log-probabilities"):
+        opened_so(Capabilities(log_probabilities=False), reward="product(arithmetic, confidence)")
     opened_so(Capabilities(log_probabilities=False), reward="arithmetic")
     opened_so(Capabilities())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from spex.api import solve
 from spex.engine.catalog import find_engine
 from spex.engine.keys import key_for
+from spex.engine.openai import OpenAI
+from spex.engine.sglang import Sglang
+from spex.engine.vllm import Vllm
 from spex.errors import InputError, SpexError
 from spex.reward.named import find_reward
 from spex.search.rebase import Rebase
@@ -33,12 +37,25 @@ def test_a_key_is_in_the_variable_of_its_engine_and_not_sent_in_the_clear(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert key_for(kind, HERE, None).value is None
-    assert key_for(kind, ELSEWHERE, "given").value == "given"
     monkeypatch.setenv(f"{kind.upper()}_API_KEY", CANARY)
     for address in (HERE, "http://localhost:1", "https://example.org", "HTTPS://example.org"):
         assert key_for(kind, address, None).value == CANARY
     assert key_for(kind, ELSEWHERE, None).value is None
     assert key_for(kind, HERE, "given").value == "given"
+
+
+@pytest.mark.parametrize("address", [ELSEWHERE, "HTTP://example.org", "http://192.168.0.1:8000"])
+@pytest.mark.parametrize("engine", [OpenAI, Sglang, Vllm])
+def test_a_key_that_is_given_for_another_machine_in_the_clear_is_refused_and_not_shown(
+    engine: Callable[..., object], address: str
+) -> None:
+    with pytest.raises(InputError, match="use https") as caught:
+        engine(address, key=CANARY)
+    assert (caught.value.field, caught.value.value) == ("key", None)
+    assert CANARY not in str(caught.value)
+    for allowed in (HERE, "https://example.org"):
+        engine(allowed, key=CANARY)
+    engine(address, key="")  # which is none
 
 
 @pytest.mark.parametrize("key", ["schlüssel", f"{CANARY}\n", f"{CANARY}\r\nEvil: 1"])

@@ -11,6 +11,8 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path as File
 from shutil import which
+from types import SimpleNamespace
+from typing import Self
 
 import pytest
 
@@ -195,6 +197,10 @@ def test_what_is_no_value_of_a_sandbox_is_none(data: bytes) -> None:
     assert told_value(data) is None
 
 
+def test_a_number_beyond_all_floats_is_no_value_of_a_complex_one() -> None:
+    assert told_value(b'{"complex": [1' + b"0" * 400 + b", 0]}") is None
+
+
 def test_what_a_program_prints_is_compared_without_white_space_at_ends() -> None:
     assert printed_alike("1 2 \n3\n\n", "1 2\n3")
     assert not printed_alike("1 2\n", "1  2\n")
@@ -268,6 +274,65 @@ def test_values_of_all_plain_types_come_back(where: str) -> None:
 def test_a_program_is_given_its_input_and_its_output_counts() -> None:
     assert score(DOUBLE, DOUBLES) == 1.0
     assert score("print(8)", DOUBLES) == 0.5
+
+
+@pytest.mark.parametrize("where", BOTH)
+def test_a_reward_can_be_used_in_another_event_loop(where: str) -> None:
+    reward = CodeReward(functions=sandbox(where), limits=SHORT, slots=2)
+
+    async def main() -> list[tuple[float, ...]]:
+        await reward.open()
+        try:
+            return list(await asyncio.gather(*(reward.score(asked(RIGHT, ADDS), Progress()) for _ in range(3))))
+        finally:
+            await reward.close()
+
+    assert asyncio.run(main()) == asyncio.run(main()) == [(1.0,)] * 3
+
+
+class Pool:
+    """In Monty's place: takes an instant to start."""
+
+    def __init__(self, **limits: float) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *error: object) -> None: ...
+
+
+def test_monty_that_several_wait_for_can_be_opened_in_another_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydantic_monty", SimpleNamespace(AsyncMonty=Pool, MontyError=RuntimeError))
+    monkeypatch.setattr(MontySandbox, "refuse_missing", lambda self: None)
+    monty = MontySandbox(SHORT, 2)
+
+    async def main() -> None:
+        await asyncio.gather(*(monty.open() for _ in range(3)))
+        await monty.close()
+
+    asyncio.run(main())
+    asyncio.run(main())
+
+
+def test_bubblewrap_that_could_not_be_opened_is_tried_anew_in_another_event_loop(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: File
+) -> None:
+    (tmp_path / "bwrap").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("spex.reward.bubblewrap._who", dict)  # nobody may not enter the folder
+    reward = CodeReward(functions=Bubblewrap(SHORT), limits=SHORT, slots=2)
+
+    async def main() -> None:
+        await reward.open()
+        many = [reward.score(asked(RIGHT, ADDS), Progress()) for _ in range(3)]
+        for told in await asyncio.gather(*many, return_exceptions=True):
+            assert isinstance(told, InputError)
+        await reward.close()
+
+    asyncio.run(main())
+    asyncio.run(main())
 
 
 @BWRAP

@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from spex.api import run_sync
 from spex.control.clock import run_virtual
 from spex.engine.base import Progress, Scoring, Server
+from spex.engine.function import FunctionPolicy
 from spex.errors import InputError, Misbehaving, Unreachable
+from spex.problem import Problem
+from spex.reward.code import CodeReward
 from spex.reward.combined import Combined
+from spex.reward.confidence import Confidence
+from spex.reward.fitting import refuse_unfit
 from spex.reward.function import FunctionReward
 from spex.reward.local import LocalServer
 from tests.reward.paths import path, request, scores
@@ -137,6 +143,20 @@ def test_its_name_says_what_it_is_made_of() -> None:
     assert Combined(parts).name == "product(one, two)"
     assert Combined(parts, "mean", (3, 1)).name == "mean(3 one, 1 two)"
     assert Combined(parts).server is parts[0].server
+
+
+def test_a_problem_that_one_of_them_cannot_score_is_refused_before_anything_starts() -> None:
+    reward = Combined([FunctionReward(lambda text: 0.5), Combined([CodeReward()])])
+    with pytest.raises(InputError, match="problem 'p' has none") as caught:
+        run_sync([Problem("Write it.", id="p")], policy=FunctionPolicy(lambda *_: "x"), reward=reward)
+    assert caught.value.field == "tests"
+    refuse_unfit([Problem("Write it.")], [Combined([FunctionReward(lambda text: 0.5)])])
+
+
+def test_it_reads_log_probabilities_if_one_of_them_does() -> None:
+    plain = FunctionReward(lambda text: 0.5)
+    assert Combined([plain, Combined([Confidence()], "mean")]).reads_logprobs
+    assert not Combined([plain]).reads_logprobs
 
 
 @pytest.mark.parametrize(

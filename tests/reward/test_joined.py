@@ -29,6 +29,15 @@ def policy() -> Retrying:
         (" minimum ( judge ) ", ("minimum", ("judge",), None)),
         ("mean(3 judge, 0.5 arithmetic)", ("mean", ("judge", "arithmetic"), (3.0, 0.5))),
         ("mean(judge, min(a, product(b, c)))", ("mean", ("judge", "min(a, product(b, c))"), None)),
+        ("mean(code:bwrap,all, arithmetic)", ("mean", ("code:bwrap,all", "arithmetic"), None)),
+        ("mean(3 code:bwrap, all , 1 judge)", ("mean", ("code:bwrap,all", "judge"), (3.0, 1.0))),
+        ("min(code:all,judge)", ("minimum", ("code:all", "judge"), None)),
+        ("min(code:all, min(judge), code:bwrap,all)", ("minimum", ("code:all", "min(judge)", "code:bwrap,all"), None)),
+        (f"min(judge@{URL},http://h:2,judge)", ("minimum", (f"judge@{URL},http://h:2", "judge"), None)),
+        (
+            f"mean(2 prm:m@{URL}, https://h:2#name, http://h:3, 1 prm:m@{URL})",
+            ("mean", (f"prm:m@{URL},https://h:2#name,http://h:3", f"prm:m@{URL}"), (2.0, 1.0)),
+        ),
         ("judge", None),
         (f"judge@{URL}", None),
         ("prm:/a(b)/c.toml", None),
@@ -54,6 +63,12 @@ def test_a_spelling_has_one_reading(spec: str, parts: tuple[object, ...] | None)
         ("mean(2 judge, arithmetic)", "weights stand before each reward of a mean"),
         ("mean(0 judge, 0 arithmetic)", "weights: one of them at least must be above 0"),
         ("mean(judge, judje)", "did you mean judge"),
+        (f"mean(judge@{URL}, judje)", "did you mean judge"),
+        (f"mean(judge@{URL}, prn:m@{URL})", "did you mean prm"),
+        ("mean(judge, all)", "'all' .*must be one of"),
+        ("mean(judge, http://h)", "'http' .*must be one of"),
+        ("mean(code:bwrap,al)", "'code:bwrap,al' .*bwrap, all or both"),
+        ("mean(code:all,)", "1 to 16 rewards"),
         ("mean(judge, prm)", "prm:NAME@ENGINE"),
         ("mean(judge, confidence@nobody)", "needs no engine"),
         ("mean(-1 judge, 1 arithmetic)", "weights stand before each reward"),
@@ -85,3 +100,10 @@ def test_an_engine_that_is_named_twice_is_one() -> None:
     assert innermost(first) is innermost(second)
     assert own is mine
     assert innermost(other) is not innermost(first)
+
+
+def test_a_part_may_have_several_servers_or_several_words_behind_its_name() -> None:
+    other = "http://127.0.0.1:30002"
+    reward = find_reward(f"mean(judge@{URL},{other}, code:bwrap,all, min(arithmetic, judge@{URL},{other}))", policy())
+    judge = f"judge:{URL},{other}"
+    assert reward.name == f"mean(1 {judge}, 1 code:bwrap,all, 1 minimum(arithmetic, {judge}))"

@@ -9,12 +9,13 @@ from typing import Literal
 
 import pytest
 
+from spex.engine.apart import apart
 from spex.engine.base import Completion, Engine, Generation, Labelling, Message, Progress
 from spex.engine.function import FunctionPolicy
 from spex.engine.said import Said
 from spex.engine.text_tokens import transcript
 from spex.errors import InputError, Misbehaving, Unreachable
-from spex.reward.asked import TURNS, apart
+from spex.reward.asked import TURNS
 from spex.reward.base import Reward
 from spex.reward.judge import Judge as AnsweringJudge
 from spex.reward.rubric import Rubric, score_in

@@ -16,7 +16,7 @@ from spex.engine.function import FunctionPolicy
 from spex.engine.retrying import Retrying
 from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
 from spex.prompt import Prompt
-from spex.reward.likelihood import Likelihood
+from spex.reward.likelihood import FORMS, Likelihood
 from spex.reward.named import find_reward
 from spex.tasks.gsm8k import Gsm8k
 from spex.testing.difference import first_difference
@@ -80,6 +80,14 @@ def test_the_contrast_is_one_half_where_both_agree_and_more_where_the_larger_mod
     assert same == pytest.approx(0.5)
     assert log(more / (1.0 - more)) == pytest.approx(2.5)
     assert log(less / (1.0 - less)) == pytest.approx(-0.4)
+
+
+def test_the_contrast_alone_reads_the_policys_log_probabilities() -> None:
+    assert {form: Likelihood(Larger(), form).reads_logprobs for form in FORMS} == {
+        "step": False,
+        "path": False,
+        "contrast": True,
+    }
 
 
 def test_the_contrast_compares_likelihoods_of_one_text_whatever_their_tokens_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import stat
 from codecs import BOM_UTF8
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ class _Found(NamedTuple):
 def problems_of_file(path: Path, limit: int | None = None) -> tuple[Problem, ...]:
     """The first `limit` problems of a JSON Lines file: `question`, `problem` or `text`; `id`, `answer`, `tests` if any.
 
-    A test is an assertion, or an object with the keys `call` and `expected`, or `input` and `output`.
+    A test is an assertion, or an object with the keys `call` (one expression) and `expected`, or `input` and `output`.
 
     Blank lines, a byte order mark and CRLF are accepted. Everything else that is not right raises
     `InputError` with the number of its line; lines after the last problem that is taken are not looked at.
@@ -115,11 +116,21 @@ def _test(given: str | dict[str, object]) -> CodeTest:
         case str():
             return given
         case {"call": str(call), "expected": expected} if len(given) == 2:
-            return f"assert {call} == {expected!r}"  # what JSON has is written alike in Python
+            _refuse_other_than_expression(call)
+            return f"assert ({call}) == {expected!r}"  # what JSON has is written alike in Python
         case {"input": str(read), "output": str(printed)} if len(given) == 2:
             return (read, printed)
     allowed = 'an assertion, {"call": …, "expected": …} or {"input": …, "output": …}'
     raise msgspec.ValidationError(f"each of its tests must be {allowed}")
+
+
+def _refuse_other_than_expression(call: str) -> None:
+    """Alone and in parentheses it must be one: what closes them or comments them out is none in one of the two."""
+    try:
+        for text in (call.strip(), f"({call})"):
+            ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise msgspec.ValidationError(f"tests: the call {call[:80]!r} must be one expression of Python") from None
 
 
 def _repetition(one: _Found, first: _Found) -> str:

@@ -88,3 +88,9 @@ class Job:
         if self.progress.lost != Tokens():
             self.lost = self.lost.plus(self.progress.lost)
             self.progress.lost = Tokens()
+
+    def drop_progress(self) -> None:
+        """Nothing of a stopped attempt can be gone on from: the next one starts afresh."""
+        self.book_lost()
+        self.dropped = self.dropped.plus(self.progress.cost)
+        self.progress = Progress(replayed_cost=self.progress.replayed_cost)

@@ -11,7 +11,7 @@ from spex.control.execution import execute
 from spex.control.job import Job, Phase
 from spex.control.others import Others, beside
 from spex.control.outcome import Cancelled, Ok, Outcome
-from spex.engine.base import Progress, Server
+from spex.engine.base import Server
 from spex.errors import InvariantError
 from spex.profile import LearnedCurve
 from spex.speculate.lengths import Lengths
@@ -64,7 +64,8 @@ class Lane:
 
     def demand(self, job: Job) -> None:
         """The search wants this call: run it before any speculation."""
-        job.demanded = job.progress.demanded = True
+        job.demanded = True
+        job.progress.demand()
         self._guesses.pop(job, None)
         if job.phase is Phase.PLANNED:
             self._wishes.pop(job, None)
@@ -244,10 +245,8 @@ class Lane:
     def _keep_or_drop(self, job: Job) -> None:
         """A stopped job can be asked for again; its tokens stay with it where the engine goes on from tokens."""
         job.phase = Phase.PLANNED
-        if self.server.capabilities.seed != "positional":
-            job.book_lost()
-            job.dropped = job.dropped.plus(job.progress.cost)
-            job.progress = Progress()
+        if self.server.capabilities.seed != "positional" or not job.progress.token_ids:
+            job.drop_progress()
 
     def _learn(self, job: Job, expected_tokens: float) -> None:
         """Take in how long a finished job was and took; `expected_tokens`: by the curve at its prior's level."""

@@ -19,7 +19,7 @@ def usage_of(jobs: Iterable[Job]) -> Usage:
                 useful=kept if job.demanded else Tokens(),
                 wasted=job.dropped if job.demanded else job.dropped.plus(kept),
                 lost=job.lost,
-                replayed=kept if job.progress.replayed else Tokens(),
+                replayed=job.progress.replayed_cost,
             )
         )
     return usage

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from spex.control.setup import Setup
 from spex.engine.base import Engine
 from spex.engine.interruption import uninterrupted
 from spex.errors import InputError, TimedOut
 from spex.reward.base import Reward
+from spex.reward.refused import of_a_reward
 
 
 @asynccontextmanager
@@ -38,7 +39,7 @@ async def _open_all(stack: AsyncExitStack, setup: Setup, stop: asyncio.Event, de
             _refuse_together(setup)
             await setup.policy.check()
             for opening in setup.rewards.values():
-                with _told_of_the_reward():
+                with of_a_reward():
                     if not await _open(opening, stop):
                         return False
                 stack.push_async_callback(opening.close)
@@ -83,13 +84,3 @@ async def _undone(opening: asyncio.Future[None], resource: Engine | Reward) -> N
     (end,) = await asyncio.gather(opening, return_exceptions=True)
     if not isinstance(end, BaseException):  # it had just opened
         await resource.close()
-
-
-@contextmanager
-def _told_of_the_reward() -> Iterator[None]:
-    """An engine takes itself for a policy: where it serves a reward, it is that one which is to be corrected."""
-    try:
-        yield
-    except InputError as error:
-        field = "reward" if error.field == "policy" else error.field
-        raise InputError(field, error.value, error.allowed) from error

@@ -103,8 +103,10 @@ class Progress:
 
     `token_ids`, `logprobs` and `text` are the work so far: an engine whose seeds are positional
     goes on from them, any other starts from nothing. `cost` is what this attempt made the engine
-    do, kept tokens and dropped ones; `lost` what failed attempts before it did. `replayed`: the answer came from a log.
+    do, kept tokens and dropped ones; `lost` what failed attempts before it did. `replayed`: some of the answer came
+    from a log; `replayed_cost`: what of `cost`, and of earlier attempts', was therefore not asked of the engine.
     `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
+    `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`).
     """
 
     token_ids: list[int] = field(default_factory=list)
@@ -113,7 +115,21 @@ class Progress:
     cost: Tokens = Tokens()
     lost: Tokens = Tokens()
     replayed: bool = False
+    replayed_cost: Tokens = Tokens()
     demanded: bool = True
+    parts: list[Progress] = field(default_factory=list)
+
+    def demand(self) -> None:
+        """The search waits for it from now on, and so for every part of it."""
+        self.demanded = True
+        for part in self.parts:
+            part.demand()
+
+    def replay(self, cost: Tokens) -> None:
+        """An answer came from a log, which cost so much when it was made."""
+        self.replayed = True
+        self.cost = self.cost.plus(cost)
+        self.replayed_cost = self.replayed_cost.plus(cost)
 
     def fail(self) -> None:
         """The attempt came to nothing: what it cost is lost, and the next one starts afresh."""

@@ -69,8 +69,8 @@ class _Models(msgspec.Struct, frozen=True):
 class OpenAI:
     """An engine for the server at `url` (with or without `/v1`).
 
-    model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given, which
-    is not sent in the clear to other machines (`spex.engine.keys`).
+    model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given. None
+    is sent in the clear to another machine (`spex.engine.keys`).
     slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing. There are no
     probabilities of labels, so that no judge can be asked. Raises `InputError`.
     """

@@ -146,6 +146,5 @@ def find_text(log: CallLog, request: Generation, progress: Progress) -> Completi
         return None
     if entry.digest != request.digest:
         raise LogMismatch(f"call log: {request.key} was recorded for another request (prompt, seed or sampling)")
-    progress.replayed = True
-    progress.cost = entry.cost
+    progress.replay(entry.cost)
     return Completion(entry.text, entry.token_ids, entry.logprobs, entry.end)

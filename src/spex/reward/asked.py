@@ -7,9 +7,9 @@ it has made up: neither is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
+from spex.engine.apart import apart
 from spex.engine.base import Completion, Engine, Generation, Message, Progress, Sampling
 from spex.errors import InputError
 from spex.prompt import Prompt
@@ -51,17 +51,6 @@ def last_line(text: str, form: re.Pattern[str]) -> re.Match[str] | None:
     """The last line of `text` that is wholly of `form`, its markup and white space read as single blanks."""
     lines = (" ".join(line.translate(_MARKUP).split()) for line in reversed(text.split("\n")))
     return next((found for line in lines if (found := form.fullmatch(line))), None)
-
-
-@contextmanager
-def apart(progress: Progress) -> Iterator[Progress]:
-    """A progress of its own for one of several requests; what it has cost is `progress`'s, whichever way it ends."""
-    own = Progress(demanded=progress.demanded)
-    try:
-        yield own
-    finally:
-        progress.cost = progress.cost.plus(own.cost)
-        progress.lost = progress.lost.plus(own.lost)
 
 
 def _readable(completion: Completion) -> str:

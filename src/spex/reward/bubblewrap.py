@@ -68,7 +68,8 @@ class Bubblewrap:
         problem = "user namespaces may be forbidden on this machine, or bwrap older than 0.8"
         raise InputError("reward", "code", f"bubblewrap is here and runs no program: {problem}; nothing is run")
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        self._opening = asyncio.Lock()  # one that was waited for belongs to its event loop, and the next may be another
 
     async def value(self, code: str, call: str) -> Told | None:
         files = {"solution.py": code, "call.py": _CALL.format(call)}

@@ -10,11 +10,13 @@ from math import fsum, isfinite, prod
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from spex.engine.apart import apart
 from spex.engine.base import Progress, Scoring, Server, innermost
 from spex.errors import InputError
-from spex.reward.asked import apart
+from spex.problem import Problem
 from spex.reward.base import Reward, servers_of, unread_by
 from spex.reward.checked import validated
+from spex.reward.fitting import refuse_unfit
 from spex.seeds import seed_of
 
 How: TypeAlias = Literal["product", "minimum", "mean"]
@@ -60,6 +62,15 @@ class Combined:
     def unread(self) -> int:
         """The texts that its rewards could not read."""
         return unread_by(self._rewards)
+
+    @property
+    def reads_logprobs(self) -> bool:
+        """Whether one of them needs the policy's log-probabilities."""
+        return any(getattr(reward, "reads_logprobs", False) for reward in self._rewards)
+
+    def check_problem(self, problem: Problem) -> None:
+        """Raise `InputError` for a problem that one of them cannot score."""
+        refuse_unfit((problem,), self._rewards)
 
     async def open(self) -> None:
         """Opens every one of them, or none."""

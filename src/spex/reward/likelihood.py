@@ -85,6 +85,11 @@ class Likelihood:
     def server(self) -> Server:
         return self._engine
 
+    @property
+    def reads_logprobs(self) -> bool:
+        """Whether it needs the policy's own log-probabilities: a policy without them is refused at the start."""
+        return self._form == "contrast"
+
     async def open(self) -> None:
         """Raises `InputError` and `EngineError`; then the engine is closed again."""
         await self._engine.open()

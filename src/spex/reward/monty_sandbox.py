@@ -56,6 +56,7 @@ class MontySandbox:
 
     async def close(self) -> None:
         stack, self._stack, self._pool = self._stack, None, None
+        self._opening = asyncio.Lock()  # one that was waited for belongs to its event loop, and the next may be another
         if stack is not None:
             await uninterrupted(stack.aclose())
 

@@ -11,7 +11,7 @@ def told_value(data: bytes) -> Told | None:
     """What the JSON means; None where it is none, or no value's."""
     try:
         return Told(_value(json.loads(data)))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
         return None
 
 

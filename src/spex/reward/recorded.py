@@ -93,6 +93,5 @@ def find_scores(log: CallLog, request: Scoring, progress: Progress) -> tuple[flo
         return None
     if entry.digest != request.digest:
         raise LogMismatch(f"call log: {request.key} was recorded for another request (content or model)")
-    progress.replayed = True
-    progress.cost = entry.cost
+    progress.replay(entry.cost)
     return entry.values
