@@ -14,6 +14,7 @@ from typing import Any
 
 from spex.engine.drafts import Drafts
 from spex.engine.gguf import check_gguf
+from spex.engine.llamacpp_library import xllamacpp
 from spex.errors import InputError
 
 NGRAM = "ngram"
@@ -47,10 +48,8 @@ class LocalDraft:
         return Drafts(f"{model.name} ({model.stat().st_size} bytes)", self.tokens, alone=True)
 
     def put_into(self, parameters: Any, threads: int) -> None:
-        """Set what xllamacpp's `CommonParams` has for it."""
-        import xllamacpp  # noqa: PLC0415  # as where the server is started
-
-        kinds, speculative = xllamacpp.common_speculative_type, parameters.speculative
+        """Set what xllamacpp's `CommonParams` has for it. Raises `InputError` where the package is not installed."""
+        kinds, speculative = xllamacpp().common_speculative_type, parameters.speculative
         if self.source == NGRAM:
             speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
             speculative.ngram_simple.size_n = _NGRAM_TOKENS

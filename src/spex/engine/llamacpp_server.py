@@ -8,6 +8,7 @@ from typing import Any
 
 from spex.engine.base import Capabilities
 from spex.engine.llamacpp_drafts import LocalDraft
+from spex.engine.llamacpp_library import xllamacpp
 from spex.errors import InputError
 
 _BATCH_TOKENS = 32
@@ -22,10 +23,12 @@ def program() -> str:
 
 
 def started(model: Path, key: str, capabilities: Capabilities, threads: int, draft: LocalDraft | None = None) -> Any:
-    """A server of `model` on loopback that wants `key`. Raises `InputError` for a file that it cannot load."""
-    import xllamacpp  # noqa: PLC0415  # a hundred megabytes: when the engine is needed
+    """A server of `model` on loopback that wants `key`.
 
-    parameters = xllamacpp.CommonParams()
+    Raises `InputError` for a file that it cannot load, and where the package is not installed.
+    """
+    library = xllamacpp()
+    parameters = library.CommonParams()
     parameters.model.path = str(model)
     parameters.n_parallel = capabilities.slots
     parameters.n_ctx = (capabilities.context_tokens or 0) * capabilities.slots
@@ -41,7 +44,7 @@ def started(model: Path, key: str, capabilities: Capabilities, threads: int, dra
     if draft is not None:
         draft.put_into(parameters, threads)
     try:
-        return xllamacpp.Server(parameters)
+        return library.Server(parameters)
     except RuntimeError as error:
         beside = "" if draft is None else f" with the draft {draft.source}"
         raise InputError("model", str(model), f"llama.cpp cannot load it{beside}: {error}") from error
