@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from spex.cli import options as flag
+from spex.cli.files import refuse_shared_files
 from spex.cli.problems import problem_of_stream, problems_of_file
 from spex.cli.settings import SolveSettings, load, told_as_typed, unknown_variables
 from spex.cli.streams import say
@@ -71,6 +72,7 @@ def solve(
     if problem is not None:
         settings = settings.model_copy(update={"file": None})
     with told_as_typed(settings):
+        refuse_shared_files(settings)
         problems = problems_of(problem, settings)
         from spex.cli.searching import search_all  # noqa: PLC0415  # engines and searches: when the input is right
 
