@@ -340,7 +340,7 @@ def test_what_it_cannot_do_is_refused_at_the_door() -> None:
     async def main() -> None:
         server = Server(*ALL)
         async with engine_of(server) as engine:
-            with pytest.raises(InputError, match=r"reward: .*confidence, or a policy such as vllm"):
+            with pytest.raises(InputError, match=r"reward: .*rubric, or a judge such as vllm"):
                 await engine.label(Labelling("l", Prompt([(65,)]), (66,)), Progress())
             with pytest.raises(InputError, match="top_k"):
                 await engine.generate(Generation("k", Prompt([(65,)]), 1, (), 5, Sampling(top_k=5)), Progress())

@@ -192,7 +192,7 @@ class Worded(FunctionPolicy):
     """A tokenizer with ids of its own for some words; the first label is four times as likely as the others."""
 
     def __init__(self, words: dict[str, tuple[int, ...]]) -> None:
-        super().__init__(lambda prompt, seed: "")
+        super().__init__(lambda prompt, seed: "", labels=lambda prompt, labels: dict.fromkeys(labels, 0.5))
         self.words = words
         self.asked: list[tuple[int, ...]] = []
         self.users = 0
@@ -238,6 +238,17 @@ def test_a_judge_whose_words_are_no_two_tokens_is_refused_when_it_is_opened(
         asyncio.run(AnsweringJudge(engine).open())
     assert caught.value.field == "reward"
     assert engine.users == 0
+
+
+def test_a_judge_that_tells_no_probabilities_is_refused_before_the_policy_has_written_anything() -> None:
+    import spex  # noqa: PLC0415
+
+    writer = Writer("Answer: 4\n\n")
+    with pytest.raises(InputError, match=r"tells no probabilities of single tokens: take the reward rubric.*") as caught:
+        spex.solve_sync("What is 2 + 2?", policy=writer.engine, reward="judge")
+    assert caught.value.field == "reward"
+    assert not writer.prompts
+    assert spex.solve_sync("What is 2 + 2?", policy=writer.engine, reward="rubric").answer == "4"
 
 
 @pytest.mark.parametrize("told", [(0.8, 0.8), (1.5, 0.1), (float("nan"), 0.5), (0.5, -0.1), (0.5,)])

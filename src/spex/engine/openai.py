@@ -180,7 +180,7 @@ class OpenAI:
         return answer.completion()
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:  # noqa: ARG002
-        told = "it tells no probabilities of labels: use the reward confidence, or a policy such as vllm: or sglang:"
+        told = "it tells no probabilities of labels: use the reward rubric, or a judge such as vllm: or sglang:"
         raise InputError("reward", self._name, told)
 
     async def _read(self, body: Mapping[str, object], answer: OpenAIAnswer) -> None:

@@ -19,7 +19,7 @@ class Judge:
 
     What it judges is encoded as text: nothing in it becomes a control token. `open` asks what tokens the two words are:
     each must be one, and they must differ (`InputError`). Where a token is a byte of the text, their first bytes are
-    what is asked for.
+    what is asked for. An engine that tells no probabilities of tokens is refused there, too (`InputError`).
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -61,6 +61,10 @@ class Judge:
         return tuple(scores)
 
     async def _learnt(self) -> tuple[int, int]:
+        if not self._engine.capabilities.label_scores:
+            told = f"{self._engine.name} tells no probabilities of single tokens"
+            advice = "take the reward rubric, which reads what a judge writes, or judge@ENGINE with another engine"
+            raise InputError("reward", self.name, f"{told}: {advice}")
         yes, no = await self._token("Yes"), await self._token("No")
         if yes == no:
             raise InputError("reward", self.name, f"for the model of {self._engine.name} Yes and No are the same token")
