@@ -601,3 +601,13 @@ def test_a_log_that_is_none_is_refused(log: object) -> None:
 def test_no_reward_at_all_is_refused() -> None:
     with pytest.raises(InputError, match="reward"):
         spex.run_sync(["1 + 1?"], policy=FunctionPolicy(lambda _p, _s: "Answer: 1"), reward={})
+
+
+def test_a_solution_has_the_best_score_of_its_answer_and_none_where_it_was_never_scored() -> None:
+    engine = FunctionPolicy(lambda prompt, seed: f"Work{'!' * (seed % 3)}\nAnswer: 42")
+    reward = FunctionReward(lambda text: 0.25 + 0.25 * text.count("!"))
+    solution = solve_sync("q", policy=engine, reward=reward, search=BestOfN(16))
+    rewards = {solution.tree.reward(node) for node in solution.terminals}
+    assert rewards == {0.25, 0.5, 0.75}
+    assert solution.score == 0.75
+    assert solve_sync("q", policy=engine, search=SelfConsistency(2), reward=reward).score is None

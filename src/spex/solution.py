@@ -41,7 +41,8 @@ class Solution:
     `tree` holds the demanded calls alone, `terminals` the nodes whose answers counted, each as often
     as it counted. `correct` is None where nobody can tell. `partial` says why the query did not end by
     itself (a deadline, a cancellation, a failed call), else None; `error` is the failure, if any.
-    `stopped_early` is the name of the stopping rule that ended the search, if one did.
+    `stopped_early` is the name of the stopping rule that ended the search, if one did. `score`: the best reward of a
+    terminal with the answer, in [0, 1], as the answer rule counts it; None where none of them was scored by itself.
     `repr` is one line, `str` the tree.
     """
 
@@ -56,6 +57,7 @@ class Solution:
     partial: str | None = None
     error: SpexError | None = None
     stopped_early: str | None = None
+    score: float | None = None
 
     def __repr__(self) -> str:
         tokens = self.usage.useful.generated

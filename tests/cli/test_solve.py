@@ -122,6 +122,16 @@ def test_a_file_prints_a_row_a_problem(spex: Command, problems: Path) -> None:
     assert {row[2] for row in rows} <= {"yes", "no"}
 
 
+def test_without_a_reference_the_results_have_the_answers_best_score(spex: Command, folder: Path) -> None:
+    (folder / "open.jsonl").write_text('{"id": "p0", "question": "2 + 40?"}\n')
+    [solution] = json.loads(spex("solve", "--file", "open.jsonl", *TOY, "--json").out)["solutions"]
+    assert solution["correct"] is None
+    assert 0.0 <= solution["score"] <= 1.0
+    shown = spex("solve", "--file", "open.jsonl", *TOY).out
+    assert "score" in shown
+    assert f"{solution['score']:.2f}" in shown
+
+
 def test_a_quiet_file_prints_identifier_and_answer(spex: Command, problems: Path) -> None:
     ended = spex("solve", "--file", str(problems), *TOY, "--quiet", "--limit", "2")
     assert [line.split("\t")[0] for line in ended.out.splitlines()] == ["p0", "p1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 
 import msgspec
@@ -95,6 +96,17 @@ def test_the_table_has_a_row_a_problem() -> None:
     assert "a" in rows[3]
     assert "yes" in rows[3]
     assert "expected a text" in rows[4]
+
+
+def test_the_table_has_scores_where_nobody_can_tell_what_is_correct() -> None:
+    checked = solution_record(replace(solved("a", correct=True), score=0.75))
+    unchecked = solution_record(replace(solved("b"), score=1.0))
+    shown = drawn(solutions_table([checked, unchecked, solution_record(failed())])).splitlines()
+    assert "score" in shown[1]
+    assert shown[3].split()[:4] == ["a", "42", "yes", "0.75"]
+    assert shown[4].split()[:3] == ["b", "42", "1.00"]
+    assert "score" not in drawn(solutions_table([checked]))
+    assert "score" not in drawn(solutions_table([solution_record(solved())]))
 
 
 @pytest.mark.parametrize("hostile", ["[red]x[/red]", "\x1b[31mx", "\u202ex", "[link=file:///x]y[/link]"])

@@ -38,11 +38,15 @@ def found_by_chance(tree: Tree, demanded: Iterable[Call]) -> Found:
 
 
 class Verdict(NamedTuple):
-    """`correct` is None where nobody can tell; `error` says that the task could not judge its own answers."""
+    """`correct` is None where nobody can tell; `error` says that the task could not judge its own answers.
+
+    `score`: the best that the rule has counted for the answer, None where none of its terminals was scored.
+    """
 
     answer: str | None = None
     correct: bool | None = None
     error: SearchError | None = None
+    score: float | None = None
 
 
 def verdict(problem: Problem, tree: Tree, terminals: Iterable[NodeId], setup: Setup) -> Verdict:
@@ -52,6 +56,7 @@ def verdict(problem: Problem, tree: Tree, terminals: Iterable[NodeId], setup: Se
         vote = answer_of(tree, terminals, setup.answer_rule, task.normalise)
         if vote is None:
             return Verdict()
-        return Verdict(vote.answer, task.check(problem, vote.answer))
+        scored = (ballot.score for ballot in vote.ballots if tree.reward(ballot.node) is not None)
+        return Verdict(vote.answer, task.check(problem, vote.answer), score=max(scored, default=None))
     except Exception as error:  # noqa: BLE001  # whatever it is, other queries go on
         return Verdict(error=SearchError(f"task {task.name}: its answers raised {type(error).__name__}: {error}"))

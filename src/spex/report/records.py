@@ -14,7 +14,10 @@ SCHEMA_VERSION = 1
 
 
 class SolutionRecord(msgspec.Struct, frozen=True):
-    """One problem's result. `partial` and `error` say why it did not end by itself, `stopped_early` which rule did."""
+    """One problem's result. `partial` and `error` say why it did not end by itself, `stopped_early` which rule did.
+
+    `score`: the answer's best reward, in [0, 1], where it has one.
+    """
 
     problem: str
     answer: str | None
@@ -28,6 +31,7 @@ class SolutionRecord(msgspec.Struct, frozen=True):
     tokens_useful: int
     tokens_wasted: int
     tokens_lost: int
+    score: float | None = None
 
 
 class SummaryRecord(msgspec.Struct, frozen=True):
@@ -105,6 +109,7 @@ def solution_record(solution: Solution) -> SolutionRecord:
         tokens_useful=usage.useful.generated,
         tokens_wasted=usage.wasted.generated,
         tokens_lost=usage.lost.generated,
+        score=solution.score,
     )
 
 

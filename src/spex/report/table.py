@@ -26,13 +26,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterab
 
 
 def solutions_table(records: Sequence[SolutionRecord]) -> Table:
-    """One row a problem."""
-    columns = ("problem", "answer", "correct", "seconds", "tokens", "wasted", "remark")
+    """One row a problem; with the answers' scores where nobody can tell of one whether it is correct."""
+    scored = any(record.correct is None and record.score is not None for record in records)
+    columns = ("problem", "answer", "correct", *("score",) * scored, "seconds", "tokens", "wasted", "remark")
     rows = [
         (
             record.problem,
             "" if record.answer is None else record.answer,
             _verdict(record.correct),
+            *(("" if record.score is None else f"{record.score:.2f}"),) * scored,
             f"{record.latency_seconds:.2f}",
             f"{record.tokens_useful:,}",
             f"{record.tokens_wasted:,}",
@@ -40,7 +42,7 @@ def solutions_table(records: Sequence[SolutionRecord]) -> Table:
         )
         for record in records
     ]
-    return table(columns, rows, numbers=("seconds", "tokens", "wasted"))
+    return table(columns, rows, numbers=("score", "seconds", "tokens", "wasted"))
 
 
 def summary_lines(summary: SummaryRecord, *, interrupted: bool = False) -> list[str]:
