@@ -66,6 +66,18 @@ def test_a_variable_that_holds_no_key_is_named_and_not_shown(key: str, monkeypat
     assert key not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", [f" {CANARY}", f"{CANARY} ", " "])
+def test_a_key_with_a_blank_around_it_is_refused_and_is_no_dead_server(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", key)
+    with pytest.raises(InputError, match=r"VLLM_API_KEY: it must have no blank") as caught:
+        find_engine(f"vllm:{HERE}")
+    assert CANARY not in str(caught.value)
+    with pytest.raises(InputError, match=r"^key: it must have no blank"):
+        key_for("vllm", HERE, key)
+
+
 class Refusing:
     """Answers everything with a status, and says again what it was sent."""
 

@@ -255,6 +255,8 @@ def checked_key(key: str | None) -> str | None:
     """A key as a header can hold it. Raises `InputError`, which does not repeat it."""
     if key is not None and not (key.isascii() and key.isprintable()):
         raise InputError("key", None, "it must be of printable ASCII characters, without the end of a line")
+    if key is not None and key != key.strip():  # httpx takes such a header for a broken connection
+        raise InputError("key", None, "it must have no blank before or behind it")
     return key
 
 
