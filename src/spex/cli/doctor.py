@@ -7,6 +7,7 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
 from re import match, search
+from shutil import which
 from typing import Annotated
 
 import msgspec
@@ -33,7 +34,7 @@ def doctor(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when something is missing.")] = False,
 ) -> int:
     """Say what this machine has, and what to install where something is missing."""
-    findings = [*_machine(), *_packages(), *_extras(), *_embedded()]
+    findings = [*_machine(), *_packages(), *_extras(), _sandbox(), *_embedded()]
     if as_json:
         put_json({"spex": 1, "findings": msgspec.to_builtins(findings)})
     else:
@@ -66,6 +67,11 @@ def _extras() -> list[Finding]:
         else msgspec.structs.replace(finding, found=f"not installed ({finding.advice})", advice=None)
         for finding in (_package(name, f"pip install 'spex-search[{extra}]'") for name, extra in pairs)
     ]
+
+
+def _sandbox() -> Finding:
+    """What runs whole programs for the reward `code`: as with extras, to lack it is no fault."""
+    return Finding("bubblewrap", which("bwrap") or "not installed (apt install bubblewrap; for --reward code)")
 
 
 def _package(name: str, advice: str) -> Finding:

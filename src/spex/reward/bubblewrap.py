@@ -24,7 +24,7 @@ from spex.errors import InputError, Unreachable
 from spex.reward.plain import told_value
 from spex.reward.sandbox import Limits, Told
 
-_HOW = "whole programs run in bubblewrap alone: install it (apt install bubblewrap, dnf install bubblewrap)"
+_HOW = "bubblewrap is not here: install it (apt install bubblewrap, dnf install bubblewrap)"
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _NOBODY = 65534
@@ -52,7 +52,7 @@ class Bubblewrap:
 
     def refuse_missing(self) -> None:
         if which("bwrap") is None:
-            raise InputError("reward", "code", f"{_HOW}; nothing is run without it")
+            raise InputError("reward", None, f"{_HOW}; nothing is run without it")
 
     async def open(self) -> None:
         async with self._opening:
@@ -66,7 +66,7 @@ class Bubblewrap:
                         self._python = python
                         return
         problem = "user namespaces may be forbidden on this machine, or bwrap older than 0.8"
-        raise InputError("reward", "code", f"bubblewrap is here and runs no program: {problem}; nothing is run")
+        raise InputError("reward", None, f"bubblewrap is here and runs no program: {problem}; nothing is run")
 
     async def close(self) -> None:
         self._opening = asyncio.Lock()  # one that was waited for belongs to its event loop, and the next may be another

@@ -66,7 +66,11 @@ class CodeReward:
             allowed = "the reward `code` needs tests (in a file's line the key `tests`)"
             raise InputError("tests", None, f"problem {problem.id!r} has none: {allowed}")
         for sandbox in {id(sandbox): sandbox for sandbox in map(self._place, map(parsed, problem.tests))}.values():
-            sandbox.refuse_missing()
+            try:
+                sandbox.refuse_missing()
+            except InputError as error:
+                told = f"problem {problem.id!r} {self._needs(sandbox)}: {error.allowed}"
+                raise InputError("reward", None, told) from None
 
     async def open(self) -> None:
         self._users += 1
@@ -102,6 +106,12 @@ class CodeReward:
             return value is not None and equal(value.value, test.expected)
         printed = await self._programs.printed(code, test.read)
         return printed is not None and printed_alike(str(printed.value), test.printed)
+
+    def _needs(self, sandbox: Sandbox) -> str:
+        if sandbox is self._programs:
+            return "is a whole program, and these run in bubblewrap alone"
+        where = ", which code:bwrap runs in bubblewrap (code: in Monty)" if isinstance(sandbox, Bubblewrap) else ""
+        return f"has tests of functions{where}"
 
     def _place(self, test: Test) -> Sandbox:
         return self._functions if isinstance(test, CallTest) else self._programs
