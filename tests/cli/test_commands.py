@@ -42,6 +42,7 @@ def test_help_tells_what_a_value_may_be_and_what_it_is_by_default(spex: Command)
     told = " ".join(spex("solve", "--help").out.split())
     assert "--seed N the run's seed: a whole number from 0 to 2^63 - 1 (default: 0)." in told
     assert "--concurrency, --max-connections N" in told
+    assert "--step-tokens N most tokens of a step, not of a whole solution nor of the answer behind thinking" in told
 
 
 def test_help_lists_the_names_that_an_option_takes_those_of_plug_ins_too(spex: Command) -> None:

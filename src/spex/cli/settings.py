@@ -111,7 +111,11 @@ class SolveSettings(SharedSettings):
     )
     temperature: Real = Field(1.0, ge=0, le=100, title="sampling temperature", description="a number from 0 to 100")
     step_tokens: Whole | None = Field(
-        None, ge=1, le=1 << 20, title="most tokens of a step", description="a whole number from 1 to 1048576"
+        None,
+        ge=1,
+        le=1 << 20,
+        title="most tokens of a step, not of a whole solution nor of the answer behind thinking",
+        description="a whole number from 1 to 1048576",
     )
     limit: Whole | None = Field(
         None, ge=1, title="how many problems to take, the first ones", description="a whole number from 1"
