@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 
 from spex.cli.streams import put, put_json, say
-from spex.engine.catalog import find_engine
+from spex.engine.catalog import find_engine, is_address
 from spex.engine.measured import EngineProfile
 from spex.engine.probe import probe
-from spex.engine.probe_kind import is_address, spec_of
+from spex.engine.probe_kind import spec_of
 from spex.engine.profile_file import check_new, keep_profile, write_profile
 from spex.engine.spread import Spread
 from spex.errors import InputError

@@ -25,6 +25,9 @@ ENGINES: Catalog[Engine] = Catalog(
 
 def find_engine(spec: str) -> Engine:
     """The engine that `spec` (NAME or NAME:MODEL) names, not yet open. Raises `InputError`."""
+    if is_address(spec):
+        told = "put the kind before the address, as sglang:http://127.0.0.1:30000; `spex probe URL` says which it is"
+        raise InputError("policy", None if "@" in spec else spec, told)
     name, _, model = spec.partition(":")
     factory = ENGINES.load(name)
     several = [one.partition(":")[2] for one in addresses(spec)]
@@ -37,6 +40,11 @@ def find_engine(spec: str) -> Engine:
             raise
         # What may be a password in an address is not repeated.
         raise InputError("policy", None if error.value is None else spec, error.allowed) from error
+
+
+def is_address(spec: str) -> bool:
+    """Whether `spec` is the address of a server, and names no engine."""
+    return spec.startswith(("http://", "https://"))
 
 
 def addresses(spec: str) -> list[str]:

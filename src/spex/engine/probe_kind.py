@@ -8,11 +8,6 @@ from spex.errors import InputError, Misbehaving
 _KINDS = ("sglang", "vllm", "openai")  # the one that needs least of a server is the last
 
 
-def is_address(spec: str) -> bool:
-    """Whether `spec` is the address of a server, and names no engine."""
-    return spec.startswith(("http://", "https://"))
-
-
 async def spec_of(address: str) -> str:
     """The name of the engine for the server at `address`: the first kind that can open it.
 
