@@ -47,6 +47,7 @@ TOY = ("--policy", "toy", "--reward", "arithmetic")
         (["solve", "q", "--policy", "vllm", "--model", "m"], ["--model: 'm'", "vllm:http://127.0.0.1:8000#NAME"]),
         (["solve", "q", "--policy", "sglang", "--model", "m"], ["--model: 'm'", "started with"]),
         (["solve", "q", "--policy", "openai:gpt"], ["--policy: 'openai:gpt'", "an address such as http"]),
+        (["solve", "q", *TOY, "--merge"], ["--merge: the task text tells no states"]),
         (["solve", "q", "--policy", "http://h:1"], ["--policy: 'http://h:1'", "put the kind before", "sglang:http"]),
         (["solve", "q", "--policy", "https://me:word@h"], ["--policy: put the kind before the address"]),
         (

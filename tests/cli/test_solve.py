@@ -132,6 +132,10 @@ def test_without_a_reference_the_results_have_the_answers_best_score(spex: Comma
     assert f"{solution['score']:.2f}" in shown
 
 
+def test_states_are_merged_where_the_task_tells_them(spex: Command) -> None:
+    assert spex("solve", "4 6 1 1", "--task", "game24", "--merge", *TOY, "--json").code == 0
+
+
 def test_a_quiet_file_prints_identifier_and_answer(spex: Command, problems: Path) -> None:
     ended = spex("solve", "--file", str(problems), *TOY, "--quiet", "--limit", "2")
     assert [line.split("\t")[0] for line in ended.out.splitlines()] == ["p0", "p1"]

@@ -14,6 +14,7 @@ from spex.cli.streams import say
 from spex.control.run import Run
 from spex.errors import InputError
 from spex.problem import Problem
+from spex.tasks.base import Task
 from spex.trace.write import TraceWriter
 
 
@@ -30,6 +31,8 @@ def search_all(problems: Sequence[Problem], settings: SolveSettings) -> int:
 def _searched(problems: Sequence[Problem], settings: SolveSettings) -> int:
     options = options_of(settings)
     setup = api.setup_of(options)  # refuses what is not acceptable before anything is opened
+    if settings.merge and not any(_tells_states(setup.policy.task, problem) for problem in problems):
+        raise InputError("merge", None, f"the task {settings.task} tells no states, so that nothing would be merged")
     configuration = configuration_of(setup, settings)
     interrupt = Interrupt()
     with ExitStack() as stack:
@@ -49,6 +52,14 @@ def _searched(problems: Sequence[Problem], settings: SolveSettings) -> int:
         say(trace.error)
         return ENVIRONMENT
     return exit_code_of(run)
+
+
+def _tells_states(task: Task, problem: Problem) -> bool:
+    """Whether there is a state at the root; of a problem that is none for the task, it is told as it is searched."""
+    try:
+        return task.start(problem) is not None
+    except Exception:  # noqa: BLE001  # a task may be a user's code
+        return True
 
 
 def _refuse_unfit(run: Run, settings: SolveSettings) -> None:
