@@ -82,6 +82,8 @@ def test_the_policys_engine_is_shared_where_it_is_named_again() -> None:
         ("prm:qwen2.5-math-prm-7b@llamacpp:m.gguf", "served by vllm or sglang"),
         ("prm:qwen2.5-math-prm-7b@vllm", "'prm:qwen2.5-math-prm-7b@vllm' is not valid; it must be an address"),
         ("prm:qwen2.5-math-prm-7b@vllm:http://me:word@host", "reward: the address of host must hold no name"),
+        (f"likelihood:contrst@sglang:{URL}", "'likelihood:contrst' is not valid; .* one of step, path, contrast"),
+        ("mean(0 confidence, 1 arithmetic)", "a weight of 0 would be asked for nothing: leave it out"),
         ("", "it must be one of"),
         ("@", "it must be one of"),
     ],

@@ -85,9 +85,12 @@ def _found(
     if several is not None:
         rewards = [_found(part, policy, policy_place, messages, known) for part in several.parts]
         try:
-            return Combined(rewards, several.how, several.weights)
+            combined = Combined(rewards, several.how, several.weights)
         except InputError as error:
             raise InputError("reward", spec, f"{error.field}: {error.allowed}") from error
+        if several.weights and not all(several.weights):
+            raise InputError("reward", spec, "what has a weight of 0 would be asked for nothing: leave it out")
+        return combined
     parts = named(spec)
     factory = REWARDS.load(parts.name)
     wanted = signature(factory).parameters
@@ -127,6 +130,9 @@ def likelihood(form: str, served: Served, messages: Messages | None = None) -> R
     """The likelihood under the model of another engine, which must be named. Raises `InputError`."""
     if not served.place:
         raise InputError("reward", "likelihood", "it must name the engine of a larger model: likelihood@ENGINE")
+    if form and form not in FORMS:
+        told = f"behind likelihood: stands one of {', '.join(FORMS)}"
+        raise InputError("reward", f"likelihood:{form}", told)
     engine, form = served.engine(), form or FORMS[0]
     return Likelihood(engine, form) if messages is None else Likelihood(engine, form, messages)
 
