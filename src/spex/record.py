@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol, TypeAlias
+from pathlib import Path
+from typing import Annotated, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -57,6 +58,14 @@ class CallLog(Protocol):
     def append(self, entry: Entry) -> None:
         """Keep `entry`. Raises `LogUnwritable`."""
         ...
+
+
+@runtime_checkable
+class Filed(Protocol):
+    """A call log in a file, to be named by it."""
+
+    @property
+    def path(self) -> Path: ...
 
 
 class MemoryLog:

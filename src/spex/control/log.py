@@ -57,6 +57,11 @@ class FileLog:
             os.close(self._descriptor)
             raise
 
+    @property
+    def path(self) -> Path:
+        """The file, as it was named."""
+        return self._path
+
     def __enter__(self) -> Self:
         return self
 

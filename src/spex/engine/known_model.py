@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spex.engine.base import Server, identity_of
 from spex.errors import LogMismatch
-from spex.record import CallLog, ModelEntry
+from spex.record import CallLog, Filed, ModelEntry
 
 
 def check_model(log: CallLog, server: Server) -> None:
@@ -21,4 +21,5 @@ def check_model(log: CallLog, server: Server) -> None:
         log.append(ModelEntry(key, model, version))
     elif kept.model != model:
         told = f"its results are of the model {kept.model!r}, and {server.name} now has {model!r}"
-        raise LogMismatch(f"call log: {told}: serve the former there again, or name another file")
+        where = f" {log.path}" if isinstance(log, Filed) else ""
+        raise LogMismatch(f"call log{where}: {told}: serve the former there again, or name another file")
