@@ -524,9 +524,15 @@ def test_a_log_is_refused_where_the_server_has_another_model_than_its_texts_are_
     assert solve_sync("2 + 2?", **options(policy=served(), log=tmp_path / "log")).answer == "4"
     assert solve_sync("2 + 2?", **options(policy=served(), log=tmp_path / "log")).usage.paid.generated == 0
     Served.identity = Identity("vLLM 0.32.0", "large")
-    with pytest.raises(LogMismatch, match=r"of the model 'small', and .* now has 'large'") as caught:
+    with pytest.raises(LogMismatch, match=r"call log .*/log: .* 'small', and .* now has 'large'") as caught:
         solve_sync("2 + 2?", **options(policy=served(), log=tmp_path / "log"))
     assert caught.value.exit_code == 2
+
+
+def test_ets_without_scipy_is_told_of_the_search_which_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spex.reward.clusters.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"^search: it asks for scores by clusters: .* pip install"):
+        setup_of(options(search=Ets(width=2)))
 
 
 @pytest.mark.parametrize("reward", ["rubric", "value", "mean(rubric, arithmetic)"])

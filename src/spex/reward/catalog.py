@@ -34,10 +34,17 @@ MODELS: Catalog[Reward] = Catalog(kind="reward", group="spex.models", own={"clus
 def served(rewards: Mapping[str, Reward], models: Iterable[str]) -> dict[str, Reward]:
     """`rewards`, by model, with the usual ones for those of `models` that are not among them.
 
-    Raises `InputError` for a model that has no usual one.
+    Raises `InputError` for a model that has no usual one, or one that this machine has not got.
     """
     usual = [model for model in models if model not in rewards]
     for model in usual:
         if model not in MODELS.names():
             raise InputError("reward", None, f"it must name one for the model {model!r}, which the search asks for")
-    return {**rewards, **{model: MODELS.load(model)() for model in usual}}
+    return {**rewards, **{model: _usual(model) for model in usual}}
+
+
+def _usual(model: str) -> Reward:
+    try:
+        return MODELS.load(model)()
+    except InputError as error:  # nobody has named it but the search
+        raise InputError("search", None, f"it asks for scores by {model}: {error.allowed}") from error
