@@ -532,7 +532,7 @@ def test_a_log_is_refused_where_the_server_has_another_model_than_its_texts_are_
 def test_ets_without_scipy_is_told_of_the_search_which_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spex.reward.clusters.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"^search: it asks for scores by clusters: .* pip install"):
-        setup_of(options(search=Ets(width=2)))
+        solve_sync("2 + 2?", **options(search=Ets(width=2)))
 
 
 @pytest.mark.parametrize("reward", ["rubric", "value", "mean(rubric, arithmetic)"])
