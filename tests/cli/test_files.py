@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import spex as package
 from tests.cli.terminal import Command
 
+_SOURCE = Path(package.__path__[0]).parent
 TOY = ("--policy", "toy", "--reward", "arithmetic", "--set", "width=2")
 
 
@@ -33,9 +36,10 @@ def test_a_call_log_to_which_a_stream_is_redirected_is_refused(
     folder: Path, environment: Mapping[str, str], mark: Path, stream: str
 ) -> None:
     command = [sys.executable, "-m", "spex", "solve", "q", *TOY, "--log", "run.log"]
+    here = {**environment, "PYTHONPATH": os.pathsep.join((environment["PYTHONPATH"], str(_SOURCE)))}
     with (folder / "run.log").open("wb") as file:
         out, talk = (file, subprocess.DEVNULL) if stream == "stdout" else (subprocess.DEVNULL, file)
-        done = subprocess.run(command, check=False, cwd=folder, env=environment, stdout=out, stderr=talk)
+        done = subprocess.run(command, check=False, cwd=folder, env=here, stdout=out, stderr=talk)
     assert done.returncode == 2
     assert not mark.exists()
 
