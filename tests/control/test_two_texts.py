@@ -29,7 +29,7 @@ SEEDS = pytest.mark.parametrize("seed", ["whole", "positional"])
 
 def written(request: Generation) -> Completion:
     """Thinks until its tokens are spent, then answers; 10 ms a token."""
-    if request.key.endswith("|1"):
+    if request.key.endswith("+1"):
         return Completion(SECOND.decode(), tuple(SECOND), None, "eos")
     return Completion(FIRST.decode(), tuple(FIRST), None, "length")
 
@@ -108,7 +108,7 @@ def test_a_call_that_failed_in_its_second_text_and_is_demanded_is_paid_for_as_th
     failures = [Unreachable("simulated", "it was away")]
 
     def failing(request: Generation) -> Completion:
-        if failures and request.key.endswith("|1"):
+        if failures and request.key.endswith("+1"):
             raise failures.pop()
         return written(request)
 
