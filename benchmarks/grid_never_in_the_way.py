@@ -10,7 +10,7 @@ A cell that the JSON has with the same number of queries is not run again (--aga
 
 On one core of two that were shared, a cell of 8 to 11 queries took 8 to 14 s, one of 16 at once 13 to 24 s, one of 64
 at once 60 to 104 s. By that --factor 0.34 --without-largest is some 18 minutes and the default three quarters of an
-hour; the four cells of 64 queries of width 64 come on top, and cost several minutes each.
+hour; the four cells of 64 queries of width 64 come on top, and cost 5 to 15 minutes each.
 """
 
 from __future__ import annotations
