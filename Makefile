@@ -37,10 +37,10 @@ test: $(DEV) ## Run the whole test suite (WORKERS=2, ARGS="tests/search -x")
 engines: ## Real engines on a CPU, SGLang and vLLM, and a model, into ENGINES=.engines (4 GB, minutes, once)
 	@PYTHON="$(PYTHON)" engines/setup "$(ENGINES)"
 
-test-engines: $(DEV) engines ## The live tests, each engine in turn: under an hour (ENGINES=.engines ARGS="vllm")
+test-engines: $(DEV) engines ## The live tests, each engine in turn: half an hour or more for one (ENGINES=.engines ARGS="vllm")
 	@$(BIN)/python -m engines.run --folder "$(ENGINES)" $(ARGS)
 
-bench-engines: $(RUN) engines ## Plain and speculative on each engine, two hours (ENGINES=.engines ARGS="sglang -- --search mcts")
+bench-engines: $(RUN) engines ## Plain and speculative on each engine, hours (ENGINES=.engines ARGS="sglang -- --search mcts")
 	@$(BIN)/python -m benchmarks.live_engines --folder "$(ENGINES)" $(ARGS)
 
 coverage: $(DEV) ## What the tests reach, by line and branch; the swarm left out, which is slow and reaches no more
