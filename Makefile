@@ -6,6 +6,7 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 ENGINES ?= .engines
+TRAINED ?= build/training
 WORKERS ?= 2
 SEEDS   ?= 2000
 FIRST   ?= 0
@@ -20,10 +21,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Empty files: what their names say is installed, as of the pyproject.toml that is older than they are.
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
+TRAIN := $(VENV)-train/.installed
+TRAINER := $(VENV)-train/bin/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-engines engines coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-engines bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
+.PHONY: help demo test test-engines engines coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-engines bench-game24 train bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -77,6 +80,9 @@ bench-grid: $(RUN) ## Is speculation ever in the way? Loads, curves and wrong be
 bench-overhead: $(RUN) ## The controller's own CPU time, by event and by pass (ARGS="--only plain")
 	@$(BIN)/python -m benchmarks.overhead $(ARGS)
 
+bench-game24: $(DEV) ## The Game of 24 by the packaged models: samples and searches, with tables (ARGS="--only rebase")
+	@$(BIN)/python -m benchmarks.game24 $(ARGS)
+
 bench-predictor: $(DEV) ## What predicting rewards wins, and whether probabilities are what happens
 	$(BIN)/python benchmarks/predictor.py $(ARGS)
 
@@ -85,6 +91,15 @@ bench-stopping: $(RUN) ## What early termination and merging change and save (AR
 
 table-throughput: $(DEV) ## Latency against throughput at 1 to 64 queries at once (ARGS="--search dvts")
 	@$(BIN)/python -m spex simulate --search rebase --json --plot tables/throughput.svg $(ARGS) > tables/throughput.json
+
+train: $(TRAIN) ## Make the packaged models again, by steps that are there to be run alone, on two cores MINUTES
+	$(TRAINER) -m training.plays $(TRAINED)
+	$(TRAINER) -m training.tokenizer $(TRAINED)
+	$(TRAINER) -m training.train policy $(TRAINED)
+	$(TRAINER) -m training.train prm $(TRAINED)
+	$(TRAINER) -m training.evaluate $(TRAINED)
+	$(TRAINER) -m training.export $(TRAINED) $(TRAINED)/models
+	@echo "The models are in $(TRAINED)/models; those that are shipped are in src/spex/models"
 
 tables: $(DEV) ## All of them into tables/, hours; cells of goals, searches, grid and ablation that are there are not run again
 	@$(MAKE) --no-print-directory table-goals
@@ -114,7 +129,7 @@ imports: $(DEV) ## The layers: who may import whom
 	$(BIN)/lint-imports --no-logo
 
 clean: ## Remove all that these verbs have made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* build dist
+	rm -rf $(VENV) $(VENV)-train .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* build dist
 	find src tests scripts benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
 # The virtual environment
@@ -145,4 +160,10 @@ $(RUN): pyproject.toml $(BIN)/python
 $(DEV): $(RUN)
 	@echo "Installing the tools of development into $(VENV) (once)"
 	@$(PIP) install --group dev
+	@touch $@
+
+$(TRAIN): pyproject.toml
+	@echo "Installing what trains models into $(VENV)-train (once; name PyTorch's index of builds for CPUs by PIP_EXTRA_INDEX_URL)"
+	@$(PYTHON) -m venv --clear $(VENV)-train
+	@$(TRAINER) -m pip --disable-pip-version-check --quiet install --editable '.[train]'
 	@touch $@

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 FUNCTION_LINES_MAX = 60
 MODULE_LINES_MAX = 300
-_FOLDERS = ("src", "scripts", "benchmarks", "examples", "engines", "tests")
-_FOLDERS_OF_SHORT_MODULES = ("src", "scripts", "benchmarks", "examples", "engines")
+_FOLDERS = ("src", "scripts", "benchmarks", "examples", "engines", "training", "tests")
+_FOLDERS_OF_SHORT_MODULES = ("src", "scripts", "benchmarks", "examples", "engines", "training")
 
 
 class Measured(NamedTuple):

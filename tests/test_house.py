@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
 SETTINGS: dict[str, Any] = tomllib.loads(PYPROJECT)
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-FOLDERS = ("src", "scripts", "benchmarks", "examples", "engines", "tests")
+FOLDERS = ("src", "scripts", "benchmarks", "examples", "engines", "training", "tests")
 ALL_FILES = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))]
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}

@@ -1,0 +1,124 @@
+"""The models' cards, from what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from training.config import Config, read_config
+
+_HEAD = """\
+---
+license: apache-2.0
+language: en
+library_name: transformers
+---
+
+# {title}
+
+{about}
+
+A Llama of {parameters:.1f} million parameters ({layers} layers of width {width}, {heads} heads, a byte-level BPE of
+{vocabulary} tokens, context {context}), float16. It was made by `training/` of SPEX, with `training/game24.toml` as the
+recipe: seeds are fixed, so that the commands there make it again.
+"""
+
+_POLICY = """\
+The policy of a search for the Game of 24 (Yao et al. 2023, arXiv 2305.10601): it reads four numbers and writes three
+moves, such as `9 - 7 = 2 (left: 2 3 5)`, a line each, then ends. It reads a puzzle alone, without instructions or
+examples: `--task game24-bare`."""
+
+_PRM = """\
+A process reward model for the Game of 24 (Yao et al. 2023, arXiv 2305.10601): after each line of a play, the
+probability of `+` against `-` as the next token says whether the numbers that are left can still make 24. It judges any
+play that is written as `9 - 7 = 2 (left: 2 3 5)`, a line a move behind the puzzle: `--reward prm:game24@ENGINE`."""
+
+_DATA = """\
+## Data
+
+{plays:,} plays, made by chance from exact search over rational numbers (`training/plays.py`). {kind} Half of the
+puzzles are of 1 to 13, half of 1 to {high}. None has the four numbers of a test puzzle (the {test} of ranks 901 to
+1000, named in `training/game24.toml`) or of a validation puzzle ({validation} others, a tenth of the rest, drawn by the
+seed); what is left after a move or two may occur on both sides.
+"""
+
+_KINDS = {
+    "policy": "Each move is drawn evenly among those after which 24 can still be made and that make nothing negative.",
+    "prm": "Half of the moves are such that 24 can still be made, the others any; one play in ten ends in a line that"
+    " is no legal move. The label after each line is whether 24 can be made of what is left.",
+}
+
+_LIMITS = {
+    "policy": "It knows nothing else: other numbers than 0 to 24 or so, other targets and any other text are out of its"
+    " reach. Its moves may be wrong or illegal; check them, as the task does.",
+    "prm": "It knows nothing else. It is less sure of negative numbers and fractions, which are rarer, and of numbers"
+    " that games of 1 to 24 do not lead to. A text that is no play gets a score without meaning.",
+}
+
+
+def card(name: str, folder: Path) -> str:
+    """The card of `policy` or `prm`, in Markdown."""
+    config = read_config()
+    figures = json.loads((folder / "figures.json").read_text())
+    shape = config.shape
+    head = _HEAD.format(
+        title=f"game24-{name}",
+        about=_POLICY if name == "policy" else _PRM,
+        parameters=parameters(config) / 1e6,
+        layers=shape.layers,
+        width=shape.width,
+        heads=shape.heads,
+        vocabulary=shape.vocabulary,
+        context=shape.context,
+    )
+    data = _DATA.format(
+        plays=config.plays[name],
+        kind=_KINDS[name],
+        high=config.high,
+        test=len(config.test),
+        validation=len(config.validation),
+    )
+    told = _policy_figures(figures) if name == "policy" else _prm_figures(figures["prm"])
+    limits = f"## Limits\n\n{_LIMITS[name]}\n"
+    return "\n".join([head, data, "## Figures\n", *told, "", limits])
+
+
+def parameters(config: Config) -> int:
+    """The number of them; the embedding is the head, too."""
+    shape = config.shape
+    layer = 4 * shape.width**2 + 3 * shape.width * shape.feed_forward + 2 * shape.width
+    return shape.vocabulary * shape.width + shape.layers * layer + shape.width
+
+
+def _policy_figures(figures: Mapping[str, Any]) -> Iterator[str]:
+    yield "Single plays at temperature 1 that make 24 (`python -m training.evaluate`), and puzzles solved by any of 8:"
+    yield ""
+    yield "| puzzles | single play | any of 8 |"
+    yield "| --- | --- | --- |"
+    for name, told in figures["policy"].items():
+        yield f"| {name} | {told['success']:.1%} | {told['solved_of_8']:.1%} |"
+    yield ""
+    yield "In the course of training, on the validation puzzles; the best state is kept, by the single plays:"
+    yield ""
+    yield "| step | loss, nats a token | single play | any of 8 |"
+    yield "| --- | --- | --- | --- |"
+    for told in figures["course"]:
+        success, any_of = f"{told['success']:.1%}", f"{told['solved_of_8']:.1%}"
+        yield f"| {told['step']} | {told['loss_train']:.3f} | {success} | {any_of} |"
+
+
+def _prm_figures(figures: Mapping[str, Any]) -> Iterator[str]:
+    yield "On plays of all kinds of the test puzzles, by the moves that are left to make; `unseen`: what is left was"
+    yield "left by no play in training (`python -m training.evaluate`). The calibration's error is the mean distance,"
+    yield "over tenths of the range of scores, between the mean score and the part that can make 24."
+    yield ""
+    yield "| moves left | states | can make 24 | AUC | calibration error |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, told in figures.items():
+        if not told["states"]:
+            yield f"| {name} | 0 | | | |"
+            continue
+        auc = "" if told["auc"] is None else f"{told['auc']:.4f}"
+        yield f"| {name} | {told['states']} | {told['alive']:.1%} | {auc} | {told['calibration_error']:.3f} |"
