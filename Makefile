@@ -97,6 +97,8 @@ train: $(TRAIN) ## Make the packaged models again, by steps that are there to be
 	$(TRAINER) -m training.tokenizer $(TRAINED)
 	$(TRAINER) -m training.train policy $(TRAINED)
 	$(TRAINER) -m training.train prm $(TRAINED)
+	$(TRAINER) -m training.own_plays $(TRAINED)
+	$(TRAINER) -m training.train own $(TRAINED)
 	$(TRAINER) -m training.evaluate $(TRAINED)
 	$(TRAINER) -m training.export $(TRAINED) $(TRAINED)/models
 	@echo "The models are in $(TRAINED)/models; those that are shipped are in src/spex/models"

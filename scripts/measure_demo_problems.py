@@ -11,7 +11,7 @@ import argparse
 import asyncio
 
 import spex
-from spex.demo.problems import REWARD, TEMPERATURE, demo_problems, demo_task
+from spex.demo.programmes import words
 
 
 def main() -> None:
@@ -25,14 +25,15 @@ def main() -> None:
 
 async def measure(samples: int, seed: int) -> None:
     """Sample whole solutions of every problem, and count the right ones."""
-    task = demo_task()
+    shown = words()
+    task = shown.task
     run = await spex.run(
-        demo_problems(),
+        shown.problems,
         policy=spex.LlamaCpp(context_tokens=512),
         task=task,
-        reward=REWARD,
+        reward=shown.reward(),
         search=spex.SelfConsistency(width=samples),
-        temperature=TEMPERATURE,
+        temperature=shown.temperature,
         speculation=None,
         seed=seed,
     )

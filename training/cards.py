@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ seed); what is left after a move or two may occur on both sides.
 _KINDS = {
     "policy": "Each move is drawn evenly among those after which 24 can still be made and that make nothing negative.",
     "prm": "Half of the moves are such that 24 can still be made, the others any; one play in ten ends in a line that"
-    " is no legal move. The label after each line is whether 24 can be made of what is left.",
+    " is no legal move. The label after each line is whether 24 can be made of what is left. A second course (`own`)"
+    " adds {own:,} plays of the policy itself, up to their first false line: it writes some that leave what 24 can be"
+    " made of.",
 }
 
 _LIMITS = {
@@ -75,12 +78,12 @@ def card(name: str, folder: Path) -> str:
     )
     data = _DATA.format(
         plays=config.plays[name],
-        kind=_KINDS[name],
+        kind=_KINDS[name].format(own=config.plays["own"]),
         high=config.high,
         test=len(config.test),
         validation=len(config.validation),
     )
-    told = _policy_figures(figures) if name == "policy" else _prm_figures(figures["prm"])
+    told = _policy_figures(figures) if name == "policy" else _prm_figures(figures)
     limits = f"## Limits\n\n{_LIMITS[name]}\n"
     return "\n".join([head, data, "## Figures\n", *told, "", limits])
 
@@ -93,32 +96,44 @@ def parameters(config: Config) -> int:
 
 
 def _policy_figures(figures: Mapping[str, Any]) -> Iterator[str]:
-    yield "Single plays at temperature 1 that make 24 (`python -m training.evaluate`), and puzzles solved by any of 8:"
+    yield "Single plays at temperature 1 that make 24 (`python -m training.evaluate`), plays that are legal to their"
+    yield "end, and puzzles solved by any of 8 plays:"
     yield ""
-    yield "| puzzles | single play | any of 8 |"
-    yield "| --- | --- | --- |"
+    yield "| puzzles | single play | legal | any of 8 |"
+    yield "| --- | --- | --- | --- |"
     for name, told in figures["policy"].items():
-        yield f"| {name} | {told['success']:.1%} | {told['solved_of_8']:.1%} |"
+        yield f"| {name} | {told['success']:.1%} | {told['legal']:.1%} | {told['solved_of_8']:.1%} |"
     yield ""
-    yield "In the course of training, on the validation puzzles; the best state is kept, by the single plays:"
+    yield "In the course of training, on the validation puzzles; the best state is kept, by single plays:"
     yield ""
     yield "| step | loss, nats a token | single play | any of 8 |"
     yield "| --- | --- | --- | --- |"
-    for told in figures["course"]:
+    for told in figures["courses"]["policy"]:
         success, any_of = f"{told['success']:.1%}", f"{told['solved_of_8']:.1%}"
         yield f"| {told['step']} | {told['loss_train']:.3f} | {success} | {any_of} |"
 
 
 def _prm_figures(figures: Mapping[str, Any]) -> Iterator[str]:
     yield "On plays of all kinds of the test puzzles, by the moves that are left to make; `unseen`: what is left was"
-    yield "left by no play in training (`python -m training.evaluate`). The calibration's error is the mean distance,"
-    yield "over tenths of the range of scores, between the mean score and the part that can make 24."
+    yield "left by no play in training; `the policy's own`: its plays (`python -m training.evaluate`). The calibration's"
+    yield "error is the mean distance, over tenths of the range of scores, between the mean score and the part that can"
+    yield "make 24."
     yield ""
     yield "| moves left | states | can make 24 | AUC | calibration error |"
     yield "| --- | --- | --- | --- | --- |"
-    for name, told in figures.items():
+    for name, told in figures["prm"].items():
         if not told["states"]:
             yield f"| {name} | 0 | | | |"
             continue
-        auc = "" if told["auc"] is None else f"{told['auc']:.4f}"
+        auc = "" if isnan(told["auc"]) else f"{told['auc']:.4f}"
         yield f"| {name} | {told['states']} | {told['alive']:.1%} | {auc} | {told['calibration_error']:.3f} |"
+    yield ""
+    yield "In the course of training, on plays of the validation puzzles, in `own` with the policy's, too; the state of"
+    yield "the least loss is kept:"
+    yield ""
+    yield "| course | step | loss, nats a label | AUC, 2 left | AUC, 1 left | AUC, 0 left |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for course in ("prm", "own"):
+        for told in figures["courses"][course]:
+            aucs = " | ".join(f"{told[f'auc_{left}_left']:.4f}" for left in (2, 1, 0))
+            yield f"| {course} | {told['step']} | {told['loss']:.3f} | {aucs} |"

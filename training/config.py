@@ -10,6 +10,9 @@ from typing import Any
 
 from spex.tasks.game24_puzzles import game24_puzzles
 
+COURSES = ("policy", "prm", "own")
+"""In their order: each begins with what the one before it has learned."""
+
 FILE = Path(__file__).parent / "game24.toml"
 
 
@@ -27,11 +30,12 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A training: sequences a batch, steps of the optimiser, the highest learning rate."""
+    """A training: sequences a batch, steps of the optimiser, the highest learning rate, looks at what is learned."""
 
     batch: int
     steps: int
     learning_rate: float
+    looks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,9 @@ def read_config(file: Path = FILE) -> Config:
         validation=tuple(sorted(rest[:count])),
         train=tuple(sorted(rest[count:])),
         high=table["plays"]["high"],
-        plays={name: table["plays"][name] for name in ("policy", "prm")},
+        plays={name: table["plays"][name] for name in ("policy", "prm", "own")},
         shape=Shape(**table["model"]),
-        courses={name: Course(**table[name]) for name in ("policy", "prm")},
+        courses={name: Course(**table[name]) for name in COURSES},
     )
 
 

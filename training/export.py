@@ -22,7 +22,7 @@ from training.cards import card
 from training.model import BEGIN_ID, END_ID, PAD_ID, saved_model
 from training.tokenizer import BEGIN, END, PAD
 
-MODELS = ("policy", "prm")
+MODELS = {"policy": "policy", "prm": "own"}  # and the last course of each
 TEMPLATE = (
     "{% if messages|length != 1 %}"
     "{{ raise_exception('This model reads a puzzle alone, without instructions or examples.') }}"
@@ -32,11 +32,11 @@ _PERMUTED = ("attn_q", "attn_k")
 
 
 def main(folder: Path, made: Path) -> None:
-    for name in MODELS:
+    for name, course in MODELS.items():
         target = made / f"game24-{name}"
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
-        model = saved_model(folder / name).half()
+        model = saved_model(folder / course).half()
         model.save_pretrained(target)
         _tokenizer(folder / "tokenizer.json", model).save_pretrained(target)
         _name_as_before(target / "tokenizer_config.json")

@@ -20,18 +20,32 @@ _TOKENS_MAX = 64
 def policy_figures(
     model: LlamaForCausalLM, tokenizer: Tokenizer, puzzles: Sequence[tuple[int, ...]], seed: int
 ) -> dict[str, float]:
-    """`success`: the part of plays at temperature 1 whose expression is 24; `solved_of_8`: of puzzles, by any of 8."""
+    """Of plays at temperature 1, `legal`: the part that is legal to the end, and `success`: whose expression is 24.
+
+    `solved_of_8`: the part of puzzles that any of 8 plays solves.
+    """
     asked = [" ".join(map(str, puzzle)) for puzzle in puzzles for _ in range(SAMPLES)]
-    wins = [wins_by(puzzle, text) for puzzle, text in zip(asked, sampled(model, tokenizer, asked, seed), strict=True)]
+    texts = sampled(model, tokenizer, asked, seed)
+    wins = [wins_by(puzzle, text) for puzzle, text in zip(asked, texts, strict=True)]
     by_puzzle = [any(wins[start : start + SAMPLES]) for start in range(0, len(wins), SAMPLES)]
-    return {"success": sum(wins) / len(wins), f"solved_of_{SAMPLES}": sum(by_puzzle) / len(by_puzzle)}
+    legal = sum(answer_of(puzzle, text) is not None for puzzle, text in zip(asked, texts, strict=True))
+    return {
+        "success": sum(wins) / len(wins),
+        f"solved_of_{SAMPLES}": sum(by_puzzle) / len(by_puzzle),
+        "legal": legal / len(wins),
+    }
 
 
 def wins_by(puzzle: str, text: str) -> bool:
     """Whether a whole play is legal and makes 24, by the task itself."""
-    task, problem = Game24(), Problem(puzzle)
-    (step,) = task.read(problem, (), "solution", Completion(text, (0,), None, "eos"))
-    return step.answer is not None and task.check(problem, step.answer)
+    answer = answer_of(puzzle, text)
+    return answer is not None and Game24().check(Problem(puzzle), answer)
+
+
+def answer_of(puzzle: str, text: str) -> str | None:
+    """The expression of a whole play, None where a line of it is no legal move."""
+    (step,) = Game24().read(Problem(puzzle), (), "solution", Completion(text, (0,), None, "eos"))
+    return step.answer
 
 
 def sampled(model: LlamaForCausalLM, tokenizer: Tokenizer, puzzles: Sequence[str], seed: int) -> list[str]:

@@ -1,8 +1,8 @@
-"""Trains a model: `python -m training.train policy FOLDER`, then `python -m training.train prm FOLDER`.
+"""Trains a model: `python -m training.train COURSE FOLDER`, with each of policy, prm and own in turn.
 
-Reads the folder's tokenizer and plays; writes FOLDER/policy or FOLDER/prm, and beside it a line of figures now and then
-in FOLDER/policy.log.jsonl. The PRM starts from what the policy has learned. What is kept is the state that does best on
-validation puzzles.
+Reads the folder's tokenizer and plays, and what the course before it has made; writes FOLDER/COURSE, and beside it a
+line of figures now and then in FOLDER/COURSE.log.jsonl. What is kept is the state that does best on validation puzzles.
+The PRM starts from what the policy has learned, and is at its end where it has seen the policy's own plays.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import cos, pi
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from tokenizers import Tokenizer
@@ -21,50 +22,68 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from training.batches import NOT_LEARNED, batches, policy_examples, prm_examples
-from training.config import Course, read_config
+from training.config import COURSES, Config, Course, read_config
 from training.judged import prm_figures, validation_plays
 from training.model import new_model, saved_model
 from training.muon import Muon
-from training.sampled import policy_figures
+from training.own_plays import own_plays
+from training.plays import Play
+from training.sampled import SAMPLES, policy_figures
 from training.tokenizer import read_plays
 
 _WARM_STEPS = 50
-_LOOKS = 20  # at the validation puzzles, in the course of a training
 _WEIGHT_DECAY = 0.05
 _NORM_MAX = 1.0
 
-Figures = Mapping[str, float]
+Figures: TypeAlias = Mapping[str, float]
+Look: TypeAlias = Callable[[], tuple[float, Figures]]
+"""How good a model is, the higher the better, and figures of it."""
 
 
 def main(name: str, folder: Path) -> None:
     config = read_config()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    course = config.courses[name]
     plays = list(read_plays(folder / f"{name}.jsonl"))
+    if name == "own":
+        plays += islice(read_plays(folder / "prm.jsonl"), len(plays))
     if name == "policy":
         model = new_model(config.shape, config.seed)
-        examples = policy_examples(tokenizer, plays, config.seed)
-
-        def look() -> tuple[float, Figures]:
-            figures = policy_figures(model, tokenizer, config.validation, config.seed)
-            return figures["success"], figures
+        examples, look = policy_examples(tokenizer, plays, config.seed), _policy_look(model, tokenizer, config)
     else:
-        model = saved_model(folder / "policy")
-        examples = prm_examples(tokenizer, plays, config.seed)
+        model = saved_model(folder / COURSES[COURSES.index(name) - 1])
         judged = validation_plays(config)
+        if name == "own":
+            judged += own_plays(saved_model(folder / "policy"), tokenizer, _validation(config), config.seed)
+        examples, look = prm_examples(tokenizer, plays, config.seed), _prm_look(model, tokenizer, judged)
+    train(model, batches(examples, course.batch, config.seed), course, look, folder / name)
 
-        def look() -> tuple[float, Figures]:
-            figures = prm_figures(model, tokenizer, judged)
-            return -figures["loss"], figures
 
-    del plays
-    train(model, batches(examples, config.courses[name].batch, config.seed), config.courses[name], look, folder / name)
+def _policy_look(model: LlamaForCausalLM, tokenizer: Tokenizer, config: Config) -> Look:
+    def look() -> tuple[float, Figures]:
+        figures = policy_figures(model, tokenizer, config.validation, config.seed)
+        return figures["success"], figures
+
+    return look
+
+
+def _validation(config: Config) -> list[str]:
+    return [" ".join(map(str, puzzle)) for puzzle in config.validation for _ in range(SAMPLES)]
+
+
+def _prm_look(model: LlamaForCausalLM, tokenizer: Tokenizer, plays: Sequence[Play]) -> Look:
+    def look() -> tuple[float, Figures]:
+        figures = prm_figures(model, tokenizer, plays)
+        return -figures["loss"], figures
+
+    return look
 
 
 def train(
     model: LlamaForCausalLM,
     drawn: Iterator[tuple[Tensor, Tensor]],
     course: Course,
-    look: Callable[[], tuple[float, Figures]],
+    look: Look,
     folder: Path,
 ) -> None:
     """The course; the best state by the first number of `look` is in `folder` at the end."""
@@ -77,7 +96,7 @@ def train(
             model.train()
             hidden = trunk(input_ids=tokens, use_cache=False).last_hidden_state
             losses.append(learn(model, hidden, targets, optimisers))
-            if step % (course.steps // _LOOKS) and step != course.steps:
+            if step % (course.steps // course.looks) and step != course.steps:
                 continue
             rank, figures = look()
             line = {"step": step, "seconds": round(time.monotonic() - started), "loss_train": sum(losses) / len(losses)}

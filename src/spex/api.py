@@ -37,6 +37,7 @@ from spex.solution import Solution
 from spex.speculate.stopping import StoppingRule, stopping_rule
 from spex.tasks.base import Task
 from spex.tasks.catalog import TASKS
+from spex.tasks.usual import ANY_POLICY, ANY_REWARD, usual
 from spex.tree import Tree
 
 _SEARCH_ALLOWED = "it must be a search, such as Rebase(width=16), or the name of one"
@@ -45,7 +46,8 @@ _SEARCH_ALLOWED = "it must be a search, such as Rebase(width=16), or the name of
 class Options(TypedDict, total=False):
     """What `solve` and `run` take by name.
 
-    policy: an engine, or a name such as `"llamacpp"` or `"llamacpp:/path/model.gguf"`.
+    policy: an engine, or a name such as `"llamacpp"` or `"llamacpp:/path/model.gguf"`. Where it is not given, the task
+    `"game24"` is asked of the small models for it that come with this package, unless a reward is given for the second.
     reward: a reward, a name (`"confidence"`, `"judge"`, `"prm:math-shepherd-7b@sglang:http://127.0.0.1:30001"`, ...:
     `spex.reward.named`), or one for each `Score` model; those that only the search knows of (its `models`) have usual
     ones.
@@ -155,7 +157,8 @@ def setup_of(options: Options) -> Setup:
     speculation = options.get("speculation", Speculation())
     if not isinstance(speculation, Speculation | None):
         raise InputError("speculation", speculation, "it must be a Speculation, or None for the plain run")
-    plain = _engine(options.get("policy", "llamacpp"), options.get("profile"))
+    options = with_usual(options)
+    plain = _engine(options["policy"], options.get("profile"))
     engine = Retrying(plain)
     templated = _templated(plain, options)
     writer = engine if templated is plain else Retrying(templated)
@@ -169,6 +172,18 @@ def setup_of(options: Options) -> Setup:
         speculation=speculation,
         stopping=_stopping(options.get("stop_early", "off")),
     )
+
+
+def with_usual(options: Options) -> Options:
+    """The options with a policy and a reward: those that are usual for the task (`spex.tasks.usual`)."""
+    complete, task = options.copy(), options.get("task", "text")
+    if "policy" not in options and isinstance(task, str):
+        found = usual(task)
+        complete["task"], complete["policy"] = found.task, found.policy
+        complete.setdefault("reward", found.reward)
+    complete.setdefault("policy", ANY_POLICY)
+    complete.setdefault("reward", ANY_REWARD)
+    return complete
 
 
 def _refuse_unknown(options: Options) -> None:
@@ -243,9 +258,8 @@ def _step_tokens_max(options: Options) -> int | None:
 
 
 def _rewards(options: Options, engine: Engine) -> dict[str, Reward]:
-    reward = options.get("reward", "confidence")
+    reward, policy = options["reward"], options["policy"]
     if isinstance(reward, str):
-        policy = options.get("policy", "llamacpp")
         place = policy if isinstance(policy, str) else None
         return {"reward": find_reward(reward, engine, place, _task(options.get("task", "text")).messages)}
     rewards = dict(reward) if isinstance(reward, Mapping) else {"reward": reward}

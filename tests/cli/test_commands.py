@@ -212,11 +212,22 @@ def test_doctor_as_json_lists_findings(spex: Command) -> None:
 
 
 @pytest.mark.engine
-def test_the_demo_solves_real_problems_and_replays_what_it_did(spex: Command) -> None:
-    ended = spex("demo", "--limit", "1", "--json")
+@pytest.mark.parametrize(
+    ("programme", "searches"), [((), ["rebase", "tot-bfs", "mcts"]), (("words",), ["rebase", "mcts"])]
+)
+def test_the_demo_solves_real_problems_and_replays_what_it_did(
+    spex: Command, programme: tuple[str, ...], searches: list[str]
+) -> None:
+    ended = spex("demo", *programme, "--limit", "1", "--json")
     assert ended.code == 0
     record = json.loads(ended.out)
-    assert [search["search"] for search in record["searches"]] == ["rebase", "mcts"]
+    assert [search["search"] for search in record["searches"]] == searches
     assert all(search["same_tree"] and search["simulated_same_tree"] for search in record["searches"])
     assert all(search["plain"]["tokens_wasted"] == 0 for search in record["searches"])
     assert all(search["plain"]["tokens_useful"] > 0 for search in record["searches"])
+
+
+def test_a_demo_that_there_is_not_is_refused_with_those_that_there_are(spex: Command) -> None:
+    ended = spex("demo", "chess")
+    assert ended.code == 2
+    assert ended.line.startswith("spex: programme: 'chess' is not valid; it must be one of game24, words")

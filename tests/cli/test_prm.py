@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_as_json_it_is_one_object_whose_rewards_are_rewards(spex: Command) -> No
     assert told["spex"] == 1
     assert [record["name"] for record in told["prms"]] == [model.name for model in prm_models()]
     servers = [server for record in told["prms"] for server in record["servers"]]
-    assert all(shlex.split(server["command"]) for server in servers)
+    assert all(shlex.split(server["command"]) for server in servers if server["server"] != "llamacpp")
     engine = FunctionPolicy(lambda prompt, seed: "")
     for server in servers:
         if server["server"] == "sglang":
@@ -57,3 +58,12 @@ def test_a_reward_that_is_none_is_refused_as_it_was_typed(spex: Command, reward:
     ended = spex("solve", "q", "--policy", "toy", "--reward", reward)
     assert ended.code == 2
     assert ended.err.startswith("spex: --reward: ")
+
+
+def test_the_packaged_one_is_served_from_its_folder_or_needs_no_server(spex: Command) -> None:
+    told = spex("prm", "game24").out
+    assert "--reward prm:game24@llamacpp:game24-prm " in told
+    command = next(line for line in told.splitlines() if line.startswith("vllm serve "))
+    assert (Path(shlex.split(command)[2]) / "model.safetensors").is_file()
+    (record,) = json.loads(spex("prm", "game24", "--json").out)["prms"]
+    assert {"server": "llamacpp", "command": None, "reward": "prm:game24@llamacpp:game24-prm"} in record["servers"]

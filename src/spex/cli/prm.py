@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spex.cli.streams import put, put_json
+from spex.engine.local_model import PACKAGED, packaged_folder
 
 if TYPE_CHECKING:
     from spex.reward.prm_catalog import PrmModel
@@ -37,12 +38,13 @@ def prm(
 
 def server_command(model: PrmModel, server: str) -> str | None:
     """The command line that serves `model` by `sglang` or `vllm`; None where it does not."""
-    flags = model.sglang if server == "sglang" else model.vllm
+    flags = {"sglang": model.sglang, "vllm": model.vllm}.get(server, "it runs in this process")
     if isinstance(flags, str):
         return None
+    named = str(packaged_folder(model.model)) if model.model in PACKAGED else model.model
     start = {
-        "sglang": ["python", "-m", "sglang.launch_server", "--model-path", model.model],
-        "vllm": ["vllm", "serve", model.model],
+        "sglang": ["python", "-m", "sglang.launch_server", "--model-path", named],
+        "vllm": ["vllm", "serve", named],
     }[server]
     return shlex.join([*start, "--port", str(_PORTS[server]), *flags])
 
@@ -59,6 +61,9 @@ def _lines(models: Sequence[PrmModel]) -> Iterator[str]:
 def _told(model: PrmModel) -> Iterator[str]:
     yield f"{model.name}: {model.model}"
     yield f"from {model.source}"
+    if model.embedded:
+        yield ""
+        yield f"spex solve --reward prm:{model.name}@{model.embedded} …"
     for server in _PORTS:
         command = server_command(model, server)
         flags = model.sglang if server == "sglang" else model.vllm
@@ -71,10 +76,13 @@ def _told(model: PrmModel) -> Iterator[str]:
 
 
 def _servers(model: PrmModel) -> list[str]:
-    return [server for server in _PORTS if server_command(model, server)]
+    own = [model.embedded.partition(":")[0]] if model.embedded else []
+    return [*own, *(server for server in _PORTS if server_command(model, server))]
 
 
 def _reward(model: PrmModel, server: str) -> str:
+    if server not in _PORTS:
+        return f"prm:{model.name}@{model.embedded}"
     return f"prm:{model.name}@{server}:http://127.0.0.1:{_PORTS[server]}"
 
 

@@ -19,6 +19,7 @@ from spex.control.run import Run
 from spex.control.setup import Setup, Speculation
 from spex.errors import InputError
 from spex.problem import Problem
+from spex.tasks.usual import ANY_POLICY, ANY_REWARD
 
 _SERVERS: Mapping[str, str] = MappingProxyType(
     {
@@ -47,7 +48,7 @@ def options_of(settings: SolveSettings) -> api.Options:
     search, rule = chosen(settings)
     options = api.Options(
         policy=_engine_spec(settings),
-        reward=settings.reward,
+        reward=settings.reward or ANY_REWARD,
         search=search,
         task=task_of(settings),
         answer_rule=rule,
@@ -141,7 +142,7 @@ def _stopping(stop: asyncio.Event, interrupt: Interrupt) -> Iterator[None]:
 
 
 def _engine_spec(settings: SolveSettings) -> str:
-    spec = settings.policy
+    spec = settings.policy or ANY_POLICY
     if settings.model is not None:
         if ":" in spec:
             raise InputError("model", settings.model, f"--policy {spec} names a model already")

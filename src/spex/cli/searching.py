@@ -11,6 +11,7 @@ from spex.cli.results import advice, exit_code_of, live_view, show, together
 from spex.cli.running import Interrupt, carry_out, configuration_of, options_of
 from spex.cli.settings import SolveSettings
 from spex.cli.streams import say
+from spex.cli.usual import with_usual
 from spex.control.run import Run
 from spex.errors import InputError
 from spex.problem import Problem
@@ -22,7 +23,7 @@ def search_all(problems: Sequence[Problem], settings: SolveSettings) -> int:
     """Check what is left to check, search, print, and return the exit code."""
     try:
         with interruptible():
-            return _searched(problems, settings)
+            return _searched(problems, with_usual(settings))
     except Exception as error:
         error.add_note(f"seed {settings.seed}")
         raise

@@ -74,16 +74,20 @@ class SolveSettings(SharedSettings):
         None, title="the reference answer of a single problem", description="a text that is not blank"
     )
     task: str = Field("text", title="the kind of problem", description="the name of a task")
-    policy: str = Field("llamacpp", title="the policy's engine", description="NAME or NAME:PATH, as llamacpp:m.gguf")
+    policy: str | None = Field(
+        None,
+        title="the policy's engine, if not the task's usual one",
+        description="NAME or NAME:PATH, as llamacpp:m.gguf",
+    )
     model: str | None = Field(None, title="the policy's model", description="the path of a GGUF file")
     draft: Words | None = Field(
         None,
         title="token-level speculation of llamacpp",
         description="ngram or the path of a smaller GGUF file, with :TOKENS or without",
     )
-    reward: str = Field(
-        "confidence",
-        title="the reward",
+    reward: str | None = Field(
+        None,
+        title="the reward, if not the usual one",
         description="NAME[:FORM][@ENGINE], as judge or prm:math-shepherd-7b@sglang:http://127.0.0.1:30001, or several"
         " as one: product(…), min(…) or mean(…), as mean(3 judge, 1 arithmetic)",
     )

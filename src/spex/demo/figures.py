@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from rich.table import Table
 
@@ -66,7 +68,7 @@ def demonstration_table(record: DemonstrationRecord) -> Table:
     return table(("search", "mode", *numbers, "same tree"), rows, numbers=numbers)
 
 
-def closing_lines(record: DemonstrationRecord) -> tuple[str, ...]:
+def closing_lines(record: DemonstrationRecord, remark: Sequence[str] = ()) -> tuple[str, ...]:
     """What the table does not say: most of all, which two runs "same tree" compares."""
     gains = ", ".join(f"{search.search} {search.simulated_speedup:.2f}x" for search in record.searches)
     same = all(search.simulated_same_tree for search in record.searches)
@@ -74,7 +76,7 @@ def closing_lines(record: DemonstrationRecord) -> tuple[str, ...]:
         "The two rows of a search are two live runs. llama.cpp's texts depend on what runs beside them, so the rows",
         "may differ in texts, and so in solved and tokens; their speed-up compares useful tokens a second.",
         '"Same tree" does not compare the rows: it is the plain run, replayed from the record of the speculative run.',
-        "llama.cpp on a CPU is compute-bound at once: the gain here is small, and speculation holds back by itself.",
+        *remark,
         f"The same searches on a simulated GPU (reference workload): {gains}; same trees: {'yes' if same else 'NO'}.",
     )
 

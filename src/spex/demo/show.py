@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from spex.api import Options, run, setup_of
 from spex.control.clock import run_virtual
 from spex.control.run import Conduct
 from spex.control.run import run as carry_out
 from spex.control.setup import Speculation, replayed
-from spex.demo.problems import REWARD, SAMPLES, SEARCHES, TEMPERATURE, demo_task
+from spex.demo.programmes import Programme
 from spex.engine.base import Engine
 from spex.events import Sink
 from spex.problem import Problem
 from spex.record import MemoryLog
+from spex.reward.base import Reward
 from spex.search.base import AnySearch
 from spex.search.self_consistency import SelfConsistency
 from spex.sim.simulate import Simulation, same_trees
@@ -80,53 +82,60 @@ class Demonstration:
     searches: tuple[Shown, ...]
 
 
-async def demonstrate(
-    engine: Engine, problems: Sequence[Problem], seed: int, sink: Sink | None, say: Callable[[str], None]
-) -> Demonstration:
-    """Run it on an open engine. `say` gets a line before each problem.
+class Stage(NamedTuple):
+    """On what it is shown: an open policy and an open reward; `sink` gets the events."""
+
+    programme: Programme
+    policy: Engine
+    reward: Reward
+    seed: int
+    sink: Sink | None
+
+
+async def demonstrate(stage: Stage, limit: int | None, say: Callable[[str], None]) -> Demonstration:
+    """Run it on the first `limit` problems. `say` gets a line before each.
 
     Problem by problem, first the samples, which fill the prompt cache of every slot for all that
     follows; then each search in both modes, either first every other time.
     """
-    searches = tuple(Shown(name) for name in SEARCHES)
+    problems = stage.programme.problems[:limit]
+    searches = tuple(Shown(name) for name in stage.programme.searches)
     right = 0
     for number, problem in enumerate(problems):
         say(f"{number + 1} of {len(problems)}: {problem.text}")
-        right += await _single(engine, problem, seed, sink)
+        right += await _single(stage, problem)
         for shown in searches:
-            await _both(engine, problem, shown, seed, sink, plain_first=number % 2 == 0)
-    return Demonstration(len(problems), SAMPLES * len(problems), right, searches)
+            await _both(stage, problem, shown, plain_first=number % 2 == 0)
+    return Demonstration(len(problems), stage.programme.samples * len(problems), right, searches)
 
 
-def simulate(demonstration: Demonstration, seed: int) -> None:
+def simulate(demonstration: Demonstration, programme: Programme, seed: int) -> None:
     """Add what the same searches gain on a simulated GPU. Not inside a running loop: it brings its own clock."""
     for shown in demonstration.searches:
         simulation = Simulation(
-            SEARCHES[shown.name], find_workload("reference"), _SIMULATED_QUERIES, concurrency=1, seed=seed
+            programme.searches[shown.name], find_workload("reference"), _SIMULATED_QUERIES, concurrency=1, seed=seed
         )
         plain, speculative = run_virtual(simulation.carry_out(None)), run_virtual(simulation.carry_out(Speculation()))
         shown.simulated_speed_up = plain.seconds / speculative.seconds
         shown.simulated_same_tree = same_trees(plain, speculative)
 
 
-async def _single(engine: Engine, problem: Problem, seed: int, sink: Sink | None) -> int:
+async def _single(stage: Stage, problem: Problem) -> int:
     """How many of the samples are right."""
-    options = _options(engine, SelfConsistency(width=SAMPLES), seed, sink)
+    options = _options(stage, SelfConsistency(width=stage.programme.samples))
     options["speculation"] = None
-    task = demo_task()
+    task = stage.programme.task
     solution = (await run([problem], **options)).solutions[0]
     answers = [solution.tree.steps[node].answer for node in solution.terminals]
     return sum(answer is not None and task.check(problem, answer) is True for answer in answers)
 
 
-async def _both(
-    engine: Engine, problem: Problem, shown: Shown, seed: int, sink: Sink | None, *, plain_first: bool
-) -> None:
+async def _both(stage: Stage, problem: Problem, shown: Shown, *, plain_first: bool) -> None:
     """One search of one problem in both modes."""
     sides = [(shown.plain, None), (shown.speculative, Speculation())]
     for side, speculation in sides if plain_first else sides[::-1]:
         log = MemoryLog()
-        options = _options(engine, SEARCHES[shown.name], seed, sink)
+        options = _options(stage, stage.programme.searches[shown.name])
         options["speculation"] = speculation
         options["log"] = log
         solution = (await run([problem], **options)).solutions[0]
@@ -141,10 +150,17 @@ async def _replays(live: Solution, options: Options, log: MemoryLog) -> bool:
     return plain.error is None and (plain.tree, plain.answer) == (live.tree, live.answer)
 
 
-def _options(engine: Engine, search: AnySearch, seed: int, sink: Sink | None) -> Options:
+def _options(stage: Stage, search: AnySearch) -> Options:
+    programme = stage.programme
     options = Options(
-        policy=engine, reward=REWARD, search=search, task=demo_task(), seed=seed, temperature=TEMPERATURE, concurrency=1
+        policy=stage.policy,
+        reward=stage.reward,
+        search=search,
+        task=programme.task,
+        seed=stage.seed,
+        temperature=programme.temperature,
+        concurrency=1,
     )
-    if sink is not None:
-        options["on_event"] = sink
+    if stage.sink is not None:
+        options["on_event"] = stage.sink
     return options

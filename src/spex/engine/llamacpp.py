@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -21,20 +22,20 @@ import httpx2
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.gguf import check_gguf
 from spex.engine.llamacpp_drafts import drafted_by, find_local_draft
-from spex.engine.llamacpp_server import ended, program, started
+from spex.engine.llamacpp_server import ended, folded, program, started
 from spex.engine.llamacpp_stream import StreamedAnswer
-from spex.engine.local_model import default_model
+from spex.engine.local_model import find_model, first_pace
 from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
-from spex.profile import Affine
 from spex.usage import Tokens
 
-_RANDOM_SEED = 0xFFFFFFFF
-_LABEL_CANDIDATES = 4096
+# Thousands make an answer of half a megabyte, and are seldom needed.
+_LABEL_CANDIDATES = (64, 4096)
+_SURE = 1000.0
 _PART = "\ue000spex-content-{}\ue000"
 
 
 class LlamaCpp:
-    """An embedded engine for a GGUF file; SmolLM2-135M-Instruct where none is named.
+    """An embedded engine for a GGUF file, or the name of a packaged one; SmolLM2-135M-Instruct where none is named.
 
     context_tokens: for each request (64 to 2^20). slots: requests at once (1 to 256).
     threads: of llama.cpp (default: all cores but one). draft: `ngram`, or the path of a smaller GGUF file, and behind
@@ -56,7 +57,7 @@ class LlamaCpp:
         if not 1 <= slots <= 256:
             raise InputError("slots", slots, "it must be a whole number from 1 to 256")
         path, named = drafted_by(model)
-        self._model = Path(path) if path is not None else default_model()
+        self._model = find_model(path)
         check_gguf(self._model)
         drafted = named if draft is None else draft
         self._draft = None if drafted is None else find_local_draft(drafted)
@@ -68,6 +69,7 @@ class LlamaCpp:
         self._client: httpx2.AsyncClient | None = None
         self._running = 0
         self._cost = Tokens()
+        pace = first_pace(self._model)
         self._capabilities = Capabilities(
             seed="none",
             seed_bits=32,
@@ -77,8 +79,8 @@ class LlamaCpp:
             label_scores=True,
             slots=slots,
             context_tokens=context_tokens,
-            curve=Affine(0.0026, 0.0034),
-            prefill_seconds=0.004,
+            curve=pace.curve,
+            prefill_seconds=pace.prefill_seconds,
         )
 
     @property
@@ -120,6 +122,9 @@ class LlamaCpp:
             timeout=httpx2.Timeout(600.0, connect=10.0),
             limits=httpx2.Limits(max_connections=None),
         )
+        # A model that was trained on shorter texts has as much as that.
+        context_tokens = min([slot["n_ctx"] for slot in await self._slots()], default=0)
+        self._capabilities = replace(self._capabilities, context_tokens=context_tokens or None)
 
     async def close(self) -> None:
         self._users = max(0, self._users - 1)
@@ -159,7 +164,7 @@ class LlamaCpp:
         body = {
             "prompt": list(request.prompt.token_ids),
             "n_predict": min(room, request.tokens_max),
-            "seed": _folded(request.seed),
+            "seed": folded(request.seed),
             "stop": list(request.stop),
             "temperature": request.sampling.temperature,
             "top_p": request.sampling.top_p,
@@ -185,29 +190,39 @@ class LlamaCpp:
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
         """A label that is not among the 4,096 likeliest tokens counts as impossible."""
+        self._running += 1
+        try:
+            found: Mapping[int, float] = {}
+            for candidates in _LABEL_CANDIDATES:
+                found = await self._likeliest(request, candidates, progress)
+                if all(label in found for label in request.labels):
+                    break
+        finally:
+            self._running -= 1
+        return tuple(found.get(label, 0.0) for label in request.labels)
+
+    async def _likeliest(self, request: Labelling, candidates: int, progress: Progress) -> Mapping[int, float]:
+        """The probabilities of so many tokens behind the prompt."""
         body = {
             "prompt": list(request.prompt.token_ids),
             "n_predict": 1,
             "temperature": 0.0,
-            "n_probs": _LABEL_CANDIDATES,
+            "n_probs": candidates,
             "cache_prompt": True,
+            # What is drawn is one of the labels: of a token that ends the text, or is a part of a character, nothing is
+            # told. The probabilities are those from before the bias.
+            "logit_bias": [[label, _SURE] for label in request.labels],
         }
-        self._running += 1
+        answer = await self._post("/completion", body)
         try:
-            answer = await self._post("/completion", body)
             timings = answer["timings"]
             cost = Tokens(0, timings["cache_n"], 0, timings["prompt_n"])
             progress.spend(prompt_cached=cost.prompt_cached, reward=cost.reward)
             self._cost = self._cost.plus(cost)
-            found = {
-                candidate["id"]: exp(candidate["logprob"])
-                for candidate in answer["completion_probabilities"][0]["top_logprobs"]
-            }
+            likeliest = answer["completion_probabilities"][0]["top_logprobs"]
+            return {candidate["id"]: exp(candidate["logprob"]) for candidate in likeliest}
         except (KeyError, IndexError, TypeError) as error:
             raise Misbehaving(self.name, "token probabilities", f"an answer without {error}") from error
-        finally:
-            self._running -= 1
-        return tuple(found.get(label, 0.0) for label in request.labels)
 
     def _room(self, request: Generation) -> int:
         """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
@@ -281,9 +296,3 @@ class LlamaCpp:
             return (await self._open_client().get("/slots")).json()
         except httpx2.HTTPError as error:
             raise Unreachable(self.name, f"the embedded server does not answer: {error!r}") from error
-
-
-def _folded(seed: int) -> int:
-    """64 bits to 32, never the value that means "any"."""
-    folded = (seed ^ seed >> 32) & 0xFFFFFFFF
-    return folded if folded != _RANDOM_SEED else folded - 1

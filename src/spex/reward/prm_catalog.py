@@ -20,7 +20,10 @@ _READERS: Mapping[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json":
 
 
 class PrmModel(NamedTuple):
-    """A PRM in use. `sglang`, `vllm`: the flags by which each serves it, or in words why it does not."""
+    """A PRM in use. `sglang`, `vllm`: the flags by which each serves it, or in words why it does not.
+
+    embedded: the engine that comes with it, as it is named; empty where the model comes from elsewhere.
+    """
 
     name: str
     model: str
@@ -28,6 +31,7 @@ class PrmModel(NamedTuple):
     sglang: tuple[str, ...] | str
     vllm: tuple[str, ...] | str
     source: str
+    embedded: str = ""
 
 
 def prm_models() -> tuple[PrmModel, ...]:
@@ -86,7 +90,7 @@ def _model(name: str, values: Mapping[str, Any]) -> PrmModel:
     sglang, vllm = (
         tuple(values[server]) if server in values else str(values[f"{server}_not"]) for server in ("sglang", "vllm")
     )
-    return PrmModel(name, values["model"], values["form"], sglang, vllm, values["source"])
+    return PrmModel(name, values["model"], values["form"], sglang, vllm, values["source"], values.get("embedded", ""))
 
 
 def _form_in(path: Path) -> Form:

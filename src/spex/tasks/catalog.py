@@ -13,5 +13,6 @@ TASKS: Catalog[Task] = Catalog(
         "gsm8k": "spex.tasks.gsm8k:Gsm8k",
         "code": "spex.tasks.code:Code",
         "game24": "spex.tasks.game24:Game24",
+        "game24-bare": "spex.tasks.game24:bare",
     },
 )

@@ -59,8 +59,9 @@ class Game24:
     step that is no legal move ends its path with no answer and no state: numbers that are not
     there, wrong arithmetic, a wrong list, a division by zero, or anything else. One blank line
     leaves things as they are. `solution` is all moves at once; `propose` lists possible moves, each
-    legal one of which is a child. step_tokens_max, solution_tokens_max (of a list as well): ≥ 1;
-    examples: puzzle and moves of each example turn.
+    legal one of which is a child (not without instructions: nobody has told the model of lists).
+    step_tokens_max, solution_tokens_max (of a list as well): ≥ 1; examples: puzzle and moves of each
+    example turn.
     """
 
     examples: tuple[tuple[str, str], ...] = EXAMPLES
@@ -80,7 +81,7 @@ class Game24:
         return ""
 
     def form(self, action: str) -> StepForm:
-        if action == "propose":
+        if action == "propose" and self.instructions:
             return StepForm(("\n\n",), self.solution_tokens_max, cue=PROPOSE)
         return form_of(
             action,
@@ -121,6 +122,11 @@ class Game24:
         if found is None:
             return False
         return found.expression.value == TARGET and found.numbers == tuple(sorted(puzzle_numbers(problem)))
+
+
+def bare() -> Game24:
+    """The puzzle alone, for a model that has learned the game: no instructions, no examples."""
+    return Game24(examples=(), instructions="", name="game24-bare")
 
 
 def puzzle_numbers(problem: Problem) -> tuple[int, ...]:
