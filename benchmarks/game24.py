@@ -71,10 +71,10 @@ METHODS: Mapping[str, Method] = {
     "single": Method("single sample", SelfConsistency(width=1), Majority()),
     "majority": Method("majority of 16", SelfConsistency(width=16), Majority()),
     "best-of-n": Method("best of 16 by the PRM", BestOfN(width=16), Best()),
-    "tot-bfs": Method("ToT-BFS, b = 5", TotBfs(children=5, keep=5, depth_max=3), Weighted()),
+    "tot-bfs": Method("ToT-BFS, b = 5, 8 children", TotBfs(children=8, keep=5, depth_max=3), Weighted()),
     "rebase": Method("REBASE, width 16", Rebase(width=16, depth_max=3), Weighted()),
     "beam": Method("beam, width 16", Beam(width=16, depth_max=3), Weighted()),
-    "mcts": Method("MCTS, 32 iterations", Mcts(iterations=32, depth_max=3), Weighted()),
+    "mcts": Method("MCTS, 32 iterations, 8 children", Mcts(iterations=32, children=8, depth_max=3), Weighted()),
 }
 
 Mode = Literal["plain", "speculative"]

@@ -115,9 +115,9 @@ def _policy_figures(figures: Mapping[str, Any]) -> Iterator[str]:
 
 def _prm_figures(figures: Mapping[str, Any]) -> Iterator[str]:
     yield "On plays of all kinds of the test puzzles, by the moves that are left to make; `unseen`: what is left was"
-    yield "left by no play in training; `the policy's own`: its plays (`python -m training.evaluate`). The calibration's"
-    yield "error is the mean distance, over tenths of the range of scores, between the mean score and the part that can"
-    yield "make 24."
+    yield "left by no play in training; `the policy's own`: its plays (`python -m training.evaluate`). The error of"
+    yield "calibration is the mean distance, over tenths of the range of scores, between the mean score and the part"
+    yield "that can make 24."
     yield ""
     yield "| moves left | states | can make 24 | AUC | calibration error |"
     yield "| --- | --- | --- | --- | --- |"

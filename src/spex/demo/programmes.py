@@ -99,8 +99,8 @@ def game24() -> Programme:
         reward=lambda: Prm(LlamaCpp("game24-prm", slots=_GAME_SLOTS, context_tokens=_GAME_CONTEXT_TOKENS), "game24"),
         searches={
             "rebase": Rebase(width=16, depth_max=3),
-            "tot-bfs": TotBfs(children=5, keep=5, depth_max=3),
-            "mcts": Mcts(iterations=32, depth_max=3),
+            "tot-bfs": TotBfs(children=8, keep=5, depth_max=3),
+            "mcts": Mcts(iterations=32, children=8, depth_max=3),
         },
         samples=_GAME_SLOTS,
         temperature=1.0,
