@@ -29,7 +29,7 @@ TRAINER := $(VENV)-train/bin/python
 .PHONY: help demo test test-engines engines coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-engines bench-game24 train bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
 
 help: ## List the verbs
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(RUN) ## Real problems, a small real model, two searches, plain and speculative (ARGS="--limit 4")
 	@$(BIN)/python -m spex demo $(ARGS)
@@ -92,7 +92,7 @@ bench-stopping: $(RUN) ## What early termination and merging change and save (AR
 table-throughput: $(DEV) ## Latency against throughput at 1 to 64 queries at once (ARGS="--search dvts")
 	@$(BIN)/python -m spex simulate --search rebase --json --plot tables/throughput.svg $(ARGS) > tables/throughput.json
 
-train: $(TRAIN) ## Make the packaged models again, by steps that are there to be run alone, on two cores MINUTES
+train: $(TRAIN) ## Make the packaged models again, by steps that are there to be run alone, an hour and a half on two cores
 	$(TRAINER) -m training.plays $(TRAINED)
 	$(TRAINER) -m training.tokenizer $(TRAINED)
 	$(TRAINER) -m training.train policy $(TRAINED)

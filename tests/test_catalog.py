@@ -46,7 +46,7 @@ def test_each_reward_has_its_name() -> None:
 
 @pytest.mark.parametrize("name", ["gsm8", "GSM8K", "gsm-8k"])
 def test_an_unknown_name_is_answered_with_the_nearest_one_and_the_list(name: str) -> None:
-    with pytest.raises(InputError, match=r"did you mean gsm8k\? it must be one of .*game24, gsm8k, text"):
+    with pytest.raises(InputError, match=r"did you mean gsm8k\? it must be one of .*game24, game24-bare, gsm8k, text"):
         TASKS.load(name)
 
 

@@ -51,11 +51,11 @@ def test_help_lists_the_names_that_an_option_takes_those_of_plug_ins_too(spex: C
     solve, simulate, probe = (
         " ".join(text.split()).replace("- ", "-") for text in shown
     )  # lines may break after a hyphen
-    assert "(default: text). Names: code, game24, gsm8k, text." in solve
-    assert "(default: llamacpp). Names: llamacpp, openai, sglang, toy, toy-short, toy-slow, vllm." in solve
+    assert "(default: text). Names: code, game24, game24-bare, gsm8k, text." in solve
+    assert "if not llamacpp: NAME or NAME:PATH, as llamacpp:m.gguf. Names: llamacpp, openai, sglang, toy," in solve
     assert "the address of a server. Names: llamacpp, openai, sglang," in probe
     rewards = "arithmetic, code, confidence, judge, likelihood, prm, rubric, value, vote"
-    assert f"(default: confidence). Names: {rewards}." in solve
+    assert f"1 arithmetic). Names: {rewards}." in solve
     assert f"(default: rebase). Names: {', '.join(search_names())}." in solve
     assert "(default: reference). Names: reference, slow-reward" in simulate
 

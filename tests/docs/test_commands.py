@@ -18,7 +18,7 @@ COMMANDS = [
     for block in all_blocks("console")
     for command in commands_of(block)
 ]
-VERBS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+VERBS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 @cache

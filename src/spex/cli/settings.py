@@ -76,7 +76,7 @@ class SolveSettings(SharedSettings):
     task: str = Field("text", title="the kind of problem", description="the name of a task")
     policy: str | None = Field(
         None,
-        title="the policy's engine, if not the task's usual one",
+        title="the policy's engine, if not llamacpp",
         description="NAME or NAME:PATH, as llamacpp:m.gguf",
     )
     model: str | None = Field(None, title="the policy's model", description="the path of a GGUF file")
@@ -87,7 +87,7 @@ class SolveSettings(SharedSettings):
     )
     reward: str | None = Field(
         None,
-        title="the reward, if not the usual one",
+        title="the reward, if not confidence, or of game24 its PRM",
         description="NAME[:FORM][@ENGINE], as judge or prm:math-shepherd-7b@sglang:http://127.0.0.1:30001, or several"
         " as one: product(…), min(…) or mean(…), as mean(3 judge, 1 arithmetic)",
     )
