@@ -57,7 +57,7 @@ def test_no_play_is_of_a_puzzle_that_is_kept_out(config: Config) -> None:
 @given(PUZZLES)
 @settings(max_examples=60, deadline=None)
 def test_every_move_is_legal_for_the_task_and_leaves_what_it_says(state: tuple[Fraction, ...]) -> None:
-    board = board_of(map(number, state))
+    board = board_of(number(int(value)) for value in state)
     assert len({move.text for move in moves(state)}) == len(moves(state))
     for move in moves(state):
         after = moved(board, move.text)
@@ -108,7 +108,7 @@ def test_labels_say_what_can_be_made_after_each_line(config: Config) -> None:
 def test_a_line_that_should_be_wrong_is_no_legal_move(state: tuple[Fraction, ...], seed: int) -> None:
     chance = random.Random(seed)
     line = wrong(chance.choice(moves(state)), state, chance)
-    assert moved(board_of(map(number, state)), line) is None, line
+    assert moved(board_of(number(int(value)) for value in state), line) is None, line
 
 
 def test_plays_depend_on_the_seed_alone(config: Config) -> None:
