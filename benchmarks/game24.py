@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from operator import attrgetter
 from pathlib import Path
@@ -141,23 +141,23 @@ async def _replays(live: Solution, options: Options, log: MemoryLog) -> bool:
     return plain.error is None and (plain.tree, plain.answer) == (live.tree, live.answer)
 
 
-async def measure(names: Sequence[str], puzzles: int, seed: int) -> list[Line]:
-    """All lines of the methods, the first `puzzles` of the test set each."""
+async def measure(names: Sequence[str], puzzles: int, seed: int, keep: Callable[[list[Line]], None]) -> None:
+    """All lines of the methods, the first `puzzles` of the test set each; `keep` gets those of each as it ends."""
     asked = [" ".join(map(str, numbers)) for numbers in read_config().test[:puzzles]]
     policy = LlamaCpp("game24-policy", slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
     reward = Prm(LlamaCpp("game24-prm", slots=_SLOTS, context_tokens=_CONTEXT_TOKENS), "game24")
-    lines = []
     async with AsyncExitStack() as stack:
         for opened in (policy, reward):
             await opened.open()
             stack.push_async_callback(opened.close)
         for name in names:
             await measured(policy, reward, name, 0, Problem("1 2 3 4"), seed)  # what is cold is not measured
+            lines: list[Line] = []
             for rank, puzzle in enumerate(asked, start=_FIRST_RANK):
                 lines += await measured(policy, reward, name, rank, Problem(puzzle), seed)
-            solved = sum(found.solved for found in lines if found.search == name)
+            keep(lines)
+            solved = sum(found.solved for found in lines)
             print(f"{name}: {solved} of {2 * len(asked)} solved in both modes together", file=sys.stderr)
-    return lines
 
 
 def table(lines: Iterable[Line]) -> Iterator[str]:
@@ -228,9 +228,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "tables", help="a folder")
     given = parser.parse_args(arguments)
-    others = [found for found in kept(given.out) if found.search not in given.only or not given.puzzles]
-    found = asyncio.run(measure(given.only, given.puzzles, given.seed)) if given.puzzles else []
-    written([*others, *found], given.out)
+
+    def keep(lines: list[Line]) -> None:
+        names = {found.search for found in lines}
+        written([*(found for found in kept(given.out) if found.search not in names), *lines], given.out)
+
+    if given.puzzles:
+        asyncio.run(measure(given.only, given.puzzles, given.seed, keep))
+    keep([])
     print((given.out / "game24.md").read_text(), end="")
     return 0
 
