@@ -25,16 +25,15 @@ from scipy.stats import binomtest
 
 from benchmarks.cells import ROOT, line
 from spex.answer import AnswerRule, Best, Majority, Weighted
-from spex.api import Options, run, setup_of
-from spex.control.run import Conduct
-from spex.control.run import run as carry_out
-from spex.control.setup import Speculation, replayed
+from spex.api import Options, run
+from spex.control.setup import Speculation
+from spex.demo.programmes import game24
+from spex.demo.show import replays
 from spex.engine.base import Engine
-from spex.engine.llamacpp import LlamaCpp
 from spex.problem import Problem
 from spex.record import MemoryLog
 from spex.report.intervals import interval, mean_ratio
-from spex.reward.prm import Prm
+from spex.reward.base import Reward
 from spex.search.base import AnySearch
 from spex.search.beam import Beam
 from spex.search.best_of_n import BestOfN
@@ -42,13 +41,10 @@ from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
 from spex.search.self_consistency import SelfConsistency
 from spex.search.tot_bfs import TotBfs
-from spex.solution import Solution
 from spex.tasks.game24 import bare
 from training.config import read_config
 
 _FIRST_RANK = 901
-_SLOTS = 16
-_CONTEXT_TOKENS = 256
 _HEAD = ["search", "mode", "solved [95 %]", "useful tokens", "wasted", "mean latency, s", "sooner [95 %]", "same tree"]
 _PUBLISHED = (
     ("GPT-4: IO prompt", "7.3"),
@@ -96,7 +92,7 @@ class Line(msgspec.Struct, frozen=True):
     seed: int
 
 
-async def measured(policy: Engine, reward: Prm, name: str, rank: int, problem: Problem, seed: int) -> list[Line]:
+async def measured(policy: Engine, reward: Reward, name: str, rank: int, problem: Problem, seed: int) -> list[Line]:
     """Both modes of one puzzle, every other puzzle the speculative one first. Raises `EngineError`."""
     method = METHODS[name]
     options = Options(
@@ -130,22 +126,16 @@ async def _in_mode(mode: Mode, options: Options, name: str, rank: int, problem: 
         tokens_useful=solution.usage.useful.generated,
         tokens_wasted=solution.usage.wasted.generated,
         latency_seconds=solution.timings.latency_seconds,
-        same_tree=await _replays(solution, asked, log) if mode == "speculative" else None,
+        same_tree=await replays(solution, asked, log) if mode == "speculative" else None,
         seed=options["seed"],
     )
-
-
-async def _replays(live: Solution, options: Options, log: MemoryLog) -> bool:
-    """Whether a plain run, made from the speculative run's log alone, is the same tree with the same answer."""
-    plain = (await carry_out([live.problem], replayed(setup_of(options), log), Conduct())).solutions[0]
-    return plain.error is None and (plain.tree, plain.answer) == (live.tree, live.answer)
 
 
 async def measure(names: Sequence[str], puzzles: int, seed: int, keep: Callable[[list[Line]], None]) -> None:
     """All lines of the methods, the first `puzzles` of the test set each; `keep` gets those of each as it ends."""
     asked = [" ".join(map(str, numbers)) for numbers in read_config().test[:puzzles]]
-    policy = LlamaCpp("game24-policy", slots=_SLOTS, context_tokens=_CONTEXT_TOKENS)
-    reward = Prm(LlamaCpp("game24-prm", slots=_SLOTS, context_tokens=_CONTEXT_TOKENS), "game24")
+    programme = game24()
+    policy, reward = programme.policy(None), programme.reward()
     async with AsyncExitStack() as stack:
         for opened in (policy, reward):
             await opened.open()

@@ -50,7 +50,7 @@ def prm_examples(tokenizer: Tokenizer, plays: Sequence[Play], seed: int) -> list
 
 
 def batches(examples: Sequence[Example], size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Without end: (tokens, targets), each of shape (size, longest); every example once an epoch."""
+    """Without end: (tokens, targets), each of shape (size, longest); an epoch leaves out what fills no group."""
     chance = random.Random(seed)
     order = list(range(len(examples)))
     while True:

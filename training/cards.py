@@ -23,7 +23,7 @@ library_name: transformers
 
 A Llama of {parameters:.1f} million parameters ({layers} layers of width {width}, {heads} heads, a byte-level BPE of
 {vocabulary} tokens, context {context}), float16. It was made by `training/` of SPEX, with `training/game24.toml` as the
-recipe: seeds are fixed, so that the commands there make it again.
+recipe; the seeds are fixed.
 """
 
 _POLICY = """\

@@ -141,10 +141,10 @@ async def _both(stage: Stage, problem: Problem, shown: Shown, *, plain_first: bo
         solution = (await run([problem], **options)).solutions[0]
         side.solutions.append(solution)
         if speculation is not None:
-            shown.same_tree &= await _replays(solution, options, log)
+            shown.same_tree &= await replays(solution, options, log)
 
 
-async def _replays(live: Solution, options: Options, log: MemoryLog) -> bool:
+async def replays(live: Solution, options: Options, log: MemoryLog) -> bool:
     """Whether the plain run, made from the speculative run's record alone, is the same tree with the same answer."""
     plain = (await carry_out([live.problem], replayed(setup_of(options), log), Conduct())).solutions[0]
     return plain.error is None and (plain.tree, plain.answer) == (live.tree, live.answer)

@@ -38,7 +38,7 @@ class Pace(NamedTuple):
 
 
 def first_pace(model: Path) -> Pace:
-    """Of a packaged model what `spex probe` measured of it; of any other what it measured of SmolLM2-135M-Instruct."""
+    """Of a packaged model the curve is near what `spex probe` measured, its prefill a guess; else SmolLM2-135M's."""
     ours = model.stem in PACKAGED and model.parent == packaged_folder(model.stem)
     return Pace(Affine(0.0002, 0.0004), 0.0001) if ours else Pace(Affine(0.0026, 0.0034), 0.004)
 
