@@ -4,6 +4,7 @@ Plain: REBASE 16 on the virtual clock, with 1 to 256 queries at once. An event i
 of the whole run is taken that of the simulated engines alone: a driver that sends them the same requests at the same
 moments, a task for each, and does nothing with the results. What is left is the controller: searching, requests,
 seeds, records, lanes (and the tasks of the queries). World and requests are warm: what the model says is drawn before.
+Python's garbage collector is a part of it: as seldom as the command `spex` has it, and as often as Python has it.
 
 Run-ahead: the CPU time within the speculation rule (`foresee` and `learn`: prediction and imagination) and within the
 market, taken with a clock of the process around each call; then by engine iteration, as a share of its time (ITL at
@@ -23,7 +24,8 @@ import gc
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from statistics import median
@@ -32,6 +34,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.growth import CASES, growth
 from benchmarks.listening import Asked, Listening, ListeningReward, TimedMarket, TimedRule
+from spex.__main__ import COLLECT_AFTER
 from spex.control.clock import run_virtual
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Setup, Speculation
@@ -101,26 +104,48 @@ class Bench:
 
 
 def cpu_seconds(act: Callable[[], object]) -> float:
-    """The CPU time of this process while it acts, garbage collected before."""
+    """The CPU time of this process while it acts, its garbage collector's included, for what it makes meanwhile."""
     gc.collect()
+    gc.freeze()  # the world is as large as all trees together: to go through it is no work of the controller's
     began = process_time()
     act()
-    return process_time() - began
+    seconds = process_time() - began
+    gc.unfreeze()
+    return seconds
+
+
+@contextmanager
+def collecting_after(objects: int) -> Iterator[None]:
+    """With the garbage collector started after so many new objects."""
+    before = gc.get_threshold()
+    gc.set_threshold(objects)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def plain_cost(concurrency: int, queries: int, repetitions: int = 3) -> Row:
     """Microseconds for each finished call, without speculation."""
     bench = Bench(build_search(*SEARCHES["rebase-16"]), queries, concurrency)
     asked = bench.listen()
-    total = median(cpu_seconds(lambda: bench.run(None)) for _ in range(repetitions))
-    engines = median(cpu_seconds(lambda: run_virtual(bench.drive(asked))) for _ in range(repetitions))
+    engines: list[float] = []
+    total: list[float] = []
+    often: list[float] = []
+    for _ in range(repetitions):  # in turns, since the machine is not equally fast all the time
+        with collecting_after(COLLECT_AFTER):
+            engines.append(cpu_seconds(lambda: run_virtual(bench.drive(asked))))
+            total.append(cpu_seconds(lambda: bench.run(None)))
+        often.append(cpu_seconds(lambda: bench.run(None)))
+    by_event = 1e6 / len(asked)
     return {
         "concurrency": concurrency,
         "queries": queries,
         "events": len(asked),
-        "run_microseconds_per_event": total / len(asked) * 1e6,
-        "engines_microseconds_per_event": engines / len(asked) * 1e6,
-        "controller_microseconds_per_event": (total - engines) / len(asked) * 1e6,
+        "run_microseconds_per_event": median(total) * by_event,
+        "engines_microseconds_per_event": median(engines) * by_event,
+        "controller_microseconds_per_event": (median(total) - median(engines)) * by_event,
+        "controller_microseconds_per_event_collecting_often": (median(often) - median(engines)) * by_event,
     }
 
 

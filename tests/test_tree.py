@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spex.ids import ROOT, Call, Expand, Score, child
+from spex.ids import ROOT, Call, Expand, NodeId, Score, child
 from spex.tree import Step, Tree, Unknown, Visible
 from tests.builders import grow, node, rate
 
@@ -100,3 +100,16 @@ def test_what_is_revealed_can_be_read() -> None:
     assert view.children(grow(0)) == (node(0),)
     assert view.step(node(0)) == Step("a")
     assert view.score(rate(0)) == (0.7,)
+
+
+def test_the_path_to_a_deep_node_is_there_before_anybody_asked_for_a_shorter_one() -> None:
+    tree, node = Tree(), ROOT
+    for depth in range(3_000):
+        (node,) = _expanded(tree, Expand(node), Step(str(depth)))
+    assert [step.text for step in tree.path(node)] == [str(depth) for depth in range(3_000)]
+    assert tree.path(node[:2]) == tree.path(node)[:2]
+
+
+def _expanded(tree: Tree, call: Expand, *steps: Step) -> tuple[NodeId, ...]:
+    tree.expand(call, steps)
+    return tree.expansions[call]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
+
+_NAMES_KEPT = 1 << 14
 
 
 class Edge(NamedTuple):
@@ -53,6 +56,7 @@ def maker(node: NodeId) -> Expand:
     return Expand(node[:-1], last.action, last.index)
 
 
+@lru_cache(_NAMES_KEPT)  # asked for several times a call, and the queries of a run have mostly the same nodes
 def node_key(node: NodeId) -> str:
     """A stable, readable name: `root`, `step.0/step.3`, `propose.0.2`."""
     return "/".join(_edge_key(edge) for edge in node) or "root"
@@ -68,6 +72,6 @@ def call_key(call: Call) -> str:
 
 
 def _edge_key(edge: Edge) -> str:
-    suffix = f".{edge.part}" if edge.part else ""
+    suffix = f".{int(edge.part)}" if edge.part else ""
     # int: 1, 1.0 and True are equal, and equal calls have one name.
     return f"{edge.action}.{int(edge.index)}{suffix}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from spex.engine.abilities import namer_of
 from spex.engine.apart import apart
@@ -28,13 +28,18 @@ class Policy:
     task: Task
     sampling: Sampling = Sampling()
     step_tokens_max: int | None = None
+    # Asked of the task once: whether it has a protocol's methods takes longer to say than all else a call does here.
+    _guided: Guided | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_guided", self.task if isinstance(self.task, Guided) else None)
 
     async def check(self) -> None:
         """Whether the task can see what it must in the texts of the open engine. Raises `InputError`, `EngineError`."""
         reader = namer_of(self.engine)
-        if not isinstance(self.task, Guided) or reader is None:
+        if self._guided is None or reader is None:
             return
-        for mark in self.task.marks:
+        for mark in self._guided.marks:
             if await reader.tokens(mark) != await self.engine.encode(mark):
                 told = f"for the model of {self.engine.name} {mark} is a control token, which no text of it shows"
                 raise InputError("task", self.task.name, f"{told}: name the tag that its texts have, if there is one")
@@ -56,8 +61,8 @@ class Policy:
     def form(self, path: Sequence[Step], action: str) -> StepForm:
         """How the text of `action` behind `path` is asked for."""
         limit = self.step_tokens_max if action == "step" else None
-        if isinstance(self.task, Guided):
-            return self.task.form_at(path, action, limit)
+        if self._guided is not None:
+            return self._guided.form_at(path, action, limit)
         form = self.task.form(action)
         return replace(form, tokens_max=limit) if limit else form
 
@@ -71,7 +76,7 @@ class Policy:
         form = self.form(path, call.action)
         cued = prompt.extended(await self.engine.encode(form.cue)) if form.cue else prompt
         written = await self._text(self.request(problem, cued, call, run_seed, form), progress)
-        further = self.task.further(path, call.action, written) if isinstance(self.task, Guided) else None
+        further = self._guided.further(path, call.action, written) if self._guided else None
         if further is None:
             return written
         if further.given:
@@ -110,7 +115,7 @@ class Policy:
 
     def shown(self, path: tuple[Step, ...]) -> tuple[Step, ...]:
         """What of the path the reward is to see."""
-        return self.task.shown(path) if isinstance(self.task, Guided) else path
+        return self._guided.shown(path) if self._guided else path
 
     async def _text(self, request: Generation, progress: Progress) -> Completion:
         context = self.engine.capabilities.context_tokens

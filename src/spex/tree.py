@@ -101,6 +101,8 @@ class Tree:
     steps: dict[NodeId, Step] = field(default_factory=dict)
     expansions: dict[Expand, tuple[NodeId, ...]] = field(default_factory=dict)
     scores: dict[Score, tuple[float, ...]] = field(default_factory=dict)
+    # Paths that were asked for: each is one step longer than another, and every call asks for its own.
+    _paths: dict[NodeId, tuple[Step, ...]] = field(default_factory=lambda: {ROOT: ()}, repr=False, compare=False)
 
     def expand(self, call: Expand, steps: Iterable[Step]) -> None:
         """Record what `call` made."""
@@ -127,7 +129,12 @@ class Tree:
 
     def path(self, node: NodeId) -> tuple[Step, ...]:
         """The steps from the root to `node`."""
-        return tuple(self.steps[node[:depth]] for depth in range(1, len(node) + 1))
+        depth = len(node)
+        while (path := self._paths.get(node[:depth])) is None:
+            depth -= 1
+        for longer in range(depth + 1, len(node) + 1):
+            path = self._paths[node[:longer]] = (*path, self.steps[node[:longer]])
+        return path
 
     def reward(self, node: NodeId, model: str = REWARD) -> float | None:
         """The node's own score by `model`, where it was scored alone."""

@@ -50,8 +50,10 @@ def _is_text(value: object) -> bool:
 
 
 def _are_token_ids(values: object) -> bool:
-    return isinstance(values, tuple) and all(type(value) is int and 0 <= value < _TOKEN_IDS for value in values)
+    if not isinstance(values, tuple) or not values:
+        return values == ()
+    return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < _TOKEN_IDS
 
 
 def _are_logprobs(values: object, count: int) -> bool:
-    return isinstance(values, tuple) and len(values) == count and all(type(value) in (float, int) for value in values)
+    return isinstance(values, tuple) and len(values) == count and set(map(type, values)) <= {float, int}
