@@ -103,7 +103,7 @@ train: $(TRAIN) ## Make the packaged models again, by steps that are there to be
 	$(TRAINER) -m training.export $(TRAINED) $(TRAINED)/models
 	@echo "The models are in $(TRAINED)/models; those that are shipped are in src/spex/models"
 
-tables: $(DEV) ## All of them into tables/, hours; cells of goals, searches, grid and ablation that are there are not run again
+tables: $(DEV) ## All of them into tables/, hours; what is there of goals, searches, grid, ablation and stopping is not run again
 	@$(MAKE) --no-print-directory table-goals
 	@$(MAKE) --no-print-directory table-searches
 	@$(BIN)/python -m benchmarks.grid_never_in_the_way

@@ -8,7 +8,7 @@ it, and the ratios of mean latency, makespan and useful tokens of the run to its
 no answer is right with more than that probability: problems are harder, and votes closer.
 
     python -m benchmarks.early_termination [--search rebase] [--set width=16] [--queries 200] [--json]
-    python -m benchmarks.early_termination --all --out tables    # the table, in about half an hour
+    python -m benchmarks.early_termination --all --out tables    # the table, in about half an hour; what it has stays
 """
 
 from __future__ import annotations
@@ -221,10 +221,12 @@ def told(part: Part) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     said = sys.argv[1:] if arguments is None else arguments
     given = _parser().parse_args(said)
+    kept = read(given.out) if given.all and given.out is not None and not given.again else {}
     parts: list[Part] = []
     for text in _ALL if given.all else [shlex.join(said)]:
+        command = f"python -m benchmarks.early_termination {text}"
         try:
-            done = part(_parser().parse_args(shlex.split(text)), f"python -m benchmarks.early_termination {text}")
+            done = kept.get(command) or part(_parser().parse_args(shlex.split(text)), command)
         except InputError as error:
             _parser().error(str(error))
         parts.append(done)
@@ -235,6 +237,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         print(json.dumps({"early_termination": SCHEMA_VERSION, "parts": parts}))
     return 0
+
+
+def read(folder: Path) -> dict[str, Part]:
+    """The parts that are in `folder` already, by their commands."""
+    path = folder / "early-termination.json"
+    whole = json.loads(path.read_text()) if path.exists() else {}
+    is_current = whole.get("early_termination") == SCHEMA_VERSION
+    return {each["command"]: each for each in whole["parts"]} if is_current else {}
 
 
 def write(folder: Path, parts: Sequence[Part]) -> None:
@@ -273,6 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speculation", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--all", action="store_true", help="the searches and rules of the table, whatever else is said")
+    parser.add_argument("--again", action="store_true", help="with --all: run what the folder has, too")
     parser.add_argument("--out", type=Path, help="a folder for early-termination.json and early-termination.md")
     return parser
 

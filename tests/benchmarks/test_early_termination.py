@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import early_termination
 from benchmarks.early_termination import Bench, binomial_tail, main, upper_limit
 
 
@@ -84,3 +85,16 @@ def test_harder_problems_are_answered_wrongly_more_often() -> None:
     usual, harder = (Bench("rebase", {}, "reference", 12, 4, speculation=False, reward_max=it) for it in (None, 0.2))
     right = [sum(one.correct is True for one in bench.run("off", None).solutions) for bench in (usual, harder)]
     assert right[1] < right[0]
+
+
+def test_a_table_that_was_stopped_goes_on_from_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = "--search self-consistency --set width=4 --rule exact --queries"
+    monkeypatch.setattr(early_termination, "_ALL", (f"{small} 2",))
+    assert main(["--all", "--out", str(tmp_path)]) == 0
+    table = tmp_path / "early-termination.json"
+    table.write_text(table.read_text().replace('"queries": 2', '"queries": 22'))  # so that one can tell
+    monkeypatch.setattr(early_termination, "_ALL", (f"{small} 2", f"{small} 3"))
+    assert main(["--all", "--out", str(tmp_path)]) == 0
+    assert [part["queries"] for part in json.loads(table.read_text())["parts"]] == [22, 3]
+    assert main(["--all", "--again", "--out", str(tmp_path)]) == 0
+    assert [part["queries"] for part in json.loads(table.read_text())["parts"]] == [2, 3]
