@@ -211,8 +211,8 @@ def test_an_aborted_text_is_over_at_the_server_when_the_cancellation_comes_throu
 
 
 def test_an_abort_that_is_ignored_lets_go_of_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spex.engine.sglang._ABORT_SECONDS", 0.2)
-    monkeypatch.setattr("spex.engine.sglang._ABORT_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("spex.engine.sglang_requests._ABORT_SECONDS", 0.2)
+    monkeypatch.setattr("spex.engine.sglang_requests._ABORT_AGAIN_SECONDS", 0.05)
 
     async def main() -> None:
         server = Server(pace_seconds=0.05)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from spex.engine.base import Capabilities, SeedKind
+from spex.engine.base import Capabilities, Identity, SeedKind
 from spex.engine.drafts import Drafts
 from spex.engine.hints import Hints, sglang_hints
 from spex.engine.http import Count, Positive
@@ -57,6 +57,11 @@ class Info(msgspec.Struct, frozen=True):
         return Drafts(
             method, self.speculative_num_draft_tokens, alone, self.device.lower() in _GREEDY_DEVICES, remedy=_WITHOUT
         )
+
+    @property
+    def identity(self) -> Identity:
+        """Its version, its model, and what it drafts with."""
+        return Identity(f"SGLang {self.version}", self.model_path, str(self.drafts or ""))
 
     @property
     def hints(self) -> Hints:
