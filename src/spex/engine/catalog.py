@@ -18,6 +18,7 @@ ENGINES: Catalog[Engine] = Catalog(
         "llamacpp": "spex.engine.llamacpp:LlamaCpp",
         "openai": "spex.engine.openai:OpenAI",
         "sglang": "spex.engine.sglang:Sglang",
+        "sglang-local": "spex.engine.sglang_local:SglangLocal",
         "vllm": "spex.engine.vllm:Vllm",
     },
 )

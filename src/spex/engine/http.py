@@ -19,6 +19,7 @@ import httpx2
 import msgspec
 
 from spex.engine.faults import connection_fault, says_that_it_wants_tls, wants_tls
+from spex.engine.paced import paced, within
 from spex.errors import InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 
 _DONE = "[DONE]"
@@ -130,17 +131,11 @@ class Http:
         `size` tells how much has come of what is waited for: pieces that add nothing to it are silence.
         """
         decoder = msgspec.json.Decoder(kind)
-        time = asyncio.get_running_loop().time
-        deadline, seconds, here, since = "first_token", self._deadlines.first_token, size(), time()
-        async with aclosing(self._data(path, body)) as stream:
-            while True:
-                async with self._within(deadline, seconds, since):
-                    data = await anext(stream, None)
-                if data is None or data == _DONE:
+        async with aclosing(paced(self._data(path, body), size, self._deadlines, self._name)) as stream:
+            async for data in stream:
+                if data == _DONE:
                     return
                 yield self._decoded(decoder, path, self._without_key(data) if _ERROR in data else data)
-                if size() > here:
-                    deadline, seconds, here, since = "token_gap", self._deadlines.token_gap, size(), time()
 
     async def _data(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[str, None]:
         """The data of each event."""
@@ -154,7 +149,7 @@ class Http:
 
     async def _text(self, method: str, path: str, body: Mapping[str, object] | None) -> str:
         async with (
-            self._within("first_token", self._deadlines.first_token, asyncio.get_running_loop().time()),
+            within("first_token", self._deadlines.first_token, asyncio.get_running_loop().time(), self._name),
             self._answer(method, path, body) as response,
         ):
             return await self._read(response)
@@ -185,17 +180,6 @@ class Http:
             raise Misbehaving(self._name, "a stream of events of a bearable size", str(error)) from error
         except httpx2.HTTPError as error:
             raise connection_fault(error, self._name, self._url) from error
-
-    @asynccontextmanager
-    async def _within(self, deadline: str, seconds: float, since: float) -> AsyncIterator[None]:
-        timer = asyncio.timeout_at(since + seconds)
-        try:
-            async with timer:
-                yield
-        except TimeoutError as error:
-            if timer.expired():
-                raise TimedOut(self._name, deadline, seconds) from error
-            raise
 
     def _refuse(self, path: str, response: httpx2.Response, text: str) -> None:
         status, text = response.status_code, self._without_key(text)
