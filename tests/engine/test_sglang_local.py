@@ -442,7 +442,7 @@ def test_what_is_no_engine_and_no_model_is_refused_at_the_door(
 
 
 def test_an_engine_that_is_there_has_its_settings_and_must_have_a_tokenizer(fake: FakeEngine) -> None:
-    with pytest.raises(InputError, match="^dtype"):
+    with pytest.raises(InputError, match=r"^dtype"):
         SglangLocal(fake, dtype="bfloat16")
     fake.tokenizer_manager.tokenizer = None
     with pytest.raises(InputError, match="skip_tokenizer_init"):

@@ -83,22 +83,29 @@ class Made:
         asyncio.set_event_loop(self._loop)
         try:
             self._engine = make(model_path=self._model, **self._arguments)
+            self._check()
         except (Exception, SystemExit) as error:
             _close(self._loop)
+            if isinstance(error, InputError):
+                raise
             told = f"SGLang cannot load it: {type(error).__name__}: {error}"
             raise InputError("policy", self._name, told) from error
-        if self._engine.tokenizer_manager is None:
-            self._engine.shutdown()
-            raise InputError("node_rank", self._arguments.get("node_rank"), "requests go to the first node, 0, alone")
-        return self._engine, self._engine.loop
+        return self._engine, self._loop
 
     def ended(self) -> None:
         engine, loop = self._engine, self._loop
         self._engine = self._loop = None
         if engine is not None and loop is not None:
-            _end(engine)
-            _let_go(engine.tokenizer_manager, loop)
-            _close(loop)
+            try:
+                _end(engine)
+            finally:
+                _let_go(engine.tokenizer_manager, loop)
+                _close(loop)
+
+    def _check(self) -> None:
+        if self._engine.tokenizer_manager is None:
+            self._engine.shutdown()
+            raise InputError("node_rank", self._arguments.get("node_rank"), "requests go to the first node, 0, alone")
 
     def _engine_class(self) -> Any:
         policy = asyncio.get_event_loop_policy()

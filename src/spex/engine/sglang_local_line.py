@@ -48,7 +48,7 @@ class LocalLine:
         """Ask the engine, or, where it has not got the request yet, have it never get it. Raises `EngineError`."""
         work = self._writing.get(rid)
         if work is not None and not await self._home.call(lambda engine: _aborted(engine, rid)):
-            await work.ended()
+            work.cancel()
 
     async def _pieces(self, body: Mapping[str, object]) -> AsyncGenerator[Piece, None]:
         here, rid = asyncio.get_running_loop(), str(body["rid"])

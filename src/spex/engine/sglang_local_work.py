@@ -37,15 +37,20 @@ class Work(Generic[T]):
             await self.ended()
             raise
 
+    def cancel(self) -> None:
+        """Ask for the end of the coroutine, from any thread; `done` tells when it has come."""
+        with suppress(RuntimeError):  # its loop is closed
+            self._there.call_soon_threadsafe(self._cancel)
+
     async def ended(self) -> None:
         """Cancel the coroutine and wait until it has ended, for ten seconds at most, whatever comes meanwhile."""
-        self._stop()
+        self.cancel()
         await uninterrupted(self._waited())
 
     def fail(self, error: Exception) -> None:
         """From any thread: it will not be done any more, for `error`."""
         self._tell(lambda: self.done.set_exception(error))
-        self._stop()
+        self.cancel()
 
     async def _waited(self) -> None:
         await asyncio.wait({self.done}, timeout=_END_SECONDS)
@@ -53,10 +58,6 @@ class Work(Generic[T]):
     def _begin(self, coroutine: Coroutine[Any, Any, T]) -> None:
         self._task = self._there.create_task(coroutine)
         self._task.add_done_callback(self._settle)
-
-    def _stop(self) -> None:
-        with suppress(RuntimeError):  # its loop is closed
-            self._there.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
         if self._task is not None:
