@@ -18,9 +18,9 @@ _NAMES = """
     Dvts Edge Embedding Engine EngineError Ets Event Expand FunctionPolicy FunctionReward Game24 Gsm8k HeadForm
     InputError InvariantError Judge LlamaCpp LogMismatch LogUnwritable Majority Mcts Merging Misbehaving NodeId
     NotLossless Outlook Overloaded Parallel Policy Prm PrmForm Problem ROOT RStar Rebase RecordError RestMcts Reward
-    Rubric Run Sampling Score ScoreHead Search SearchError SelfConsistency Solution Speculation SpexError Step Stop
-    Task Text Thinking TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown Unreachable Usage Value Verifier VirtualLoss
-    Vote Weighted WuUct __version__ child draw run run_sync solve solve_sync
+    Rubric Run Sampling Score ScoreHead Search SearchError SelfConsistency SglangLocal Solution Speculation SpexError
+    Step Stop Task Text Thinking TimedOut Tokens TotBfs TotDfs Tree TreeView Unknown Unreachable Usage Value Verifier
+    VirtualLoss Vote Weighted WuUct __version__ child draw run run_sync solve solve_sync
 """
 NAMES = tuple(_NAMES.split())
 SOURCE = Path(str(spex.__file__))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spex.engine.base import Sampling as Sampling
     from spex.engine.function import FunctionPolicy as FunctionPolicy
     from spex.engine.llamacpp import LlamaCpp as LlamaCpp
+    from spex.engine.sglang_local import SglangLocal as SglangLocal
     from spex.errors import EngineError as EngineError
     from spex.errors import InputError as InputError
     from spex.errors import InvariantError as InvariantError
@@ -159,6 +160,7 @@ __all__ = (
     "Search",
     "SearchError",
     "SelfConsistency",
+    "SglangLocal",
     "Solution",
     "Speculation",
     "SpexError",
@@ -255,6 +257,7 @@ _PLACES = {
     "Search": "spex.search.base",
     "SearchError": "spex.errors",
     "SelfConsistency": "spex.search.self_consistency",
+    "SglangLocal": "spex.engine.sglang_local",
     "Solution": "spex.solution",
     "solve": "spex.api",
     "solve_sync": "spex.api",
