@@ -1,7 +1,6 @@
 """SPEX: Tree-of-Thought search that does not wait for its rewards, and gives the same tree.
 
-Every public name stands here, in the order of the alphabet; it is imported when it is first used,
-so that importing the package loads no engine and nothing else that may not be needed.
+Every public name stands here, in the order of the alphabet, and is imported when it is first used, with what it needs.
 """
 
 from importlib import import_module
@@ -293,9 +292,8 @@ if not TYPE_CHECKING:  # a checker must not take every name for one of ours
         place = _PLACES.get(name)
         if place is None:
             raise AttributeError(f"module 'spex' has no attribute {name!r}")
-        value = getattr(import_module(place), name)
-        globals()[name] = value
-        return value
+        globals()[name] = getattr(import_module(place), name)
+        return globals()[name]
 
 
 def __dir__() -> list[str]:
