@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from multiprocessing import active_children
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from spex.engine.sglang_told import Info
 from spex.errors import InputError, Misbehaving
 
 _INSTALL = "it needs the package sglang in this environment: pip install sglang (see its guide for your GPU)"
+_JOIN_SECONDS = 10.0
 _TAKEN = "it is open in this process already: give the same engine as policy and as reward"
 
 
@@ -149,8 +151,12 @@ def _end(engine: Any) -> None:
     manager = engine.tokenizer_manager
     if manager._subprocess_watchdog is not None:  # noqa: SLF001  # it would take their end for an accident
         manager._subprocess_watchdog.stop()  # noqa: SLF001
-    for process in engine.get_all_child_pids():
+    own = set(engine.get_all_child_pids())
+    for process in own:
         kill_process_tree(process)
+    for child in active_children():
+        if child.pid in own:
+            child.join(_JOIN_SECONDS)  # else its number stays taken until somebody asks how it ended
     for socket in (engine.send_to_rpc, manager.recv_from_detokenizer):
         socket.context.destroy(linger=0)
 
