@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from math import exp
 from pathlib import Path
@@ -35,8 +36,9 @@ async def opened(fake: FakeEngine, deadlines: Deadlines | None = None) -> AsyncI
         fake.loop.close()
         fake.loop = asyncio.get_running_loop()
     engine = SglangLocal(fake, deadlines=deadlines)
+    runs_already = fake.loop.is_running()
     await engine.open()
-    assert bool(of_ours()) is not fake.moves_here
+    assert bool(of_ours()) is not runs_already
     try:
         yield engine
     finally:
@@ -52,11 +54,26 @@ def fake() -> Iterator[FakeEngine]:
     made.loop.close()
 
 
-@pytest.fixture(params=["apart", "here"])
-def either(request: pytest.FixtureRequest, fake: FakeEngine) -> FakeEngine:
-    """Whose loop a thread of ours runs, or whose loop is the one that asks."""
+@pytest.fixture(params=["apart", "here", "elsewhere"])
+def either(request: pytest.FixtureRequest, fake: FakeEngine) -> Iterator[FakeEngine]:
+    """Whose loop a thread of ours runs; whose loop is the one that asks; whose loop another thread runs."""
     fake.moves_here = request.param == "here"
-    return fake
+    if request.param == "elsewhere":
+        with running(fake.loop):
+            yield fake
+    else:
+        yield fake
+
+
+@contextmanager
+def running(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    while not loop.is_running():
+        time.sleep(0.001)
+    yield
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
 
 
 def of_ours() -> list[str]:
@@ -394,6 +411,35 @@ def test_closing_ends_what_is_still_being_written(fake: FakeEngine) -> None:
         with pytest.raises(EngineError):
             await writing
         assert fake.tokenizer_manager.rid_to_state == {}
+
+    asyncio.run(main())
+
+
+def test_an_engine_whose_loop_has_ended_says_so(fake: FakeEngine) -> None:
+    engine = SglangLocal(fake)
+
+    async def main() -> None:
+        with running(fake.loop):
+            await engine.open()
+        with pytest.raises(Unreachable, match="event loop that it lives on has ended"):
+            await engine.generate(request(3), Progress())
+        await engine.close()
+        await engine.open()
+        assert (await engine.generate(request(3), Progress())).text == "one"
+        await engine.close()
+
+    asyncio.run(main())
+
+
+def test_an_engine_that_does_not_say_what_it_is_runs_into_a_deadline(
+    fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake.tokenizer_manager, "get_internal_state", lambda: asyncio.sleep(60.0))
+
+    async def main() -> None:
+        with pytest.raises(TimedOut, match="first_token"):
+            await SglangLocal(fake, deadlines=Deadlines(first_token=0.1)).open()
+        assert not of_ours()
 
     asyncio.run(main())
 

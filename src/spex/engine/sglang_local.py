@@ -12,6 +12,7 @@ at a time, as policy and as reward.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 from spex.engine.abilities import Reading
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.http import Deadlines
+from spex.engine.paced import within
 from spex.engine.same_model import refuse_other_model
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_local_engine import Given, Made, info_of
@@ -49,8 +51,9 @@ class SglangLocal:
             self._name = f"{_NAME}:{_model_of(engine, arguments)}"
             source = Given(self._name, engine)
         self._home = Home(self._name, source)
+        self._deadlines = deadlines or Deadlines()
         self._tokenizer = LocalTokenizer(self._name, self._home)
-        line = LocalLine(self._name, self._home, deadlines or Deadlines())
+        line = LocalLine(self._name, self._home, self._deadlines)
         self._requests = SglangRequests(self._name, line, self._tokenizer)
         self._identity = Identity()
 
@@ -81,7 +84,9 @@ class SglangLocal:
         """Raises `EngineError`, and `InputError` for a model that SGLang cannot load, or that writes no text."""
         await self._home.open()
         try:
-            info = await self._home.call(partial(info_of, name=self._name))
+            since = asyncio.get_running_loop().time()
+            async with within("first_token", self._deadlines.first_token, since, self._name):
+                info = await self._home.call(partial(info_of, name=self._name))
             self._requests.learn(info)
             self._identity = info.identity
         except BaseException:

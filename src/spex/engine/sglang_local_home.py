@@ -133,6 +133,8 @@ class _Stay:
         if self._over or self._made is None:
             raise Unreachable(self._name, self._over or "it is not open yet")
         engine, loop = self._made
+        if not loop.is_running():
+            raise Unreachable(self._name, "the event loop that it lives on has ended: keep it running, or open it anew")
         work = Work(self._name, loop, ask(engine))
         self._works.add(work)
         work.done.add_done_callback(lambda _: self._works.discard(work))
