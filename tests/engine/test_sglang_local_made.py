@@ -97,6 +97,45 @@ def test_it_is_made_anew_when_it_is_opened_again() -> None:
 
 
 @pytest.mark.usefixtures("package")
+def test_settings_of_the_engine_may_stand_behind_its_model() -> None:
+    engine = SglangLocal("some/model#tp-size=2,device=cpu,enable_mixed_chunk", max_running_requests=3)
+    assert engine.name == "sglang-local:some/model#tp-size=2,device=cpu,enable_mixed_chunk"
+
+    async def main() -> None:
+        await engine.open()
+        await engine.close()
+
+    asyncio.run(main())
+    told = {"tp_size": 2, "device": "cpu", "enable_mixed_chunk": True, "max_running_requests": 3}
+    resolved = LaunchedEngine.all_made[0].tokenizer_manager.server_args.resolved_dict()
+    assert told.items() | {("model_path", "some/model")} <= resolved.items()
+
+
+@pytest.mark.usefixtures("package")
+@pytest.mark.parametrize(
+    "model", ["some/model#", "some/model#a=", "some/model#a,a", "some/model#2a=1", "#a", "m#a b=1"]
+)
+def test_settings_that_are_none_are_refused(model: str) -> None:
+    with pytest.raises(InputError, match="behind # stand settings"):
+        SglangLocal(model)
+
+
+@pytest.mark.usefixtures("package")
+def test_a_folder_may_have_such_a_name_itself(tmp_path: Path) -> None:
+    (tmp_path / "model#2").mkdir()
+
+    async def main() -> None:
+        engine = SglangLocal(tmp_path / "model#2")
+        await engine.open()
+        assert str(LaunchedEngine.all_made[0].tokenizer_manager.server_args.resolved_dict()["model_path"]) == str(
+            tmp_path / "model#2"
+        )
+        await engine.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.usefixtures("package")
 def test_a_model_that_cannot_be_loaded_says_why_and_leaves_nothing() -> None:
     engine = SglangLocal("broken/model")
 

@@ -27,6 +27,7 @@ from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_local_engine import Given, Made, info_of
 from spex.engine.sglang_local_home import Home
 from spex.engine.sglang_local_line import LocalLine
+from spex.engine.sglang_local_settings import named
 from spex.engine.sglang_local_tokens import LocalTokenizer
 from spex.engine.sglang_requests import SglangRequests
 from spex.errors import InputError
@@ -38,7 +39,8 @@ class SglangLocal:
     """An engine for SGLang's `Engine` in this process.
 
     engine: an `sglang.Engine` that is there already, which stays the caller's and is not ended here; or the folder or
-    name of a model, of which `open` makes one by `arguments`, those of SGLang's `Engine`, and the last `close` ends it.
+    name of a model, of which `open` makes one by `arguments`, those of SGLang's `Engine`, and the last `close` ends it;
+    behind the model and `#` they may stand, too, as in `PATH#tp_size=2,enable_deterministic_inference`.
     While it is open nobody else should ask an engine that is given. Raises `InputError` where it is neither, and where
     SGLang is not installed.
     """
@@ -46,7 +48,8 @@ class SglangLocal:
     def __init__(self, engine: object = None, *, deadlines: Deadlines | None = None, **arguments: object) -> None:
         if isinstance(engine, str | Path) and str(engine):
             self._name = f"{_NAME}:{engine}"
-            source: Made | Given = Made(self._name, str(engine), _checked(arguments))
+            model = named(str(engine))
+            source: Made | Given = Made(self._name, model.model, _checked(model.arguments | arguments))
         else:
             self._name = f"{_NAME}:{_model_of(engine, arguments)}"
             source = Given(self._name, engine)
