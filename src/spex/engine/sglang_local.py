@@ -6,8 +6,8 @@ there, is told in `spex.engine.sglang_local_home`.
 
 SGLang starts processes that import the program's main module again: a script needs `if __name__ == "__main__":`. Where
 `open` is called in the main thread, the death of one of them is told as `Unreachable`; in another thread, or of an
-engine that the user has made, SGLang ends this process with it. It keeps one configuration a process: have one engine
-at a time, as policy and as reward.
+engine that the user has made, SGLang ends this process with it. It keeps one configuration a process: where two engines
+are open, give them the same settings.
 """
 
 from __future__ import annotations
