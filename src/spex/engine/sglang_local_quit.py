@@ -6,6 +6,9 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import TypeAlias
+
+Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
 
 class OnQuit:
@@ -16,7 +19,7 @@ class OnQuit:
 
     def __init__(self, told: Callable[[], None]) -> None:
         self._told: Callable[[], None] | None = told
-        self._before: object = None
+        self._before: Handler = None
         self._taken = False
 
     def begin(self) -> None:
@@ -27,8 +30,9 @@ class OnQuit:
     def end(self) -> None:
         """Others may have taken the signal since, and then pass it on to this one: it stays, and does nothing."""
         self._told = None
-        if self._taken and signal.getsignal(signal.SIGQUIT) == self._take:
-            signal.signal(signal.SIGQUIT, self._before)  # type: ignore[arg-type]  # what it gave is what it takes
+        ours = self._taken and signal.getsignal(signal.SIGQUIT) == self._take
+        if ours and self._before is not None:  # None: one that Python does not know, and cannot put back
+            signal.signal(signal.SIGQUIT, self._before)
             self._taken = False
 
     def _take(self, number: int, frame: FrameType | None) -> None:
