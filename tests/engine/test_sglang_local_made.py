@@ -197,6 +197,20 @@ def test_what_is_cancelled_while_its_model_is_loaded_leaves_nothing(model: str, 
 
 
 @pytest.mark.usefixtures("package")
+def test_a_run_that_is_over_while_its_model_is_loaded_leaves_nothing() -> None:
+    engine = SglangLocal("some/model", load_seconds=0.1)
+
+    async def main() -> None:
+        opening = asyncio.ensure_future(engine.open())
+        await asyncio.sleep(0.03)
+        assert not opening.done()
+
+    asyncio.run(main())
+    assert not of_ours()
+    assert LaunchedEngine.all_made[0].process.poll() is not None
+
+
+@pytest.mark.usefixtures("package")
 def test_a_close_that_is_cancelled_ends_it_all_the_same() -> None:
     engine = SglangLocal("some/model")
 

@@ -113,7 +113,12 @@ class _Stay:
         made: Future[tuple[Any, asyncio.AbstractEventLoop]] = Future()
         self._thread = threading.Thread(target=self._live, args=(made,), name=self._source.thread_name, daemon=True)
         self._thread.start()
-        self._made = await asyncio.wrap_future(made)
+        making = asyncio.wrap_future(made)
+        try:
+            await asyncio.shield(making)
+        finally:  # a loop that ends cancels whatever is on it: what is being made must be known to be ended
+            await uninterrupted(_finished(making))
+            self._made = None if making.exception() else making.result()
 
     async def end(self) -> None:
         await _finished(self.begun)
@@ -164,7 +169,7 @@ class _Stay:
                 self._failure = error
 
 
-async def _finished(work: asyncio.Future[None]) -> None:
+async def _finished(work: asyncio.Future[Any]) -> None:
     """Wait until it has ended, however it does."""
     await asyncio.wait({work})
     if not work.cancelled():
