@@ -29,7 +29,7 @@ class Given:
     """An engine that the user has, and ends. Its loop is run here where nobody runs it."""
 
     def __init__(self, name: str, engine: Any) -> None:
-        self.thread_name = f"spex-sglang-{id(engine):x}"
+        self.thread_name: str = f"spex-sglang-{id(engine):x}"
         self._name = name
         self._engine = engine
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,7 +66,7 @@ class Given:
 class Made:
     """An engine that is made of a model: a folder, or a name that SGLang fetches. arguments: of SGLang's `Engine`."""
 
-    thread_name = "spex-sglang"
+    thread_name: str = "spex-sglang"
     running_loop: asyncio.AbstractEventLoop | None = None
 
     def __init__(self, name: str, model: str, arguments: Mapping[str, object]) -> None:

@@ -69,7 +69,9 @@ class SglangRequests:
     """All requests to one engine, and the count of what they have cost. `capabilities` is what is known of it."""
 
     def __init__(self, name: str, line: Line, speller: Speller) -> None:
-        self.capabilities = Capabilities(label_scores=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001)
+        self.capabilities: Capabilities = Capabilities(
+            label_scores=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001
+        )
         self._name = name
         self._line = line
         self._speller = speller
