@@ -12,7 +12,7 @@ from spex.control.clock import run_virtual
 from spex.control.lane import Lane
 from spex.control.query import Query
 from spex.control.run import Conduct, run
-from spex.control.scheduler import Pace, Scheduler
+from spex.control.scheduler import Scheduler
 from spex.control.setup import Speculation
 from spex.engine.recorded import Recorded
 from spex.engine.retrying import Retrying
@@ -21,40 +21,6 @@ from spex.events import Event
 from spex.record import MemoryLog
 from spex.speculate.runahead import Effort
 from tests.builders import breadth, policy, problems, reward, setup
-
-MOST = Effort(8, 48)
-
-
-def paced(*costs: float) -> list[Effort]:
-    """The effort after passes that cost so many engine iterations."""
-    pace = Pace(MOST)
-    efforts = []
-    for cost in costs:
-        pace.adapt(cost * 0.010, 0.010)
-        efforts.append(pace.effort)
-    return efforts
-
-
-def test_a_pass_that_costs_little_is_made_with_full_effort() -> None:
-    assert paced(0.0, 0.1, 0.19) == [MOST] * 3
-
-
-def test_passes_that_cost_much_are_made_with_less_and_less_effort_but_never_none() -> None:
-    assert paced(*[0.5] * 3) == [Effort(7, 44), Effort(6, 40), Effort(5, 36)]
-    assert paced(*[9.9] * 50)[-1] == Effort(2, 4)
-
-
-def test_between_much_and_little_the_effort_stays() -> None:
-    assert paced(0.5, 0.3, 0.39, 0.21) == [Effort(7, 44)] * 4
-
-
-def test_passes_that_become_cheap_are_made_with_more_effort_again() -> None:
-    assert paced(0.5, 0.5, 0.1, 0.1, 0.1) == [Effort(7, 44), Effort(6, 40), Effort(7, 44), MOST, MOST]
-
-
-@pytest.mark.parametrize(("cost", "rest"), [(0.0, 0.010), (0.0005, 0.010), (0.001, 0.010), (0.010, 0.100)])
-def test_looking_ahead_takes_a_tenth_of_the_time_at_most(cost: float, rest: float) -> None:
-    assert Pace(MOST).rest_seconds(cost, 0.010) == pytest.approx(rest)
 
 
 def scheduled(scene: Callable[[Scheduler], Awaitable[None]]) -> None:

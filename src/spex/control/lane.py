@@ -49,6 +49,7 @@ class Lane:
         self._group = group
         self._market = market
         self.serves_text = serves_text
+        self.bought: int = 0  # speculations that were started, ever
         self._settled = settled
         self._defect = defect
         self._waiting: OrderedDict[Job, None] = OrderedDict()  # a queue that one in its middle leaves at once
@@ -198,6 +199,7 @@ class Lane:
         self._running[job] = self._expected_tokens
         if not job.demanded:
             self._guesses[job] = None
+            self.bought += 1
         job.task = self._group.create_task(execute(job, self.server.name))
         job.task.add_done_callback(lambda task: self._leave(job, task))
         job.owner.started(job)

@@ -10,14 +10,13 @@ from spex.control.job import Job
 from spex.control.lane import Lane
 from spex.control.others import listen, tells
 from spex.control.outcome import Outcome
+from spex.control.pace import Pace
 from spex.control.setup import Speculation
 from spex.engine.base import Server, innermost
 from spex.errors import InvariantError
 from spex.speculate.predictor import Predictor
 from spex.speculate.runahead import Effort
 
-_COST_SHARE = 0.1
-_REST_ITERATIONS = 1.0
 _REST_ITERATIONS_WHEN_FULL = 8.0
 
 
@@ -121,6 +120,8 @@ class Scheduler:
             query.check()
         cost = loop.time() - began
         pace.adapt(cost, self._iteration_seconds())
+        lanes = self._lanes.values()
+        pace.heed(sum(lane.bought for lane in lanes), sum(lane.speculations for lane in lanes))
         return pace.rest_seconds(cost, self._iteration_seconds())
 
     def _is_due(self, now_seconds: float, iteration_seconds: float) -> bool:
@@ -156,24 +157,3 @@ class Scheduler:
             (lane.profile.itl_seconds(max(1, lane.running)) for lane in self._lanes.values() if lane.serves_text),
             default=0.0,
         )
-
-
-class Pace:
-    """How often to look ahead and how hard, so that our own work stays a tenth of the time."""
-
-    def __init__(self, most: Effort) -> None:
-        self.effort: Effort = most
-        self._most = most
-
-    def adapt(self, cost_seconds: float, iteration_seconds: float) -> None:
-        """After a pass: fewer particles while passes cost more than a tenth of some engine iterations."""
-        particles, depth = self.effort
-        if cost_seconds > 4 * _COST_SHARE * iteration_seconds:
-            particles, depth = max(2, particles - 1), max(4, depth - 4)
-        elif cost_seconds < 2 * _COST_SHARE * iteration_seconds:
-            particles, depth = min(self._most.particles, particles + 1), min(self._most.depth, depth + 4)
-        self.effort = Effort(particles, depth)
-
-    def rest_seconds(self, cost_seconds: float, iteration_seconds: float) -> float:
-        """How long to let events gather before the next pass."""
-        return max(_REST_ITERATIONS * iteration_seconds, cost_seconds / _COST_SHARE)

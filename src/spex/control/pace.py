@@ -1,0 +1,45 @@
+"""How often to look ahead and how hard: what it takes of our own time is bounded by what comes of it."""
+
+from __future__ import annotations
+
+from spex.speculate.runahead import Effort
+
+_COST_SHARE = 0.1
+_REST_ITERATIONS = 1.0
+_FRUITLESS_MAX = 7
+_REST_ITERATIONS_IN_VAIN = 128.0  # about a text's life: by then an engine may have room again
+
+
+class Pace:
+    """Keeps our own work a tenth of the time, and down to an eightieth while nothing comes of it.
+
+    Where an engine is full or gains nothing by larger batches, nothing is bought for a while, and each pass that was
+    in vain makes the next one wait longer. One purchase, and it is a tenth again.
+    """
+
+    def __init__(self, most: Effort) -> None:
+        self.effort: Effort = most
+        self._most = most
+        self._bought = 0
+        self._fruitless = 0
+
+    def adapt(self, cost_seconds: float, iteration_seconds: float) -> None:
+        """After a pass: fewer particles while passes cost more than a tenth of some engine iterations."""
+        particles, depth = self.effort
+        if cost_seconds > 4 * _COST_SHARE * iteration_seconds:
+            particles, depth = max(2, particles - 1), max(4, depth - 4)
+        elif cost_seconds < 2 * _COST_SHARE * iteration_seconds:
+            particles, depth = min(self._most.particles, particles + 1), min(self._most.depth, depth + 4)
+        self.effort = Effort(particles, depth)
+
+    def heed(self, bought: int, running: int) -> None:
+        """After a pass: how many speculations have been started in all, and how many of them run."""
+        in_vain = bought == self._bought and not running
+        self._fruitless = min(_FRUITLESS_MAX, self._fruitless + 1) if in_vain else 0
+        self._bought = bought
+
+    def rest_seconds(self, cost_seconds: float, iteration_seconds: float) -> float:
+        """How long to let events gather before the next pass."""
+        rest_seconds = max(_REST_ITERATIONS * iteration_seconds, cost_seconds / _COST_SHARE)
+        longer_seconds = min(rest_seconds * (1 + self._fruitless), _REST_ITERATIONS_IN_VAIN * iteration_seconds)
+        return max(rest_seconds, longer_seconds) if cost_seconds else rest_seconds

@@ -1,0 +1,77 @@
+"""How often queries look ahead, and how hard."""
+
+from __future__ import annotations
+
+import pytest
+
+from spex.control.pace import Pace
+from spex.speculate.runahead import Effort
+
+MOST = Effort(8, 48)
+
+
+def paced(*costs: float) -> list[Effort]:
+    """The effort after passes that cost so many engine iterations."""
+    pace = Pace(MOST)
+    efforts = []
+    for cost in costs:
+        pace.adapt(cost * 0.010, 0.010)
+        efforts.append(pace.effort)
+    return efforts
+
+
+def test_a_pass_that_costs_little_is_made_with_full_effort() -> None:
+    assert paced(0.0, 0.1, 0.19) == [MOST] * 3
+
+
+def test_passes_that_cost_much_are_made_with_less_and_less_effort_but_never_none() -> None:
+    assert paced(*[0.5] * 3) == [Effort(7, 44), Effort(6, 40), Effort(5, 36)]
+    assert paced(*[9.9] * 50)[-1] == Effort(2, 4)
+
+
+def test_between_much_and_little_the_effort_stays() -> None:
+    assert paced(0.5, 0.3, 0.39, 0.21) == [Effort(7, 44)] * 4
+
+
+def test_passes_that_become_cheap_are_made_with_more_effort_again() -> None:
+    assert paced(0.5, 0.5, 0.1, 0.1, 0.1) == [Effort(7, 44), Effort(6, 40), Effort(7, 44), MOST, MOST]
+
+
+@pytest.mark.parametrize(("cost", "rest"), [(0.0, 0.010), (0.0005, 0.010), (0.001, 0.010), (0.010, 0.100)])
+def test_looking_ahead_takes_a_tenth_of_the_time_at_most(cost: float, rest: float) -> None:
+    assert Pace(MOST).rest_seconds(cost, 0.010) == pytest.approx(rest)
+
+
+def test_while_nothing_is_bought_it_takes_less_and_less_of_the_time_but_never_none() -> None:
+    pace = Pace(MOST)
+    rests = [pace.rest_seconds(0.010, 0.010)]
+    for _ in range(20):
+        pace.heed(bought=0, running=0)
+        rests.append(pace.rest_seconds(0.010, 0.010))
+    assert rests == sorted(rests)
+    assert rests[:3] == pytest.approx([0.1, 0.2, 0.3])
+    assert rests[-1] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(("bought", "running"), [(1, 0), (0, 1)])
+def test_one_purchase_or_one_that_runs_and_it_is_a_tenth_again(bought: int, running: int) -> None:
+    pace = Pace(MOST)
+    for _ in range(9):
+        pace.heed(bought=0, running=0)
+    pace.heed(bought, running)
+    assert pace.rest_seconds(0.010, 0.010) == pytest.approx(0.1)
+
+
+def test_a_pass_in_vain_that_took_very_long_makes_no_query_wait_for_longer_than_a_text_takes() -> None:
+    pace = Pace(MOST)
+    for _ in range(9):
+        pace.heed(bought=0, running=0)
+    assert pace.rest_seconds(0.040, 0.010) == pytest.approx(1.28)
+    assert pace.rest_seconds(0.200, 0.010) == pytest.approx(2.0)  # a tenth it stays
+
+
+def test_where_looking_ahead_costs_nothing_it_is_done_at_each_iteration_whatever_comes_of_it() -> None:
+    pace = Pace(MOST)
+    for _ in range(9):
+        pace.heed(bought=0, running=0)
+    assert pace.rest_seconds(0.0, 0.010) == pytest.approx(0.010)
