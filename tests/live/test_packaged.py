@@ -17,10 +17,16 @@ from spex.engine.base import Engine, Labelling, Message, Progress
 from spex.engine.catalog import find_engine
 from spex.engine.local_model import packaged_folder
 from spex.prompt import Prompt
+from spex.search.base import AnySearch
+from spex.testing import first_difference
 from tests.live.servers import folder_of, kinds
 from tests.models.test_packaged import PLAY, PUZZLES
 
 UP_SECONDS = 600.0
+SEARCHES: tuple[AnySearch, ...] = (
+    spex.Rebase(width=16, depth_max=3),
+    spex.Mcts(iterations=16, children=4, depth_max=3),
+)
 MORE = {"sglang": (), "vllm": ("--max-model-len", "256")}
 
 pytestmark = [pytest.mark.live, pytest.mark.faults, pytest.mark.timeout(1800)]
@@ -45,7 +51,7 @@ def both(request: pytest.FixtureRequest) -> Iterator[Served]:
 
 
 def _server(kind: Kind, name: str) -> Server:
-    flags = ("--model", str(packaged_folder(f"game24-{name}")), "--dtype", "float32", *MORE[kind])
+    flags = ("--model", str(packaged_folder(f"game24-{name}")), "--dtype", "float32", "--deterministic", *MORE[kind])
     return served(kind, Path(folder_of(kind)), "policy" if name == "policy" else "reward", 0, flags)
 
 
@@ -69,13 +75,27 @@ def test_a_server_reads_and_judges_as_the_embedded_engine_does(both: Served, nam
     assert there[1] == pytest.approx(here[1], rel=0.02, abs=1e-5)
 
 
-def test_searches_solve_the_game_on_a_server(both: Served) -> None:
-    run = spex.run_sync(
+def _searched(both: Served, search: AnySearch, speculation: spex.Speculation | None) -> spex.Run:
+    return spex.run_sync(
         PUZZLES,
         policy=both.policy,
         reward=f"prm:game24@{both.prm}",
         task="game24-bare",
-        search=spex.Rebase(width=16, depth_max=3),
+        search=search,
+        speculation=speculation,
+        concurrency=1,  # with more of them there is no room to speculate in
     )
-    assert all(solution.error is None for solution in run.solutions)
-    assert sum(bool(solution.correct) for solution in run.solutions) >= 3
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: type(search).__name__)
+def test_searches_solve_the_game_and_a_speculating_run_grows_the_trees_of_the_plain_one(
+    both: Served, search: AnySearch
+) -> None:
+    plain, speculating = _searched(both, search, None), _searched(both, search, spex.Speculation())
+    for left, right in zip(plain.solutions, speculating.solutions, strict=True):
+        assert (left.partial, right.partial) == (None, None)
+        difference = first_difference(left.tree, right.tree)
+        assert difference is None, f"{left.problem.id}, plain against speculating: {difference}"
+        assert (left.answer, left.terminals) == (right.answer, right.terminals)
+    assert sum(solution.foresight.committed for solution in speculating.solutions) > 0
+    assert sum(bool(solution.correct) for solution in plain.solutions) >= 3
