@@ -26,7 +26,7 @@ TRAINER := $(VENV)-train/bin/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-engines engines coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-engines bench-game24 train bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
+.PHONY: help demo test test-engines test-engines-short engines coverage swarm bench tables table-goals table-searches table-ablation table-throughput bench-engines bench-game24 train bench-predictor bench-grid bench-overhead bench-stopping check lint types imports clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -42,6 +42,9 @@ engines: ## Real engines on a CPU, SGLang and vLLM, and a model, into ENGINES=.e
 
 test-engines: $(DEV) engines ## The live tests, each engine in turn: half an hour or more for one (ENGINES=.engines ARGS="vllm")
 	@$(BIN)/python -m engines.run --folder "$(ENGINES)" $(ARGS)
+
+test-engines-short: $(DEV) engines ## Of the live tests those with the packaged models, a few minutes an engine (ARGS="vllm")
+	@$(BIN)/python -m engines.run --folder "$(ENGINES)" --short $(ARGS)
 
 bench-engines: $(RUN) engines ## Plain and speculative on each engine, hours (ENGINES=.engines ARGS="sglang -- --search mcts")
 	@$(BIN)/python -m benchmarks.live_engines --folder "$(ENGINES)" $(ARGS)

@@ -1,11 +1,13 @@
 """Runs the tests marked `live` against real servers, which it starts and ends.
 
     python -m engines.run --folder .engines sglang vllm        (make test-engines)
+    python -m engines.run --folder .engines --short            (make test-engines-short)
 
 For each engine: a server for the policy and one for the reward, each on a core of its own; when both answer, pytest,
 which finds them in SPEX_SGLANG_URL and SPEX_SGLANG_REWARD_URL (SPEX_VLLM_...); then, with those ended, the tests marked
 `faults`, which start and kill servers themselves (SPEX_SGLANG_FOLDER). Whatever happens, Ctrl-C too, nothing of it is
-left running. Ends with pytest's status, 1 where tests failed, 3 where a server did, 130 when it is interrupted.
+left running. --short: of the latter those of the packaged models alone, which are small. Ends with pytest's status, 1
+where tests failed, 3 where a server did, 130 when it is interrupted.
 """
 
 from __future__ import annotations
@@ -38,13 +40,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("kinds", nargs="*", metavar="sglang|vllm", help="both, if none is named")
     parser.add_argument("--folder", type=Path, required=True, metavar="DIR", help="what engines/setup has built")
     parser.add_argument("--pytest", default="", metavar="ARGS", help="more arguments for pytest, with blanks between")
+    parser.add_argument("--short", action="store_true", help="the packaged models alone, a few minutes")
     asked = parser.parse_args(arguments)
     kinds: list[Kind] = asked.kinds or list(get_args(Kind))
     if unknown := set(kinds) - set(get_args(Kind)):
         parser.error(f"no engine is called {', '.join(sorted(unknown))}")
     with nothing_left():
         try:
-            statuses = [tested(kind, asked.folder, asked.pytest.split()) for kind in kinds]
+            carry_out = tested_short if asked.short else tested
+            statuses = [carry_out(kind, asked.folder, asked.pytest.split()) for kind in kinds]
         except ServerFailed as error:
             say(str(error))
             return 3
@@ -71,9 +75,18 @@ def tested(kind: Kind, folder: Path, more: Sequence[str]) -> int:
             for server in (policy, reward):
                 server.check()
     # Two at a time: a third one would have no core.
-    say(f"{kind}: both ended; now the tests that kill theirs")
-    second = tests(kind, "faults", {f"SPEX_{name}_FOLDER": str(folder.absolute())}, more)
-    return max(first, second)
+    say(f"{kind}: both ended; now the tests that start, and kill, theirs")
+    return max(first, tests(kind, "faults", _of_folder(kind, folder), more))
+
+
+def tested_short(kind: Kind, folder: Path, more: Sequence[str]) -> int:
+    """The status of pytest with the packaged models on `kind`; 5 where it finds none of these tests."""
+    return pytest_status(kind, "faults", _of_folder(kind, folder), ["-k", "packaged", *more])
+
+
+def _of_folder(kind: Kind, folder: Path) -> dict[str, str]:
+    """What tells tests where servers can be started from."""
+    return {f"SPEX_{kind.upper()}_FOLDER": str(folder.absolute())}
 
 
 def pair(kind: Kind, folder: Path, flags: Sequence[str] = ("--deterministic",)) -> tuple[Server, Server]:
@@ -97,6 +110,11 @@ def served(kind: Kind, folder: Path, role: Role, core: int, flags: Sequence[str]
 
 def tests(kind: Kind, marked: str, variables: Mapping[str, str], more: Sequence[str]) -> int:
     """Run pytest; its status, where 5 (no test is so marked) is 0."""
+    status = pytest_status(kind, marked, variables, more)
+    return 0 if status == 5 else status
+
+
+def pytest_status(kind: Kind, marked: str, variables: Mapping[str, str], more: Sequence[str]) -> int:
     places = [place for place in ("tests/live", f"tests/engine/test_{kind}_live.py") if (_ROOT / place).exists()]
     command = [sys.executable, "-m", "pytest", "-m", f"(live or engine) and {marked}", "-v", "-rs", *places, *more]
     with subprocess.Popen(command, cwd=_ROOT, env={**os.environ, **variables}) as process:
@@ -109,7 +127,7 @@ def tests(kind: Kind, marked: str, variables: Mapping[str, str], more: Sequence[
                 process.wait(_TESTS_END_SECONDS)
             process.kill()
             raise
-    return 0 if status == 5 else status
+    return status
 
 
 @contextlib.contextmanager

@@ -30,6 +30,13 @@ def test_tests_run_between_the_coming_up_of_two_servers_and_their_end(tmp_path: 
     assert not any(map(is_alive, processes(tmp_path)))
 
 
+def test_the_short_run_starts_no_server_but_those_of_its_tests(tmp_path: Path) -> None:
+    run = begun(pretended(tmp_path), "--short", "--pytest=--collect-only --quiet --no-header")
+    _, told = run.communicate(timeout=120)
+    assert run.returncode == 0, told
+    assert processes(tmp_path) == []
+
+
 def test_a_server_that_dies_ends_the_run_with_its_last_lines(tmp_path: Path) -> None:
     run = begun(pretended(tmp_path, "dies"), "vllm")
     _, told = run.communicate(timeout=120)
