@@ -119,7 +119,7 @@ def pytest_status(kind: Kind, marked: str, variables: Mapping[str, str], more: S
     command = [sys.executable, "-m", "pytest", "-m", f"(live or engine) and {marked}", "-v", "-rs", *places, *more]
     with subprocess.Popen(command, cwd=_ROOT, env={**os.environ, **variables}) as process:
         try:
-            status = process.wait()
+            return process.wait()
         except BaseException:
             # At a terminal Ctrl-C has reached it too; it needs time to end what it has started.
             process.send_signal(signal.SIGINT)
@@ -127,7 +127,6 @@ def pytest_status(kind: Kind, marked: str, variables: Mapping[str, str], more: S
                 process.wait(_TESTS_END_SECONDS)
             process.kill()
             raise
-    return status
 
 
 @contextlib.contextmanager
