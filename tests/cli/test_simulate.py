@@ -150,6 +150,15 @@ def test_a_trace_is_never_written_over_another(spex: Command, folder: Path) -> N
     ended = spex("simulate", *SMALL, "--trace", "sim")
     assert ended.code == 2
     assert ended.line.startswith("spex: --trace: 'sim.speculative.jsonl' is not valid; it must be a new file")
+    assert not (folder / "sim.plain.jsonl").exists()  # it would stand in the way of the next try
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "sub/.."])
+def test_a_trace_needs_a_name(spex: Command, folder: Path, name: str) -> None:
+    ended = spex("simulate", *SMALL, "--trace", name)
+    assert ended.code == 2
+    assert "it must be what the names of two new files begin with" in ended.line
+    assert list(folder.iterdir()) == []
 
 
 def test_a_trace_that_cannot_be_written_is_told_and_stops_nothing(
@@ -192,6 +201,19 @@ def test_arrivals_that_are_none_are_refused_as_they_were_typed(spex: Command) ->
     assert ended.line == (
         "spex: --arrivals: 'poisson:no' is not valid; it must read poisson:RATE, in queries a second, above 0"
     )
+
+
+@pytest.mark.parametrize("rate", ["1e-7", "1e-320"])
+def test_queries_that_come_after_the_end_of_virtual_time_are_refused(spex: Command, rate: str) -> None:
+    ended = spex("simulate", *SMALL, "--arrivals", f"poisson:{rate}")
+    assert ended.code == 2
+    assert ended.line.startswith(f"spex: --arrivals: 'poisson:{rate}' is not valid; the last query would come after ")
+
+
+def test_a_plot_of_queries_that_come_at_their_own_rate_is_refused(spex: Command) -> None:
+    ended = spex("simulate", *SMALL, "--arrivals", "poisson:1", "--plot", "p.svg")
+    assert ended.code == 2
+    assert "leave --arrivals out" in ended.line
 
 
 def test_a_plot_shows_1_to_64_queries_at_once(spex: Command, folder: Path) -> None:

@@ -39,6 +39,16 @@ def test_what_cannot_be_drawn_to_is_refused_beforehand(tmp_path: Path) -> None:
             check_plot(path)
         assert caught.value.field == "plot"
     check_plot(tmp_path / "p.svg")
+    assert not (tmp_path / "p.svg").exists()
+
+
+def test_a_link_to_nowhere_is_refused_beforehand_and_a_drawing_that_is_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "link.svg").symlink_to(tmp_path / "none" / "p.svg")
+    with pytest.raises(InputError, match="cannot be written"):
+        check_plot(tmp_path / "link.svg")
+    (tmp_path / "p.svg").write_text("older")
+    check_plot(tmp_path / "p.svg")
+    assert (tmp_path / "p.svg").read_text() == "older"
 
 
 def test_a_file_that_cannot_be_written_is_an_input_error(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +16,9 @@ from spex.cli.parameters import parameters_of
 from spex.cli.results import together
 from spex.cli.settings import SimulateSettings, told_as_typed
 from spex.cli.streams import put, put_json, put_table, say, talk_console
+from spex.control.clock import VIRTUAL_SECONDS_MAX
 from spex.control.setup import Speculation
-from spex.errors import InvariantError
+from spex.errors import InputError, InvariantError
 from spex.events import Event, Sink
 from spex.report.comparison import Comparison, ComparisonRecord, Point, Trial, comparison_record, point
 from spex.report.comparison_tables import comparison_table, points_table, ratios_table
@@ -28,7 +29,7 @@ from spex.sim.simulate import Simulation, same_trees
 from spex.sim.workload import Workload, find_workload
 from spex.speculate.catalog import find_market, find_rule
 from spex.speculate.stopping import stopping_rule
-from spex.trace.write import TraceWriter
+from spex.trace.write import TraceWriter, check_new
 
 _QUERIES_MIN = 64
 _QUERIES_A_PLACE = 8
@@ -44,6 +45,8 @@ def compare(settings: SimulateSettings) -> None:
     with told_as_typed(settings):
         simulation = _simulation(settings)
         speculation = Speculation(rule=find_rule(settings.rule), market=find_market(settings.market))
+        _refuse_late(settings, simulation)
+        _refuse_places(settings)
     record = _compared(simulation, speculation, _configuration(settings, simulation), settings.trace)
     if settings.plot is not None:
         points = _plotted(simulation, speculation, settings.queries, settings.plot)
@@ -58,6 +61,26 @@ def compare(settings: SimulateSettings) -> None:
         put("")
         put_table(points_table(record.points))
     put("the trees are the same, node for node")
+
+
+def _refuse_late(settings: SimulateSettings, simulation: Simulation) -> None:
+    last_seconds = max(simulation.arrivals_seconds() or (0.0,))
+    if last_seconds > VIRTUAL_SECONDS_MAX:
+        told = (
+            f"the last query would come after {last_seconds:.3g} s, and time ends here at {VIRTUAL_SECONDS_MAX:,.0f} s"
+        )
+        raise InputError("arrivals", settings.arrivals, f"{told}: name a higher rate, or fewer --queries")
+
+
+def _refuse_places(settings: SimulateSettings) -> None:
+    """What could not be written to is told before anything runs, and nothing is made of it."""
+    if settings.plot is not None and settings.arrivals is not None:
+        raise InputError("plot", str(settings.plot), "it is of 1 to 64 queries at once: leave --arrivals out")
+    if settings.trace is not None:
+        if settings.trace.name in ("", ".."):
+            raise InputError("trace", str(settings.trace), "it must be what the names of two new files begin with")
+        for path in _traces_of(settings.trace):
+            check_new(path)
 
 
 def queries_for(concurrency: int) -> int:
@@ -113,7 +136,8 @@ def _compared(
     """All runs. Raises `InvariantError` when they differ in a tree."""
     runs = Runs(simulation, speculation)
     with ExitStack() as stack:
-        traces = [stack.enter_context(writer) for writer in _traces(trace, configuration)]
+        paths = _traces_of(trace) if trace else []
+        traces = [stack.enter_context(TraceWriter(path, configuration)) for path in paths]
         plain = runs.plain(traces[:1])
         speculative = runs.speculative(traces[1:])
     for writer in traces:
@@ -157,9 +181,8 @@ def _refuse_difference(simulation: Simulation, plain: Trial, other: Trial) -> No
         raise InvariantError(f"seed {simulation.seed}: the trees of {', '.join(differing[:5])} differ")
 
 
-def _traces(path: Path | None, configuration: Mapping[str, object]) -> Iterator[TraceWriter]:
-    for kind in ("plain", "speculative") if path else ():
-        yield TraceWriter(Path(f"{path}.{kind}.jsonl"), configuration)
+def _traces_of(path: Path) -> list[Path]:
+    return [Path(f"{path}.{kind}.jsonl") for kind in ("plain", "speculative")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ import looptime
 
 T = TypeVar("T")
 
+VIRTUAL_SECONDS_MAX = 4e6
+"""From 2^23 s on a step of a float is more than the loop's resolution: a timer would never be due."""
+
 
 def new_virtual_loop() -> asyncio.AbstractEventLoop:
     """An event loop whose time jumps to the next timer when nothing else is to do.

@@ -26,6 +26,13 @@ def check_plot(path: Path) -> None:
         raise InputError("plot", str(path), "it must be a file in a folder that exists")
     if find_spec("matplotlib") is None:
         raise InputError("plot", str(path), "it needs matplotlib: pip install 'spex-search[plot]'")
+    is_new = not path.exists()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise _cannot_be_written(path, error) from None
+    if is_new:
+        path.unlink()
 
 
 def draw_plot(path: Path, points: Sequence[Point], title: str) -> None:
@@ -42,7 +49,11 @@ def draw_plot(path: Path, points: Sequence[Point], title: str) -> None:
         try:
             figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=metadata)
         except OSError as error:
-            raise InputError("plot", str(path), f"it cannot be written: {error.strerror or error}") from None
+            raise _cannot_be_written(path, error) from None
+
+
+def _cannot_be_written(path: Path, error: OSError) -> InputError:
+    return InputError("plot", str(path), f"it cannot be written: {error.strerror or error}")
 
 
 def _draw(axes: Axes, points: Sequence[Point]) -> None:

@@ -87,7 +87,7 @@ def _with_number(make: Callable[..., StoppingRule]) -> Callable[[str | None], St
         try:
             number = float(value)
         except ValueError:
-            raise InputError("stop_early", value, "what follows the colon must be a number") from None
+            raise InputError("stop_early", value, "what follows its colon must be a number") from None
         return make(number)
 
     return build
@@ -107,5 +107,9 @@ def stopping_rule(spelled: str) -> StoppingRule | None:
     if spelled == "off":
         return None
     if name not in STOPPING_RULES:
-        raise InputError("stop_early", spelled, f"it must be one of off, {', '.join(STOPPING_RULES)}")
-    return STOPPING_RULES[name](value if colon else None)
+        known = ", ".join(STOPPING_RULES)
+        raise InputError("stop_early", spelled, f"it must be one of off, {known}; a number may follow: confident:0.05")
+    try:
+        return STOPPING_RULES[name](value if colon else None)
+    except InputError as error:
+        raise InputError("stop_early", spelled, error.allowed) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -63,8 +64,18 @@ class TraceWriter:
         self.error = self.error or f"trace {self._path}: {failure.strerror or failure}"
 
 
+def check_new(path: Path) -> None:
+    """Raise `InputError` where something is at `path`, a link too: better now than when another file has been made."""
+    if os.path.lexists(path):
+        raise _not_new(path, "File exists")
+
+
 def _new_file(path: Path) -> BinaryIO:
     try:
         return path.open("xb")
     except OSError as error:
-        raise InputError("trace", str(path), f"it must be a new file: {error.strerror}") from None
+        raise _not_new(path, error.strerror or str(error)) from None
+
+
+def _not_new(path: Path, why: str) -> InputError:
+    return InputError("trace", str(path), f"it must be a new file: {why}")
