@@ -37,7 +37,7 @@ from spex.solution import Solution
 from spex.speculate.stopping import StoppingRule, stopping_rule
 from spex.tasks.base import Task
 from spex.tasks.catalog import TASKS
-from spex.tasks.usual import ANY_POLICY, ANY_REWARD, usual
+from spex.tasks.usual import ANY_POLICY, ANY_REWARD, asked_of, usual
 from spex.tree import Tree
 
 _SEARCH_ALLOWED = "it must be a search, such as Rebase(width=16), or the name of one"
@@ -182,6 +182,8 @@ def with_usual(options: Options) -> Options:
         complete["task"], complete["policy"] = found.task, found.policy
         complete.setdefault("reward", found.reward)
     complete.setdefault("policy", ANY_POLICY)
+    if isinstance(task, str) and isinstance(complete["policy"], str):
+        complete["task"] = asked_of(complete["policy"], task)
     complete.setdefault("reward", ANY_REWARD)
     return complete
 

@@ -52,7 +52,10 @@ def test_help_lists_the_names_that_an_option_takes_those_of_plug_ins_too(spex: C
         " ".join(text.split()).replace("- ", "-") for text in shown
     )  # lines may break after a hyphen
     assert "(default: text). Names: code, game24, game24-bare, gsm8k, text." in solve
-    assert "if not llamacpp: NAME or NAME:PATH, as llamacpp:m.gguf. Names: llamacpp, openai, sglang, toy," in solve
+    assert (
+        "if not llamacpp: NAME or NAME:PATH, as llamacpp:m.gguf. Names: llamacpp, openai, sglang, sglang-local, toy,"
+        in solve
+    )
     assert "the address of a server. Names: llamacpp, openai, sglang," in probe
     rewards = "arithmetic, code, confidence, judge, likelihood, prm, rubric, value, vote"
     assert f"1 arithmetic). Names: {rewards}." in solve

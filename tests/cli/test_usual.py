@@ -21,7 +21,9 @@ OWN = ("game24-bare", "llamacpp:game24-policy", "prm:game24@llamacpp:game24-prm"
         ({"task": "game24", "reward": "confidence"}, *OWN[:2], "confidence"),
         ({"task": "game24", "policy": "llamacpp"}, "game24", "llamacpp", "confidence"),
         ({"task": "game24", "policy": "llamacpp", "reward": OWN[2]}, "game24", "llamacpp", OWN[2]),
-        ({"task": "game24-bare"}, "game24-bare", "llamacpp", "confidence"),
+        ({"task": "game24-bare"}, *OWN),
+        ({"task": "game24", "policy": OWN[1]}, *OWN[:2], "confidence"),
+        ({"task": "game24-bare", "policy": "llamacpp"}, "game24-bare", "llamacpp", "confidence"),
     ],
 )
 def test_command_and_library_agree_on_what_is_usual(flags: dict[str, str], task: str, policy: str, reward: str) -> None:
@@ -35,3 +37,8 @@ def test_command_and_library_agree_on_what_is_usual(flags: dict[str, str], task:
 def test_who_names_a_model_or_wants_thinking_does_not_get_the_tasks_own(flag: dict[str, object]) -> None:
     settings = usual.with_usual(load(SolveSettings, {"task": "game24", **flag}))
     assert (settings.task, settings.policy, settings.reward) == ("game24", "llamacpp", "confidence")
+
+
+def test_a_model_that_was_trained_for_a_task_is_asked_as_it_reads_it_however_it_is_named() -> None:
+    settings = usual.with_usual(load(SolveSettings, {"task": "game24", "model": "game24-policy"}))
+    assert settings.task == "game24-bare"

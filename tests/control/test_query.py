@@ -705,3 +705,12 @@ def test_an_invariant_that_breaks_in_the_first_turn_is_loud(monkeypatch: pytest.
     monkeypatch.setattr(Query, "_advance", broken)
     with pytest.raises(InvariantError, match="this cannot be"):
         solved(setup(breadth(1)))
+
+
+@pytest.mark.parametrize(("answer", "correct"), [("4", False), (None, None)])
+def test_a_search_that_ends_without_an_answer_is_wrong_where_an_answer_could_be_right(
+    answer: str | None, correct: bool | None
+) -> None:
+    search = rule(demand(grow(0), rate(0)), read(grow(0), rate(0)), stop())
+    (solution,) = run_virtual(run([Problem("?", "p", answer)], setup(search))).solutions
+    assert (solution.answer, solution.correct) == (None, correct)

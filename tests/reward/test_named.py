@@ -50,6 +50,8 @@ def test_a_prm_is_of_its_forms_kind() -> None:
     with_labels = find_reward(f"prm:rlhflow-mistral-8b@sglang:{URL}", POLICY)
     assert isinstance(with_labels, Prm)
     assert with_labels.name == f"prm:rlhflow@sglang:{URL}"
+    assert find_reward("prm:game24", POLICY).name == "prm:game24@llamacpp:game24-prm.gguf"  # it brings its own
+    assert find_reward(f"prm:game24@sglang:{URL}", POLICY).name == f"prm:game24@sglang:{URL}"
     with_a_head = find_reward("prm:qwen2.5-math-prm-7b@vllm:http://127.0.0.1:8001", POLICY)
     assert isinstance(with_a_head, ScoreHead)
     assert with_a_head.name == "prm:qwen2.5-math-prm@vllm:http://127.0.0.1:8001"

@@ -110,7 +110,7 @@ class Query:
             tree, terminals = found(self._tree, self._demanded, self._strands, self._reading)
         else:
             tree, terminals = found_by_chance(self._tree, self._demanded)
-        answer, correct, failure, score = verdict(self.problem, tree, terminals, self._setup)
+        answer, correct, failure, score = verdict(self.problem, tree, terminals, self._setup, ended=partial is None)
         if failure is not None and error is None:
             partial, error = str(failure), failure
         for job in self._jobs.values():

@@ -49,13 +49,16 @@ class Verdict(NamedTuple):
     score: float | None = None
 
 
-def verdict(problem: Problem, tree: Tree, terminals: Iterable[NodeId], setup: Setup) -> Verdict:
-    """The answer that wins by the setup's rule, checked by its task. Never raises: a task's defect is its query's."""
+def verdict(problem: Problem, tree: Tree, terminals: Iterable[NodeId], setup: Setup, *, ended: bool = True) -> Verdict:
+    """The answer that wins by the setup's rule, checked by its task. Never raises: a task's defect is its query's.
+
+    Where a search has `ended` and found none, that is wrong wherever anything would be.
+    """
     task = setup.policy.task
     try:
         vote = answer_of(tree, terminals, setup.answer_rule, task.normalise)
         if vote is None:
-            return Verdict()
+            return Verdict(correct=False if ended and task.check(problem, "") is False else None)
         scored = (ballot.score for ballot in vote.ballots if tree.reward(ballot.node) is not None)
         return Verdict(vote.answer, task.check(problem, vote.answer), score=max(scored, default=None))
     except Exception as error:  # noqa: BLE001  # whatever it is, other queries go on

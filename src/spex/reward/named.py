@@ -4,6 +4,7 @@
     judge                                             the policy's engine is the judge
     judge@sglang:http://127.0.0.1:30001               another engine is
     prm:math-shepherd-7b@sglang:http://127.0.0.1:30001
+    prm:game24                                        the model that comes with it judges, embedded
     prm:my-form.toml@vllm:http://127.0.0.1:8001
     likelihood@vllm:http://127.0.0.1:8001             under the model there; with :contrast, against the policy's own
 
@@ -28,7 +29,7 @@ from spex.reward.combined import Combined
 from spex.reward.joined import joined
 from spex.reward.likelihood import FORMS, Likelihood, Messages
 from spex.reward.prm import Prm
-from spex.reward.prm_catalog import find_form
+from spex.reward.prm_catalog import embedded_engine, find_form
 from spex.reward.prm_form import HeadForm
 from spex.reward.score_head import ScoreHead
 from spex.reward.spread import SpreadReward
@@ -123,7 +124,7 @@ def prm(form: str, served: Served) -> Reward:
             raise InputError("reward", f"prm:{form}", told)
         heads = [_score_head(found, place, form) for place in addresses(served.place)]
         return heads[0] if len(heads) == 1 else SpreadReward(f"prm:{found.name}@{served.place}", heads)
-    return Prm(served.engine(), found)
+    return Prm(served._replace(place=served.place or embedded_engine(form)).engine(), found)
 
 
 def likelihood(form: str, served: Served, messages: Messages | None = None) -> Reward:

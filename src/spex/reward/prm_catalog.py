@@ -57,8 +57,14 @@ def find_form(spec: str) -> Form:
     if Path(spec).suffix in _READERS:
         return _form_in(Path(spec))
     raise InputError(
-        "reward", f"prm:{spec}", f"{_advice(spec, [*listed.models, *listed.forms])}, or a .toml or .json file"
+        "reward", f"prm:{spec}", f"{_advice(spec, list({**listed.models, **listed.forms}))}, or a .toml or .json file"
     )
+
+
+def embedded_engine(spec: str) -> str:
+    """The engine, as it is named, that comes with the model called `spec`; empty where none does."""
+    model = _listed().models.get(spec)
+    return model.embedded if model else ""
 
 
 def form_of(name: str, values: Mapping[str, Any]) -> Form:
