@@ -31,7 +31,7 @@ TRAINER := $(VENV)-train/bin/python
 help: ## List the verbs
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-demo: $(RUN) ## Real problems, a small real model, two searches, plain and speculative (ARGS="--limit 4")
+demo: $(RUN) ## Real puzzles, a small real model, three searches, plain and speculative (ARGS="--limit 4", ARGS=words)
 	@$(BIN)/python -m spex demo $(ARGS)
 
 test: $(DEV) ## Run the whole test suite (WORKERS=2, ARGS="tests/search -x")

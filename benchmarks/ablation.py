@@ -33,7 +33,7 @@ SEARCHES: Mapping[str, tuple[str, dict[str, str]]] = {
     "rstar-8": ("rstar", {"iterations": "16", "votes": "8"}),
     "rebase-64": ("rebase", {"width": "64"}),
 }
-QUERIES: Mapping[str, int] = {"ets-16": 16, "rstar-8": 16}
+QUERIES: Mapping[str, int] = {"ets-16": 16, "rstar-8": 16, "rebase-64": 16}
 """Of those that take the controller several seconds a query: fewer than it takes for an interval to mean much."""
 
 

@@ -3,10 +3,11 @@
     python -m benchmarks.game24 [--only rebase ...] [--puzzles 100] [--seed 0] [--out tables]
 
 The puzzles are those that the models never saw: ranks 901 to 1000 (`training/game24.toml`). Each is searched plainly
-and speculatively, in turns of first and second, one at once. A puzzle is solved where the one expression that is
-answered uses each number once and is 24, in exact arithmetic. The speculative run's log is then replayed by a plain run
-without an engine: `same tree` counts where that gave the same tree and answer. What was measured is in game24.jsonl, a
-line for each puzzle, search and mode; the table is made of those lines alone (`--puzzles 0` makes it again).
+and speculatively, in turns of first and second, one at once; of single samples each has eight, of as many seeds. A
+puzzle is solved where the one expression that is answered uses each number once and is 24, in exact arithmetic. The
+speculative run's log is then replayed by a plain run without an engine: `same tree` counts where that gave the same
+tree and answer. What was measured is in game24.jsonl, a line for each puzzle, search, seed and mode; the table is made
+of those lines alone (`--puzzles 0` makes it again). Intervals are Wilson's, of samples of few puzzles a bootstrap's.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from operator import attrgetter
 from pathlib import Path
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 import msgspec
+import numpy as np
 from scipy.stats import binomtest
 
 from benchmarks.cells import ROOT, line
@@ -56,15 +59,16 @@ _PUBLISHED = (
 
 
 class Method(NamedTuple):
-    """A search, how its terminals vote, and how a table calls it."""
+    """A search, how its terminals vote, how a table calls it, and by how many seeds each puzzle is searched."""
 
     title: str
     search: AnySearch
     rule: AnswerRule
+    seeds: int = 1
 
 
 METHODS: Mapping[str, Method] = {
-    "single": Method("single sample", SelfConsistency(width=1), Majority()),
+    "single": Method("single sample", SelfConsistency(width=1), Majority(), seeds=8),
     "majority": Method("majority of 16", SelfConsistency(width=16), Majority()),
     "best-of-n": Method("best of 16 by the PRM", BestOfN(width=16), Best()),
     "tot-bfs": Method("ToT-BFS, b = 5, 8 children", TotBfs(children=8, keep=5, depth_max=3), Weighted()),
@@ -144,10 +148,11 @@ async def measure(names: Sequence[str], puzzles: int, seed: int, keep: Callable[
             await measured(policy, reward, name, 0, Problem("1 2 3 4"), seed)  # what is cold is not measured
             lines: list[Line] = []
             for rank, puzzle in enumerate(asked, start=_FIRST_RANK):
-                lines += await measured(policy, reward, name, rank, Problem(puzzle), seed)
+                for one in range(seed, seed + METHODS[name].seeds):
+                    lines += await measured(policy, reward, name, rank, Problem(puzzle), one)
             keep(lines)
             solved = sum(found.solved for found in lines)
-            print(f"{name}: {solved} of {2 * len(asked)} solved in both modes together", file=sys.stderr)
+            print(f"{name}: {solved} of {len(lines)} solved in both modes together", file=sys.stderr)
 
 
 def table(lines: Iterable[Line]) -> Iterator[str]:
@@ -160,7 +165,7 @@ def table(lines: Iterable[Line]) -> Iterator[str]:
     for name, method in METHODS.items():
         if (name, "plain") in by_side:
             plain, speculative = (
-                sorted(by_side[name, mode], key=attrgetter("rank")) for mode in ("plain", "speculative")
+                sorted(by_side[name, mode], key=attrgetter("rank", "seed")) for mode in ("plain", "speculative")
             )
             yield line([method.title, "plain", *_entries(plain), "", ""])
             same = f"{sum(found.same_tree is True for found in speculative)} of {len(speculative)}"
@@ -170,18 +175,32 @@ def table(lines: Iterable[Line]) -> Iterator[str]:
 
 
 def _entries(lines: Sequence[Line]) -> list[str]:
-    count, solved = len(lines), sum(found.solved for found in lines)
-    low, high = binomtest(solved, count).proportion_ci(method="wilson")
+    count = len(lines)
     useful, wasted = (
         sum(values) / count for values in zip(*((f.tokens_useful, f.tokens_wasted) for f in lines), strict=True)
     )
     mean = sum(found.latency_seconds for found in lines) / count
     return [
-        f"{100 * solved / count:.0f} [{100 * low:.0f}, {100 * high:.0f}]",
+        _solved(lines),
         f"{useful:.0f}",
         f"{wasted:.0f}",
         f"{mean:.3f}",
     ]
+
+
+def _solved(lines: Sequence[Line]) -> str:
+    """In per cent, with the interval; samples of one puzzle go together in it, since a puzzle is easy or hard."""
+    by_puzzle: dict[int, list[bool]] = {}
+    for found in lines:
+        by_puzzle.setdefault(found.rank, []).append(found.solved)
+    shares = [fmean(solved) for solved in by_puzzle.values()]
+    if len(shares) == len(lines):
+        low, high = binomtest(round(sum(shares)), len(shares)).proportion_ci(method="wilson")
+    else:
+        each = np.asarray(shares)
+        around = interval(fmean(shares), lambda draws: each[draws].mean(axis=1), len(shares), seed=0)
+        low, high = around.low or 0.0, around.high or 1.0
+    return f"{100 * fmean(shares):.0f} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def _sooner(plain: Sequence[Line], speculative: Sequence[Line]) -> str:
@@ -194,9 +213,13 @@ def _sooner(plain: Sequence[Line], speculative: Sequence[Line]) -> str:
 def written(lines: Sequence[Line], folder: Path) -> None:
     """The lines and the table, in `folder`."""
     (folder / "game24.jsonl").write_bytes(b"".join(msgspec.json.encode(found) + b"\n" for found in lines))
+    ranks = sorted({found.rank for found in lines})
+    which = f"ranks {ranks[0]} to {ranks[-1]}" if ranks else "no puzzles yet"
     about = (
-        "Game of 24, ranks 901 to 1000, by the packaged models of 2.8 million parameters each (`make bench-game24`): of"
-        " 100 puzzles, in per cent; tokens and latency are means of a puzzle, one at once.\n\n"
+        f"Game of 24, {which}, by the packaged models of 2.8 million parameters each (`make bench-game24`): of"
+        f" {len(ranks)} puzzles, in per cent (of single samples eight a puzzle); tokens and latency are means of a"
+        " puzzle, one at once. Rows are not independent: with one seed, searches draw the same first moves, so that"
+        " several fail on the same puzzles.\n\n"
     )
     unlike = (
         "\nThe published figures (Yao et al. 2023, table 2) are of another kind: a generalist that was told the game in"
@@ -214,10 +237,15 @@ def kept(folder: Path) -> list[Line]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.game24", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=METHODS, default=list(METHODS), help="these alone")
-    parser.add_argument("--puzzles", type=int, default=100, help="the first of the test set; 0: the table alone")
+    parser.add_argument(
+        "--puzzles", type=int, default=100, help="the first of the test set, into another --out; 0: the table alone"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "tables", help="a folder")
     given = parser.parse_args(arguments)
+    if given.puzzles not in (0, len(read_config().test)) and given.out.resolve() == (ROOT / "tables").resolve():
+        parser.error("a table of fewer puzzles would take the place of that of all: name another folder by --out")
+    given.out.mkdir(parents=True, exist_ok=True)
 
     def keep(lines: list[Line]) -> None:
         names = {found.search for found in lines}

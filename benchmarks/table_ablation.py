@@ -38,7 +38,7 @@ SCHEMA_VERSION = 1
 CONCURRENCIES = (1, 4, 16)
 
 _HEAD = (
-    "search", "at once", "row", "mean latency", "speed-up [95 %]", "over its own plain", "P50", "P99", "waste",
+    "search", "at once", "n", "row", "mean latency", "speed-up [95 %]", "over its own plain", "P50", "P99", "waste",
     "accuracy", "correct", "beside plain",
 )  # fmt: skip
 
@@ -80,9 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     book = read_book(given.out / "ablation.json")
     places = places_of(given.search or list(SEARCHES), given.concurrency or CONCURRENCIES, given.queries)
-    command = (
-        f"python -m benchmarks.table_ablation {' '.join(sys.argv[1:] if arguments is None else arguments)}".strip()
-    )
+    command = command_of(sys.argv[1:] if arguments is None else arguments)
     for number, (place, row) in enumerate(places, 1):
         if place.key in book.cells and not given.again:
             continue
@@ -102,12 +100,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def command_of(arguments: Sequence[str]) -> str:
+    """What makes the table, however many times it was stopped on the way."""
+    said = iter(arguments)
+    kept = [word for word in said if word != "--minutes" or not next(said)]
+    return f"python -m benchmarks.table_ablation {' '.join(kept)}".strip()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table_ablation")
     parser.add_argument("--search", action="append", choices=list(SEARCHES), help="repeatable; default: all")
     parser.add_argument("--concurrency", action="append", type=_count, help="repeatable; default: 1, 4 and 16")
+    fewer = f"16 for {', '.join(QUERIES)}"
     parser.add_argument(
-        "--queries", type=_count, help="of each cell; default: max(64, 8 times the concurrency), ETS and rStar 16"
+        "--queries", type=_count, help=f"of each cell; default: max(64, 8 times the concurrency), {fewer}"
     )
     parser.add_argument("--minutes", type=float, help="begin no cell after so many")
     parser.add_argument("--out", type=Path, default=Path("tables"), help="the folder of both files")
@@ -157,8 +163,7 @@ def write(folder: Path, book: Book, text: str) -> None:
 def table(cells: Mapping[str, Cell], places: Sequence[tuple[Place, Row]], command: str) -> str:
     """The finished cells of `places` in Markdown, under the command that made them."""
     done = [(place, row) for place, row in places if place.key in cells]
-    counts = ", ".join(str(count) for count in sorted({place.queries for place, _ in places}))
-    head = f"Queries of each cell: n = {counts}. Finished: {len(done)} of {len(places)} cells."
+    head = f"n: queries of a cell. Finished: {len(done)} of {len(places)} cells."
     if any(place.queries < enough(place.concurrency) for place, _ in places):
         head += " With fewer queries than max(64, 8 times those at once), a row is a first look, nothing to quote."
     lines = [_line(_HEAD), _line(["---"] * len(_HEAD))]
@@ -172,6 +177,7 @@ def _entries(cells: Mapping[str, Cell], place: Place, row: Row) -> list[str]:
     return [
         place.search,
         str(place.concurrency),
+        str(place.queries),
         row.name,
         f"{cell.latency_seconds_mean:.2f}",
         speedup(plain, cell),

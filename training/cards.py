@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from math import isnan
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from training.config import Config, read_config
@@ -36,14 +37,12 @@ A process reward model for the Game of 24 (Yao et al. 2023, arXiv 2305.10601): a
 probability of `+` against `-` as the next token says whether the numbers that are left can still make 24. It judges any
 play that is written as `9 - 7 = 2 (left: 2 3 5)`, a line a move behind the puzzle: `--reward prm:game24@ENGINE`."""
 
-_DATA = """\
-## Data
-
-{plays:,} plays, made by chance from exact search over rational numbers (`training/plays.py`). {kind} Half of the
-puzzles are of 1 to 13, half of 1 to {high}. None has the four numbers of a test puzzle (the {test} of ranks 901 to
-1000, named in `training/game24.toml`) or of a validation puzzle ({validation} others, a tenth of the rest, drawn by the
-seed); what is left after a move or two may occur on both sides.
-"""
+_DATA = (
+    "{plays:,} plays, made by chance from exact search over rational numbers (`training/plays.py`). {kind} {puzzles}"
+    " None has the four numbers of a test puzzle (the {test} of ranks 901 to 1000, named in `training/game24.toml`) or"
+    " of a validation puzzle ({validation} others, a tenth of the rest, drawn by the seed); what is left after a move"
+    " or two may occur on both sides."
+)
 
 _KINDS = {
     "policy": "Each move is drawn evenly among those after which 24 can still be made and that make nothing negative.",
@@ -53,11 +52,21 @@ _KINDS = {
     " made of.",
 }
 
+_PUZZLES = {
+    "policy": "Puzzles are of 1 to 13 or of 1 to {high}, by halves; one that cannot make 24 is drawn again from both,"
+    " so that about six in ten are of 1 to 13.",
+    "prm": "Half of the puzzles are of 1 to 13, half of 1 to {high}.",
+}
+
 _LIMITS = {
-    "policy": "It knows nothing else: other numbers than 0 to 24 or so, other targets and any other text are out of its"
-    " reach. Its moves may be wrong or illegal; check them, as the task does.",
-    "prm": "It knows nothing else. It is less sure of negative numbers and fractions, which are rarer, and of numbers"
-    " that games of 1 to 24 do not lead to. A text that is no play gets a score without meaning.",
+    "policy": "It knows nothing else: other numbers than 1 to 24 (a 0 is one), other targets and any other text are out"
+    " of its reach. It has seen plays that win alone: where it sees no way it writes a false line rather than lose, and"
+    " of a puzzle that cannot make 24 it writes nothing else. Check its moves, as the task does.",
+    "prm": "It knows nothing else. It believes some false lines, those that its policy writes among them (`own` above)."
+    " Most states of the test puzzles have been seen in training; of those that have not, the table has rows of their"
+    " own, and with two moves left it tells little of them. It is less sure of negative numbers and fractions, which"
+    " are rarer, and of numbers that games of 1 to 24 do not lead to. A text that is no play gets a score without"
+    " meaning.",
 }
 
 
@@ -79,13 +88,16 @@ def card(name: str, folder: Path) -> str:
     data = _DATA.format(
         plays=config.plays[name],
         kind=_KINDS[name].format(own=config.plays["own"]),
-        high=config.high,
+        puzzles=_PUZZLES[name].format(high=config.high),
         test=len(config.test),
         validation=len(config.validation),
     )
     told = _policy_figures(figures) if name == "policy" else _prm_figures(figures)
-    limits = f"## Limits\n\n{_LIMITS[name]}\n"
-    return "\n".join([head, data, "## Figures\n", *told, "", limits])
+    return "\n".join([head, _part("Data", data), "## Figures\n", *told, "", _part("Limits", _LIMITS[name])])
+
+
+def _part(title: str, text: str) -> str:
+    return f"## {title}\n\n{fill(text, 120, break_on_hyphens=False, break_long_words=False)}\n"
 
 
 def parameters(config: Config) -> int:
@@ -104,7 +116,8 @@ def _policy_figures(figures: Mapping[str, Any]) -> Iterator[str]:
     for name, told in figures["policy"].items():
         yield f"| {name} | {told['success']:.1%} | {told['legal']:.1%} | {told['solved_of_8']:.1%} |"
     yield ""
-    yield "In the course of training, on the validation puzzles; the best state is kept, by single plays:"
+    yield "In the course of training, on the validation puzzles; the best state is kept, by single plays. The best of"
+    yield "many looks at 8 plays a puzzle is lucky, too: the table above asks the state that was kept once more."
     yield ""
     yield "| step | loss, nats a token | single play | any of 8 |"
     yield "| --- | --- | --- | --- |"

@@ -38,7 +38,7 @@ def next_chances(folder: Path, token_ids: Sequence[int]) -> Array:
     x = embedding[list(token_ids)]
     for layer in range(config["num_hidden_layers"]):
         own = _of_layer(weights, layer)
-        x = x + _attention(_norm(x, own["input_layernorm"], epsilon), own, heads)
+        x = x + _attention(_norm(x, own["input_layernorm"], epsilon), own, heads, _base(config))
         x = x + _feed_forward(_norm(x, own["post_attention_layernorm"], epsilon), own)
     return _softmax(_norm(x, weights["model.norm.weight"], epsilon)[-1] @ embedding.T)
 
@@ -50,22 +50,27 @@ def _of_layer(weights: Mapping[str, Array], layer: int) -> dict[str, Array]:
     }
 
 
-def _attention(x: Array, own: Mapping[str, Array], heads: int) -> Array:
+def _base(config: Mapping[str, Any]) -> float:
+    """Of the rotary positions; older files have it at the top."""
+    return float(config["rope_theta"] if "rope_theta" in config else config["rope_parameters"]["rope_theta"])
+
+
+def _attention(x: Array, own: Mapping[str, Array], heads: int, base: float) -> Array:
     length, width = x.shape
     size = width // heads
     query, key, value = (
         (x @ own[f"self_attn.{name}_proj"].T).reshape(length, heads, size).swapaxes(0, 1) for name in "qkv"
     )
-    scores = _turned(query) @ _turned(key).swapaxes(1, 2) / size**0.5
+    scores = _turned(query, base) @ _turned(key, base).swapaxes(1, 2) / size**0.5
     scores[:, np.triu(np.ones((length, length), dtype=bool), 1)] = -np.inf
     mixed = (_softmax(scores) @ value).swapaxes(0, 1).reshape(length, width)
     return mixed @ own["self_attn.o_proj"].T
 
 
-def _turned(x: Array) -> Array:
+def _turned(x: Array, base: float) -> Array:
     """Rotary positions, by halves; of (heads, length, size)."""
     _, length, size = x.shape
-    angles = np.outer(np.arange(length), 10_000.0 ** (-np.arange(0, size, 2) / size))
+    angles = np.outer(np.arange(length), base ** (-np.arange(0, size, 2) / size))
     cosine, sine = np.cos(angles), np.sin(angles)
     one, other = x[..., : size // 2], x[..., size // 2 :]
     return np.concatenate([one * cosine - other * sine, other * cosine + one * sine], axis=-1)

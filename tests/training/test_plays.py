@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from fractions import Fraction
+from hashlib import sha256
 from itertools import combinations, islice, permutations
 
 import pytest
@@ -47,6 +48,16 @@ def test_the_hundred_test_puzzles_can_be_solved_and_are_in_no_other_part(config:
     assert all(one.isdisjoint(other) for one, other in combinations(parts, 2))
     assert sum(map(len, parts)) == 1362
     assert len(config.validation) == 126
+
+
+def test_the_test_puzzles_are_those_of_ranks_901_to_1000(config: Config) -> None:
+    """As in the list of 4nums.com that Yao et al. 2023 took theirs from; its sum is kept here, the list is not ours."""
+    text = "\n".join(" ".join(map(str, puzzle)) for puzzle in config.test)
+    assert sha256(text.encode()).hexdigest() == "d92f39c553cae8d3ebaa6d1bcf81f741ec09b53a5209ff9eb6b7cb899e6ea245"
+
+
+def test_what_is_kept_out_are_the_test_puzzles_and_those_for_validation(config: Config) -> None:
+    assert config.kept_out == {*config.test, *config.validation}
 
 
 def test_no_play_is_of_a_puzzle_that_is_kept_out(config: Config) -> None:
