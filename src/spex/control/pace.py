@@ -24,9 +24,11 @@ class Pace:
         self._fruitless = 0
 
     def adapt(self, cost_seconds: float, iteration_seconds: float) -> None:
-        """After a pass: fewer particles while passes cost more than a tenth of some engine iterations."""
+        """After a pass: fewer particles while passes cost much of an engine iteration, half of them while most of it."""
         particles, depth = self.effort
-        if cost_seconds > 4 * _COST_SHARE * iteration_seconds:
+        if cost_seconds > 8 * _COST_SHARE * iteration_seconds:
+            particles, depth = max(2, particles // 2), max(4, depth // 2)
+        elif cost_seconds > 4 * _COST_SHARE * iteration_seconds:
             particles, depth = max(2, particles - 1), max(4, depth - 4)
         elif cost_seconds < 2 * _COST_SHARE * iteration_seconds:
             particles, depth = min(self._most.particles, particles + 1), min(self._most.depth, depth + 4)
