@@ -24,7 +24,7 @@ class Pace:
         self._fruitless = 0
 
     def adapt(self, cost_seconds: float, iteration_seconds: float) -> None:
-        """After a pass: fewer particles while passes cost much of an engine iteration, half of them while most of it."""
+        """After a pass: fewer particles while passes cost much of an engine iteration, half while most of it."""
         particles, depth = self.effort
         if cost_seconds > 8 * _COST_SHARE * iteration_seconds:
             particles, depth = max(2, particles // 2), max(4, depth // 2)
