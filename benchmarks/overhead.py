@@ -9,7 +9,7 @@ Python's garbage collector is a part of it: as seldom as the command `spex` has 
 Run-ahead: the CPU time within the speculation rule (`foresee` and `learn`: prediction and imagination) and within the
 market, taken with a clock of the process around each call; then by engine iteration, as a share of its time (ITL at
 the mean number running). On the virtual clock nothing takes the controller time, so it looks ahead as often and as
-hard as it may; in real time `control.scheduler.Pace` rests and cuts particles so that passes stay a tenth.
+hard as it may; in real time `control.pace.Pace` rests and cuts particles so that passes stay a tenth.
 
 Then three cases in which cost once grew faster than the work: a chain, many demands at once, many queries at once.
 

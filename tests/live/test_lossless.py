@@ -7,7 +7,7 @@ import pytest
 import spex
 from spex.engine.catalog import find_engine
 from spex.search.base import AnySearch
-from spex.testing import first_difference
+from tests.live.alike import assert_same_trees
 from tests.live.servers import Pair, pairs
 
 QUESTIONS = [
@@ -44,11 +44,7 @@ def searched(pair: Pair, search: str, speculation: spex.Speculation | None) -> s
 def test_a_speculating_run_grows_the_trees_of_the_plain_one(pair: Pair, search: str) -> None:
     plain = searched(pair, search, None)
     speculating = searched(pair, search, spex.Speculation())
-    for left, right in zip(plain.solutions, speculating.solutions, strict=True):
-        assert (left.partial, right.partial) == (None, None)
-        difference = first_difference(left.tree, right.tree)
-        assert difference is None, f"{left.problem.id}, plain against speculating: {difference}"
-        assert (left.answer, left.terminals) == (right.answer, right.terminals)
+    assert_same_trees(plain, speculating)
     # Without these, equal trees would show nothing.
     assert sum(solution.foresight.committed for solution in speculating.solutions) > 0
     assert all(len({step.text for step in solution.tree.steps.values()}) > 4 for solution in plain.solutions)

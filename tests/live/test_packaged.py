@@ -18,7 +18,7 @@ from spex.engine.catalog import find_engine
 from spex.engine.local_model import packaged_folder
 from spex.prompt import Prompt
 from spex.search.base import AnySearch
-from spex.testing import first_difference
+from tests.live.alike import assert_same_trees
 from tests.live.servers import folder_of, kinds
 from tests.models.test_packaged import PLAY, PUZZLES
 
@@ -92,10 +92,6 @@ def test_searches_solve_the_game_and_a_speculating_run_grows_the_trees_of_the_pl
     both: Served, search: AnySearch
 ) -> None:
     plain, speculating = _searched(both, search, None), _searched(both, search, spex.Speculation())
-    for left, right in zip(plain.solutions, speculating.solutions, strict=True):
-        assert (left.partial, right.partial) == (None, None)
-        difference = first_difference(left.tree, right.tree)
-        assert difference is None, f"{left.problem.id}, plain against speculating: {difference}"
-        assert (left.answer, left.terminals) == (right.answer, right.terminals)
+    assert_same_trees(plain, speculating)
     assert sum(solution.foresight.committed for solution in speculating.solutions) > 0
     assert sum(bool(solution.correct) for solution in plain.solutions) >= 3
