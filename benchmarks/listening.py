@@ -70,8 +70,8 @@ class TimedMarket:
 
     watch: Stopwatch = field(default_factory=Stopwatch)
 
-    def is_open(self, *arguments: Any) -> Any:
-        return self.watch.time(lambda: RateMarket().is_open(*arguments))
+    def margin(self, *arguments: Any) -> Any:
+        return self.watch.time(lambda: RateMarket().margin(*arguments))
 
     def to_stop(self, *arguments: Any) -> Any:
         return self.watch.time(lambda: RateMarket().to_stop(*arguments))

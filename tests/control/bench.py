@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Eager:
     """A market that buys whatever there is room for, and never sells."""
 
-    def is_open(self, load: Load) -> bool:
-        return True
+    def margin(self, load: Load) -> float:
+        return 1.0
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         return []

@@ -634,19 +634,19 @@ def test_a_wrong_belief_is_put_right_once_however_many_ran_under_it(factor: floa
     assert on_bench(scene, server, RateMarket()) == pytest.approx(truth.itl_seconds(16), rel=0.02)
 
 
-def test_a_lane_trades_while_speculation_runs_or_could_be_started() -> None:
-    async def scene(bench: Bench) -> list[bool]:
-        trades = [bench.lane.trades]
+def test_there_is_something_to_win_on_a_lane_while_speculation_runs_or_could_be_started() -> None:
+    async def scene(bench: Bench) -> list[float]:
+        margins = [bench.lane.margin]
         guess = bench.job("guess")
         bench.wish(guess)
-        trades.append(bench.lane.trades)
+        margins.append(bench.lane.margin)
         bench.demand(guess)
-        trades.append(bench.lane.trades)
+        margins.append(bench.lane.margin)
         bench.demand(bench.job("one"), bench.job("other"))  # two slots: one has to wait
-        trades.append(bench.lane.trades)
-        return trades
+        margins.append(bench.lane.margin)
+        return margins
 
     two = engine(slots=2)
-    assert on_bench(scene, two, Eager()) == [True, True, True, False]
-    assert on_bench(scene, two, Eager(), 0) == [False] * 4
-    assert on_bench(scene, two) == [False] * 4
+    assert on_bench(scene, two, Eager()) == [1.0, 1.0, 1.0, 0.0]
+    assert on_bench(scene, two, Eager(), 0) == [0.0] * 4
+    assert on_bench(scene, two) == [0.0] * 4

@@ -75,3 +75,12 @@ def test_where_looking_ahead_costs_nothing_it_is_done_at_each_iteration_whatever
     for _ in range(9):
         pace.heed(bought=0, running=0)
     assert pace.rest_seconds(0.0, 0.010) == pytest.approx(0.010)
+
+
+@pytest.mark.parametrize(("margin", "rest"), [(1.0, 0.1), (0.5, 0.2), (0.125, 0.8), (0.01, 0.8), (0.0, 0.8)])
+def test_where_little_can_be_won_looking_ahead_takes_as_much_less(margin: float, rest: float) -> None:
+    assert Pace(MOST).rest_seconds(0.010, 0.010, margin) == pytest.approx(rest)
+
+
+def test_however_little_can_be_won_what_costs_nothing_is_done_at_each_iteration() -> None:
+    assert Pace(MOST).rest_seconds(0.0, 0.010, 0.0) == pytest.approx(0.010)

@@ -534,8 +534,8 @@ def test_only_demanded_calls_are_in_the_tree() -> None:
 class Never:
     """A market that buys nothing."""
 
-    def is_open(self, load: Load) -> bool:
-        return True
+    def margin(self, load: Load) -> float:
+        return 1.0
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         return []
@@ -589,8 +589,8 @@ class Fickle(Eager):
     def __init__(self) -> None:
         self._stopped: set[int] = set()
 
-    def is_open(self, load: Load) -> bool:
-        return True
+    def margin(self, load: Load) -> float:
+        return 1.0
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         tired = [candidate for candidate in running if id(candidate) not in self._stopped]

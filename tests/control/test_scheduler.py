@@ -10,6 +10,7 @@ import pytest
 
 from spex.control.clock import run_virtual
 from spex.control.lane import Lane
+from spex.control.pace import Pace
 from spex.control.query import Query
 from spex.control.run import Conduct, run
 from spex.control.scheduler import Scheduler
@@ -105,11 +106,11 @@ class Looker:
     def check(self) -> None: ...
 
 
-@pytest.mark.parametrize(("trades", "iterations"), [(True, 1), (False, 8)])
+@pytest.mark.parametrize(("margin", "iterations"), [(1.0, 1), (0.01, 1), (0.0, 8)])
 def test_where_no_text_could_be_started_it_is_looked_ahead_now_and_then(
-    trades: bool, iterations: int, monkeypatch: pytest.MonkeyPatch
+    margin: float, iterations: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Lane, "trades", property(lambda lane: trades))
+    monkeypatch.setattr(Lane, "margin", property(lambda lane: margin))
     looker = Looker()
 
     async def scene(scheduler: Scheduler) -> None:
@@ -125,3 +126,33 @@ def test_where_no_text_could_be_started_it_is_looked_ahead_now_and_then(
         assert len(gaps) >= 40 // iterations - 2
 
     scheduled(scene)
+
+
+def test_how_long_to_rest_after_a_pass_hangs_on_the_most_that_could_be_won_before_or_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[float] = []
+
+    def rest_seconds(self: Pace, cost_seconds: float, iteration_seconds: float, margin: float) -> float:
+        told.append(margin)
+        return iteration_seconds
+
+    margins = {"policy": 0.25, "other": 0.5, "reward": 1.0}
+    monkeypatch.setattr(Pace, "rest_seconds", rest_seconds)
+    monkeypatch.setattr(Lane, "margin", property(lambda lane: margins[names[lane]]))
+    names: dict[Lane, str] = {}
+    looker = Looker()
+
+    async def scene(scheduler: Scheduler) -> None:
+        for name in margins:
+            names[scheduler.lane(policy(), serves_text=name != "reward")] = name
+        foreseeing = asyncio.ensure_future(scheduler.foresee())
+        scheduler.stale(looker)
+        await asyncio.sleep(10)
+        margins["policy"] = 0.75
+        scheduler.stale(looker)
+        await asyncio.sleep(10)
+        foreseeing.cancel()
+
+    scheduled(scene)
+    assert told == [0.5, 0.75]

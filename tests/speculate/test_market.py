@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,6 +152,15 @@ def test_a_guess_that_runs_alone_is_never_stopped() -> None:
 
 
 @given(curves, st.integers(0, 100), probabilities)
-def test_a_market_is_open_exactly_where_it_would_start_what_is_sure(curve: Curve, running: int, share: float) -> None:
+def test_a_market_has_a_margin_exactly_where_it_would_start_what_is_sure(
+    curve: Curve, running: int, share: float
+) -> None:
     load = Engine(curve, running, running * share)
-    assert RateMarket().is_open(load) == bool(RateMarket().to_start(load, guesses(1.0), 1))
+    assert 0.0 <= RateMarket().margin(load) <= 1.0
+    assert (RateMarket().margin(load) > 0.0) == bool(RateMarket().to_start(load, guesses(1.0), 1))
+
+
+def test_the_margin_is_what_is_left_of_a_sure_guess_s_worth_when_its_price_is_paid() -> None:
+    assert RateMarket().margin(Engine(STEEP, 0, 0.0)) == 1.0
+    worth, price_of_another = credible(1.0), price(STEEP, 2.0, 4)
+    assert RateMarket().margin(Engine(STEEP, 4, 2.0)) == pytest.approx(1.0 - price_of_another / worth)

@@ -11,8 +11,8 @@ from spex.speculate.market import C, Load
 class Greedy:
     """Starts everything that it is offered and never stops anything."""
 
-    def is_open(self, load: Load) -> bool:
-        return True
+    def margin(self, load: Load) -> float:
+        return 1.0
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         return []
@@ -27,8 +27,8 @@ class Whim:
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
 
-    def is_open(self, load: Load) -> bool:
-        return True
+    def margin(self, load: Load) -> float:
+        return 1.0
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         return [candidate for candidate in running if self._random.random() < 0.2]

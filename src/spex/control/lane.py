@@ -119,11 +119,13 @@ class Lane:
         return [job for job in self._guesses if job.speculates]
 
     @property
-    def trades(self) -> bool:
-        """Whether looking ahead could change what runs: speculation runs, or would be started if it were sure."""
+    def margin(self) -> float:
+        """What looking ahead could win by changing what runs, in [0, 1]: speculation runs, or a sure one would pay."""
         if self._guesses or self._market is None:
-            return bool(self._guesses)
-        return not self._waiting and self._room > 0 and self._market.is_open(beside(self, self._others.count))
+            return float(bool(self._guesses))
+        if self._waiting or self._room <= 0:
+            return 0.0
+        return self._market.margin(beside(self, self._others.count))
 
     @property
     def prefill_seconds(self) -> float:

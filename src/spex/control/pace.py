@@ -7,14 +7,15 @@ from spex.speculate.runahead import Effort
 _COST_SHARE = 0.1
 _REST_ITERATIONS = 1.0
 _FRUITLESS_MAX = 7
+_MARGIN_MIN = 0.125
 _REST_ITERATIONS_IN_VAIN = 128.0  # about a text's life: by then an engine may have room again
 
 
 class Pace:
     """Keeps our own work a tenth of the time, and down to an eightieth while nothing comes of it.
 
-    Where an engine is full or gains nothing by larger batches, nothing is bought for a while, and each pass that was
-    in vain makes the next one wait longer. One purchase, and it is a tenth again.
+    Where an engine is full or gains little by larger batches, a pass can win little, and may cost as much less. While
+    nothing is bought, each pass that was in vain makes the next one wait longer. One purchase, and that is over.
     """
 
     def __init__(self, most: Effort) -> None:
@@ -40,8 +41,9 @@ class Pace:
         self._fruitless = min(_FRUITLESS_MAX, self._fruitless + 1) if in_vain else 0
         self._bought = bought
 
-    def rest_seconds(self, cost_seconds: float, iteration_seconds: float) -> float:
-        """How long to let events gather before the next pass."""
+    def rest_seconds(self, cost_seconds: float, iteration_seconds: float, margin: float = 1.0) -> float:
+        """How long to let events gather before the next pass, where it can win by a `margin` in [0, 1]."""
         rest_seconds = max(_REST_ITERATIONS * iteration_seconds, cost_seconds / _COST_SHARE)
-        longer_seconds = min(rest_seconds * (1 + self._fruitless), _REST_ITERATIONS_IN_VAIN * iteration_seconds)
+        rests = (1 + self._fruitless) / max(margin, _MARGIN_MIN)
+        longer_seconds = min(rest_seconds * rests, _REST_ITERATIONS_IN_VAIN * iteration_seconds)
         return max(rest_seconds, longer_seconds) if cost_seconds else rest_seconds

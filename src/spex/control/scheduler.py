@@ -106,8 +106,9 @@ class Scheduler:
     def _look_ahead(self, pace: Pace) -> float:
         """One pass over the queries with news, if one is due; how many seconds to rest after it."""
         loop = asyncio.get_running_loop()
-        began, iteration_seconds = loop.time(), self._iteration_seconds()
-        if not self._is_due(began, iteration_seconds):
+        began, iteration_seconds, margin = loop.time(), self._iteration_seconds(), self._margin()
+        # Where no text could be started a pass finds scores alone: now and then.
+        if not margin and began - self._looked_at_seconds < _REST_ITERATIONS_WHEN_FULL * iteration_seconds:
             self._wake.set()
             return iteration_seconds
         self._looked_at_seconds = began
@@ -122,14 +123,11 @@ class Scheduler:
         pace.adapt(cost, self._iteration_seconds())
         lanes = self._lanes.values()
         pace.heed(sum(lane.bought for lane in lanes), sum(lane.speculations for lane in lanes))
-        return pace.rest_seconds(cost, self._iteration_seconds())
+        return pace.rest_seconds(cost, self._iteration_seconds(), max(margin, self._margin()))
 
-    def _is_due(self, now_seconds: float, iteration_seconds: float) -> bool:
-        """Whether a pass could win anything; where no text could be started it is scores alone: now and then."""
-        rested_seconds = now_seconds - self._looked_at_seconds
-        return rested_seconds >= _REST_ITERATIONS_WHEN_FULL * iteration_seconds or any(
-            lane.trades for lane in self._lanes.values() if lane.serves_text
-        )
+    def _margin(self) -> float:
+        """The most that a pass could win on any lane that serves text."""
+        return max((lane.margin for lane in self._lanes.values() if lane.serves_text), default=0.0)
 
     def check(self) -> None:
         """Raise `InvariantError` when a lane is in a state that cannot be."""

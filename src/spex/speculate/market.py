@@ -71,8 +71,11 @@ C = TypeVar("C", bound=Candidate)
 class Market(Protocol):
     """A rule that shares spare engine capacity among all queries' speculations."""
 
-    def is_open(self, load: Load) -> bool:
-        """Whether it would start anything now, were it sure to be demanded."""
+    def margin(self, load: Load) -> float:
+        """What it would win by starting now what is sure to be demanded, as a share of its worth, in [0, 1].
+
+        At 0 it would start nothing, and looking for candidates is in vain.
+        """
         ...
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
@@ -90,9 +93,10 @@ class Market(Protocol):
 class RateMarket:
     """Buys what raises the rate of useful tokens (see `spex.speculate.price`)."""
 
-    def is_open(self, load: Load) -> bool:
-        useful = load.useful
-        return credible(1.0) > price(load.profile, useful, max(load.running, round(useful)), load.prefill_seconds)
+    def margin(self, load: Load) -> float:
+        useful, worth = load.useful, credible(1.0)
+        asked = price(load.profile, useful, max(load.running, round(useful)), load.prefill_seconds)
+        return max(0.0, worth - asked) / worth
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:
         useful, count = load.useful, load.running
@@ -123,8 +127,8 @@ class RateMarket:
 class FirstCome:
     """Buys whatever there is room for, the likeliest first, and sells nothing: what a market is to be compared with."""
 
-    def is_open(self, load: Load) -> bool:  # noqa: ARG002
-        return True
+    def margin(self, load: Load) -> float:  # noqa: ARG002
+        return 1.0
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:  # noqa: ARG002
         return []

@@ -49,8 +49,8 @@ class PaperBudget:
         if not self.prefix_share >= 0:
             raise InputError("prefix_share", self.prefix_share, "it must be 0 or more")
 
-    def is_open(self, load: Load) -> bool:  # noqa: ARG002
-        return True
+    def margin(self, load: Load) -> float:  # noqa: ARG002
+        return 1.0
 
     def to_stop(self, load: Load, running: Sequence[C], remaining: Callable[[C], float]) -> list[C]:  # noqa: ARG002
         return []
