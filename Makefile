@@ -43,7 +43,7 @@ engines: ## Real engines on a CPU, SGLang and vLLM, and a model, into ENGINES=.e
 test-engines: $(DEV) engines ## The live tests, each engine in turn: half an hour or more for one (ENGINES=.engines ARGS="vllm")
 	@$(BIN)/python -m engines.run --folder "$(ENGINES)" $(ARGS)
 
-test-engines-short: $(DEV) engines ## Of the live tests those with the packaged models, a few minutes an engine (ARGS="vllm")
+test-engines-short: $(DEV) engines ## Of the live tests those with small models, a few minutes an engine (ARGS="vllm")
 	@$(BIN)/python -m engines.run --folder "$(ENGINES)" --short $(ARGS)
 
 bench-engines: $(RUN) engines ## Plain and speculative on each engine, hours (ENGINES=.engines ARGS="sglang -- --search mcts")

@@ -6,8 +6,8 @@
 For each engine: a server for the policy and one for the reward, each on a core of its own; when both answer, pytest,
 which finds them in SPEX_SGLANG_URL and SPEX_SGLANG_REWARD_URL (SPEX_VLLM_...); then, with those ended, the tests marked
 `faults`, which start and kill servers themselves (SPEX_SGLANG_FOLDER). Whatever happens, Ctrl-C too, nothing of it is
-left running. --short: of the latter those of the packaged models alone, which are small. Ends with pytest's status, 1
-where tests failed, 3 where a server did, 130 when it is interrupted.
+left running. --short: of the latter those of small models alone (the packaged ones, score heads). Ends with pytest's
+status, 1 where tests failed, 3 where a server did, 130 when it is interrupted.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("kinds", nargs="*", metavar="sglang|vllm", help="both, if none is named")
     parser.add_argument("--folder", type=Path, required=True, metavar="DIR", help="what engines/setup has built")
     parser.add_argument("--pytest", default="", metavar="ARGS", help="more arguments for pytest, with blanks between")
-    parser.add_argument("--short", action="store_true", help="the packaged models alone, a few minutes")
+    parser.add_argument("--short", action="store_true", help="small models alone, a few minutes")
     asked = parser.parse_args(arguments)
     kinds: list[Kind] = asked.kinds or list(get_args(Kind))
     if unknown := set(kinds) - set(get_args(Kind)):
@@ -80,8 +80,8 @@ def tested(kind: Kind, folder: Path, more: Sequence[str]) -> int:
 
 
 def tested_short(kind: Kind, folder: Path, more: Sequence[str]) -> int:
-    """The status of pytest with the packaged models on `kind`; 5 where it finds none of these tests."""
-    return pytest_status(kind, "faults", _of_folder(kind, folder), ["-k", "packaged", *more])
+    """The status of pytest with small models on `kind`; 5 where it finds none of these tests."""
+    return pytest_status(kind, "faults", _of_folder(kind, folder), ["-k", "test_packaged or test_score_head", *more])
 
 
 def _of_folder(kind: Kind, folder: Path) -> dict[str, str]:

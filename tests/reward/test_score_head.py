@@ -399,7 +399,16 @@ def test_an_answer_that_cannot_be_right_is_misbehaving(spoil: Spoil) -> None:
 def test_what_is_wrong_names_problem_and_step() -> None:
     server = Server()
     server.spoil = change("rows", [[0.5, 0.5]])
-    with pytest.raises(Misbehaving, match=r"2 scores, one for each step: .* problem 'sum-7', step 2, got '1 of them'"):
+    with pytest.raises(
+        Misbehaving, match=r"2 scores, one for each step.*: .* problem 'sum-7', step 2, got '1 of them'"
+    ):
+        told(server, TAGGED, request(path("One.", "Two.")))
+
+
+def test_where_scores_are_read_at_another_token_it_says_by_which_flag_that_is_changed() -> None:
+    server = Server()
+    server.spoil = change("rows", [])
+    with pytest.raises(Misbehaving, match=r"one for each step \(vLLM: --pooler-config\.step_tag_id \d+\)"):
         told(server, TAGGED, request(path("One.", "Two.")))
 
 

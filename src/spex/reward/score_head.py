@@ -154,7 +154,10 @@ class ScoreHead:
             return [rows[tagged.index(end)] for end in ends]
         if self._server.last_only and len(rows) == 1 and ends[-1] == len(token_ids) - 1:
             return rows
-        raise Misbehaving(self._name, f"{len(ends)} scores, one for each step: {expected}", f"{len(rows)} of them")
+        where = "" if self._server.last_only or laid.tag is None else f" (vLLM: --pooler-config.step_tag_id {laid.tag})"
+        raise Misbehaving(
+            self._name, f"{len(ends)} scores, one for each step{where}: {expected}", f"{len(rows)} of them"
+        )
 
     def _read(self, row: Sequence[float], expected: str) -> float:
         form = self._form
