@@ -149,6 +149,24 @@ def test_a_model_that_tells_right_from_wrong_by_nothing_is_misbehaving() -> None
     assert WRONG[-1] in heard.prompts[1]
 
 
+KNOWN = ("4 9 10 13", ("alive",), ("9 + 4", "dead"))
+
+
+@pytest.mark.parametrize(("alive", "dead"), [(0.6, 0.55), (0.4, 0.1), (0.2, 0.9), (0.5, 0.5)])
+def test_a_model_that_errs_about_what_its_form_says_that_it_knows_is_misbehaving(alive: float, dead: float) -> None:
+    form = replace(TEXT, known=KNOWN)
+    heard = Heard(lambda prompt: (chance := alive if "alive" in prompt else dead, 1.0 - chance))
+    with pytest.raises(Misbehaving, match=r"above ½ for 'alive' and below it for 'dead'.*, got '0\.\d+ and 0\.\d+'"):
+        scores(Prm(heard.engine, form), request(path("a")))
+    assert heard.prompts == ["4 9 10 13 Step 1: alive ки", "4 9 10 13 Step 1: 9 + 4 ки\nStep 2: dead ки"]
+
+
+def test_a_model_that_knows_what_its_form_says_is_asked_no_usual_question() -> None:
+    heard = Heard(lambda prompt: (0.1, 0.9) if "dead" in prompt else (0.9, 0.1))
+    assert scores(Prm(heard.engine, replace(TEXT, known=KNOWN)), request(path("a"))) == (0.9,)
+    assert len(heard.prompts) == 3
+
+
 class Odd(FunctionPolicy):
     """Answers a label request with what no probability is, once it is open."""
 

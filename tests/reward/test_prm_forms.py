@@ -55,6 +55,12 @@ def test_a_file_gives_another_form(ending: str, tmp_path: Path) -> None:
     assert find_form(str(path)) == PrmForm("mine", good="A", bad="B", opening="{problem}\n", tag="\n=", of_two=False)
 
 
+def test_a_file_may_say_what_its_models_know(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('tag = "|"\nknown = ["1 + 1", ["it is 2"], ["well", "it is 3"]]\n')
+    assert find_form(str(path)) == PrmForm("mine", tag="|", known=("1 + 1", ("it is 2",), ("well", "it is 3")))
+
+
 def test_a_file_with_outputs_is_of_a_score_head(tmp_path: Path) -> None:
     path = tmp_path / "head.toml"
     path.write_text('tag = "<extra_0>"\noutputs = 2\ngood = 1\n')
@@ -113,6 +119,11 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
         ("control", 1),
         ("of_two", None),
         ("begin", 1),
+        ("known", ("a problem", ("right",))),
+        ("known", ("a problem", ("right",), ("right",))),
+        ("known", ("a problem", (), ("wrong",))),
+        ("known", ("a problem", ("right",), (1,))),
+        ("known", "a problem"),
     ],
 )
 def test_a_field_of_a_form_with_label_tokens_that_is_none_is_refused(field: str, value: object) -> None:
@@ -132,6 +143,7 @@ def test_a_field_of_a_form_with_label_tokens_that_is_none_is_refused(field: str,
         ("tag", ""),
         ("every", 1),
         ("logits", "no"),
+        ("known", ("a problem", "right", "wrong")),
     ],
 )
 def test_a_field_of_a_form_with_a_score_head_that_is_none_is_refused(field: str, value: object) -> None:

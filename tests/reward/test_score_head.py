@@ -420,6 +420,15 @@ def test_constant_scores_are_found_when_it_is_opened() -> None:
         told(server, TAGGED, request(path("One.")))
 
 
+def test_a_head_that_errs_about_what_its_form_says_that_it_knows_is_misbehaving() -> None:
+    form = replace(TAGGED, known=("1 + 1", ("It is 2.",), ("It is 3.",)))
+    server = Server()
+    server.spoilt_from = 0
+    server.spoil = lambda answer: {**answer, "data": [{"index": 0, "data": [[0.5, 0.5]] * 1}]}
+    with pytest.raises(Misbehaving, match=r"above ½ for 'It is 2\.' and below it for 'It is 3\.'"):
+        told(server, form, request(path("One.")))
+
+
 @pytest.mark.parametrize(("status", "error"), [("404 Not Found", InputError), ("400 Bad Request", Misbehaving)])
 def test_another_kind_of_server_is_told(status: str, error: type[SpexError]) -> None:
     server = Server()

@@ -128,7 +128,7 @@ class Prm:
         async def score(problem: str, steps: tuple[str, ...]) -> float:
             return await self._probability("known answer", problem, steps, Progress())
 
-        await check_known_answer(score, self.name)
+        await check_known_answer(score, self.name, form.known)
 
     async def _learn_tokens(self) -> None:
         form, engine = self._form, self._engine

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from spex.engine.base import Path
 from spex.errors import InputError
@@ -22,6 +22,9 @@ _PROBLEM = "{problem}"
 _NUMBER = "{number}"
 _NUMBERED = re.compile(r"\s{0,8}step\s{0,8}\d{1,4}\b", re.IGNORECASE)
 _TEXT_MAX = 4096
+
+KnownAnswer: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""A problem, the steps of a right solution of it, those of a wrong one. Either may be unfinished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,9 @@ class PrmForm:
     expects before all of it; control: `tag` names one too. As a `chat`, each step is the user's turn, the first one
     behind the opening, and the assistant has answered each earlier one by `good`; the label is read where it speaks
     next.
-    of_two: the score is good / (good + bad); otherwise it is the probability of `good` itself. Raises `InputError`.
+    of_two: the score is good / (good + bad); otherwise it is the probability of `good` itself. known: what a model of
+    this form cannot fail to judge, the right steps above ½ and the wrong ones below, where its kind of problem is
+    another than the usual. Raises `InputError`.
     """
 
     name: str
@@ -48,6 +53,7 @@ class PrmForm:
     control: bool = False
     chat: bool = False
     of_two: bool = True
+    known: KnownAnswer | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "name", "good", "bad", "opening", "numbering", "between", "tag", "begin")
@@ -58,6 +64,7 @@ class PrmForm:
         if self.good == self.bad:
             raise InputError("form.bad", self.bad, "it must be another label than form.good")
         _check_flags(self, "control", "chat", "of_two")
+        _check_known(self.known)
         if self.chat and (self.tag or self.between or self.begin):
             raise InputError("form.chat", True, "a chat has no tag, no between and no begin of its own")
         if not self.chat and not self.tag:
@@ -75,7 +82,7 @@ class HeadForm:
     of one character is not cut, nor one that the tokenizer reads where its name does not stand. `numbering` is as in
     `PrmForm`. every: there is a score at the last token of each step's tag; otherwise one at the last token of all, for
     the whole of the steps. logits: the numbers are logits, so that one is put through a sigmoid, and several through a
-    softmax; otherwise they are probabilities. Raises `InputError`.
+    softmax; otherwise they are probabilities. known: as in `PrmForm`. Raises `InputError`.
     """
 
     name: str
@@ -88,11 +95,13 @@ class HeadForm:
     good: int = 0
     every: bool = True
     logits: bool = False
+    known: KnownAnswer | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "name", "opening", "numbering", "between", "tag", "closing")
         _check_opening(self.opening)
         _check_flags(self, "every", "logits")
+        _check_known(self.known)
         if type(self.outputs) is not int or not 1 <= self.outputs <= 16:
             raise InputError("form.outputs", self.outputs, "it must be a whole number from 1 to 16")
         if type(self.good) is not int or not 0 <= self.good < self.outputs:
@@ -147,3 +156,14 @@ def _check_flags(form: Form, *fields: str) -> None:
     for field in fields:
         if type(getattr(form, field)) is not bool:
             raise InputError(f"form.{field}", getattr(form, field), "it must be true or false")
+
+
+def _check_known(known: Any) -> None:
+    match known:
+        case None:
+            return
+        case (str(), tuple(right), tuple(wrong)) if right and wrong and right != wrong:
+            if all(isinstance(step, str) for step in (*right, *wrong)):
+                return
+    told = "it must be a problem, the steps of a right solution, and those of a wrong one"
+    raise InputError("form.known", known, told)

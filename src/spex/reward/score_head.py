@@ -86,7 +86,7 @@ class ScoreHead:
             self._known.clear()
             await self._server.learn()
             async with self._server.told_of_another_kind():
-                await check_known_answer(self._known_score, self._name)
+                await check_known_answer(self._known_score, self._name, self._form.known)
         except BaseException:
             await self._server.close()
             raise
