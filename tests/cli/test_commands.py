@@ -61,6 +61,7 @@ def test_help_lists_the_names_that_an_option_takes_those_of_plug_ins_too(spex: C
     assert f"1 arithmetic). Names: {rewards}." in solve
     assert f"(default: rebase). Names: {', '.join(search_names())}." in solve
     assert "(default: reference). Names: reference, slow-reward" in simulate
+    assert "such as 8b-a100. Names: 8b-a100, 8b-h100, 8b-4090, 32b-a100" in simulate
 
 
 def test_help_tells_what_the_exit_codes_mean(spex: Command) -> None:

@@ -106,6 +106,8 @@ def test_the_config_file_may_be_named_by_a_variable(elsewhere: Path, monkeypatch
         ("seed", str(2**64)),
         ("seed", str(2**63)),
         ("seed", "1.5"),
+        ("seed", "1.0"),
+        ("seed", "1e3"),
         ("seed", ""),
         ("concurrency", "0"),
         ("concurrency", "many"),

@@ -161,7 +161,7 @@ def test_a_trace_needs_a_name(spex: Command, folder: Path, name: str) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_a_trace_that_cannot_be_written_is_told_and_stops_nothing(
+def test_a_trace_that_cannot_be_written_is_told_behind_the_figures_and_by_the_exit_code(
     spex: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: object, __: object) -> bytes:
@@ -169,7 +169,7 @@ def test_a_trace_that_cannot_be_written_is_told_and_stops_nothing(
 
     monkeypatch.setattr("spex.trace.write.TraceWriter._line", full)
     ended = spex("simulate", *SMALL, "--trace", "sim", "--json")
-    assert ended.code == 0
+    assert ended.code == 3
     assert json.loads(ended.out)["same_tree"] is True
     assert ended.err.splitlines() == [
         f"spex: trace sim.{kind}.jsonl: No space left on device" for kind in ("plain", "speculative")

@@ -12,6 +12,7 @@ from typing import Self
 import msgspec
 
 from spex.cli.choice import chosen, rule_name
+from spex.cli.failures import DONE, ENVIRONMENT
 from spex.cli.parameters import parameters_of
 from spex.cli.results import together
 from spex.cli.settings import SimulateSettings, told_as_typed
@@ -36,8 +37,8 @@ _QUERIES_A_PLACE = 8
 _PLOTTED = (1, 2, 4, 8, 16, 32, 64)
 
 
-def compare(settings: SimulateSettings) -> None:
-    """Run them in virtual time and print the figures. Raises `InvariantError` when they differ in a tree."""
+def compare(settings: SimulateSettings) -> int:
+    """Run them in virtual time and print the figures; the exit code. Raises `InvariantError` when a tree differs."""
     if settings.plot is not None:
         from spex.report.plot import check_plot  # noqa: PLC0415  # for those who plot
 
@@ -47,11 +48,16 @@ def compare(settings: SimulateSettings) -> None:
         speculation = Speculation(rule=find_rule(settings.rule), market=find_market(settings.market))
         _refuse_late(settings, simulation)
         _refuse_places(settings)
-    record = _compared(simulation, speculation, _configuration(settings, simulation), settings.trace)
+    record, traced = _compared(simulation, speculation, _configuration(settings, simulation), settings.trace)
     if settings.plot is not None:
         points = _plotted(simulation, speculation, settings.queries, settings.plot)
         record = msgspec.structs.replace(record, points=points)
-    if settings.json_:
+    _show(record, as_json=settings.json_)
+    return DONE if traced else ENVIRONMENT
+
+
+def _show(record: ComparisonRecord, *, as_json: bool) -> None:
+    if as_json:
         put_json(msgspec.to_builtins(record))
         return
     put_table(comparison_table(record))
@@ -132,8 +138,8 @@ def _configuration(settings: SimulateSettings, simulation: Simulation) -> dict[s
 
 def _compared(
     simulation: Simulation, speculation: Speculation, configuration: Mapping[str, object], trace: Path | None
-) -> ComparisonRecord:
-    """All runs. Raises `InvariantError` when they differ in a tree."""
+) -> tuple[ComparisonRecord, bool]:
+    """All runs, and whether their traces are whole. Raises `InvariantError` when they differ in a tree."""
     runs = Runs(simulation, speculation)
     with ExitStack() as stack:
         paths = _traces_of(trace) if trace else []
@@ -157,7 +163,8 @@ def _compared(
         arrivals_seconds=simulation.arrivals_seconds(),
         seed=simulation.seed,
     )
-    return comparison_record(compared, configuration, same_tree=True)
+    record = comparison_record(compared, configuration, same_tree=True)
+    return record, all(writer.error is None for writer in traces)
 
 
 def _plotted(simulation: Simulation, speculation: Speculation, queries: int | None, path: Path) -> tuple[Point, ...]:

@@ -65,6 +65,12 @@ def _workloads() -> tuple[str, ...]:
     return tuple(WORKLOADS)
 
 
+def _curves() -> tuple[str, ...]:
+    from spex.sim.presets import PRESETS  # noqa: PLC0415
+
+    return tuple(PRESETS)
+
+
 _NAMES: Mapping[str, Callable[[], tuple[str, ...]]] = {
     "task": _tasks,
     "policy": _engines,
@@ -72,4 +78,5 @@ _NAMES: Mapping[str, Callable[[], tuple[str, ...]]] = {
     "reward": _rewards,
     "search": _searches,
     "workload": _workloads,
+    "curve": _curves,
 }

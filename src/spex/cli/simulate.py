@@ -31,7 +31,7 @@ def simulate(
     plot: flag.Plot = None,
     config: flag.Config = None,
     json: flag.Json = None,
-) -> None:
+) -> int:
     """Compare a plain, a speculative and a clairvoyant run on a synthetic workload, in virtual time.
 
     spex simulate --search rebase --set width=64 --concurrency 16
@@ -49,4 +49,4 @@ def simulate(
     from spex.cli.comparing import compare  # noqa: PLC0415  # the simulator: when the input is right
 
     with interruptible():
-        compare(settings)
+        return compare(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -10,10 +11,18 @@ from pydantic_settings import NoDecode
 
 from spex.errors import InputError
 
+_WHOLE = re.compile(r"[+-]?[0-9]+(_[0-9]+)*")
+
 
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a truth value is no number")  # noqa: TRY004  # pydantic reports ValueErrors
+    return value
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, float) or (isinstance(value, str) and not _WHOLE.fullmatch(value.strip())):
+        raise ValueError("a whole number has digits alone")
     return value
 
 
@@ -44,7 +53,7 @@ def _spelled(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-Whole = Annotated[int, BeforeValidator(_no_bool)]
+Whole = Annotated[int, BeforeValidator(_whole), BeforeValidator(_no_bool)]
 Real = Annotated[float, BeforeValidator(_no_bool)]
 Words = Annotated[str, AfterValidator(_no_blank)]
 Table = Annotated[dict[str, str], NoDecode, BeforeValidator(assignments)]
