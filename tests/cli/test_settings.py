@@ -98,6 +98,18 @@ def test_the_config_file_may_be_named_by_a_variable(elsewhere: Path, monkeypatch
     assert load(SolveSettings, {}).seed == 2
 
 
+@pytest.mark.parametrize(("text", "seed"), [("+7", 7), (" 7 ", 7), ("007", 7), ("-0", 0)])
+def test_a_whole_number_is_a_sign_if_any_and_digits(text: str, seed: int) -> None:
+    assert load(SolveSettings, {"seed": text}).seed == seed
+
+
+@pytest.mark.parametrize("told", ["1.0", "1e3", "true", '"1.0"', "inf"])
+def test_a_number_with_a_point_in_the_file_is_no_whole_one(told: str, elsewhere: Path) -> None:
+    (elsewhere / "spex.toml").write_text(f"seed = {told}\n")
+    with pytest.raises(InputError, match="a whole number from 0"):
+        load(SolveSettings, {})
+
+
 @pytest.mark.parametrize(
     ("key", "text"),
     [
@@ -108,6 +120,7 @@ def test_the_config_file_may_be_named_by_a_variable(elsewhere: Path, monkeypatch
         ("seed", "1.5"),
         ("seed", "1.0"),
         ("seed", "1e3"),
+        ("seed", "1_000"),
         ("seed", ""),
         ("concurrency", "0"),
         ("concurrency", "many"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from spex.trace.write import TraceWriter
 from tests.cli.terminal import Command
 
 SMALL = ("--queries", "2", "--concurrency", "2", "--set", "width=3", "--set", "depth_max=4")
@@ -161,19 +162,22 @@ def test_a_trace_needs_a_name(spex: Command, folder: Path, name: str) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_a_trace_that_cannot_be_written_is_told_behind_the_figures_and_by_the_exit_code(
-    spex: Command, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kinds", [("plain", "speculative"), ("plain",), ("speculative",)])
+def test_a_trace_that_cannot_be_written_is_told_and_by_the_exit_code_behind_the_figures(
+    spex: Command, monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, ...]
 ) -> None:
-    def full(_: object, __: object) -> bytes:
-        raise OSError(ENOSPC, "No space left on device")
+    line = TraceWriter._line
+
+    def full(writer: TraceWriter, record: object) -> bytes:
+        if any(writer._path.name == f"sim.{kind}.jsonl" for kind in kinds):
+            raise OSError(ENOSPC, "No space left on device")
+        return line(writer, record)
 
     monkeypatch.setattr("spex.trace.write.TraceWriter._line", full)
     ended = spex("simulate", *SMALL, "--trace", "sim", "--json")
     assert ended.code == 3
     assert json.loads(ended.out)["same_tree"] is True
-    assert ended.err.splitlines() == [
-        f"spex: trace sim.{kind}.jsonl: No space left on device" for kind in ("plain", "speculative")
-    ]
+    assert ended.err.splitlines() == [f"spex: trace sim.{kind}.jsonl: No space left on device" for kind in kinds]
 
 
 def test_different_trees_are_a_defect_that_is_told_with_the_seed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import pairwise
 
 import pytest
@@ -128,17 +128,25 @@ def test_where_no_text_could_be_started_it_is_looked_ahead_now_and_then(
     scheduled(scene)
 
 
-def test_how_long_to_rest_after_a_pass_hangs_on_the_most_that_could_be_won_before_or_after_it(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("margin", "again_after"), [(1.0, 0.1), (0.25, 0.4), (0.0, 0.8)])
+def test_the_less_can_be_won_on_any_lane_of_texts_the_later_a_pass_that_costs_comes_again(
+    margin: float, again_after: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[float] = []
+    margins = {"policy": 0.0, "other": margin, "reward": 1.0}
+    assert looked(margins, monkeypatch)[:2] == pytest.approx([0.0, again_after], abs=0.011)
 
-    def rest_seconds(self: Pace, cost_seconds: float, iteration_seconds: float, margin: float) -> float:
-        told.append(margin)
-        return iteration_seconds
 
-    margins = {"policy": 0.25, "other": 0.5, "reward": 1.0}
-    monkeypatch.setattr(Pace, "rest_seconds", rest_seconds)
+def test_where_more_can_be_won_than_when_it_began_to_wait_it_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    margins = {"policy": 0.0, "other": 0.0, "reward": 1.0}
+    assert looked(margins, monkeypatch, {"policy": 1.0})[:2] == pytest.approx([0.0, 0.2], abs=0.011)
+
+
+def looked(
+    margins: dict[str, float], monkeypatch: pytest.MonkeyPatch, after_twenty: Mapping[str, float] | None = None
+) -> list[float]:
+    """When a query that has news all the time was looked ahead for, where a pass seems to cost an iteration."""
+    monkeypatch.setattr(Pace, "adapt", lambda pace, cost, iteration: setattr(pace, "_cost_seconds", 0.010))
+    monkeypatch.setattr(Pace, "heed", lambda pace, bought, running: None)
     monkeypatch.setattr(Lane, "margin", property(lambda lane: margins[names[lane]]))
     names: dict[Lane, str] = {}
     looker = Looker()
@@ -147,12 +155,12 @@ def test_how_long_to_rest_after_a_pass_hangs_on_the_most_that_could_be_won_befor
         for name in margins:
             names[scheduler.lane(policy(), serves_text=name != "reward")] = name
         foreseeing = asyncio.ensure_future(scheduler.foresee())
-        scheduler.stale(looker)
-        await asyncio.sleep(10)
-        margins["policy"] = 0.75
-        scheduler.stale(looker)
-        await asyncio.sleep(10)
+        for iteration in range(90):
+            scheduler.stale(looker)
+            await asyncio.sleep(0.010)
+            if iteration == 19:
+                margins.update(after_twenty or {})
         foreseeing.cancel()
 
     scheduled(scene)
-    assert told == [0.5, 0.75]
+    return looker.looked_seconds

@@ -152,11 +152,13 @@ def test_a_model_that_tells_right_from_wrong_by_nothing_is_misbehaving() -> None
 KNOWN = ("4 9 10 13", ("alive",), ("9 + 4", "dead"))
 
 
-@pytest.mark.parametrize(("alive", "dead"), [(0.6, 0.55), (0.4, 0.1), (0.2, 0.9), (0.5, 0.5)])
+@pytest.mark.parametrize(("alive", "dead"), [(0.6, 0.2), (0.8, 0.4), (0.2, 0.9), (0.5, 0.5)])
 def test_a_model_that_errs_about_what_its_form_says_that_it_knows_is_misbehaving(alive: float, dead: float) -> None:
     form = replace(TEXT, known=KNOWN)
     heard = Heard(lambda prompt: (chance := alive if "alive" in prompt else dead, 1.0 - chance))
-    with pytest.raises(Misbehaving, match=r"above ½ for 'alive' and below it for 'dead'.*, got '0\.\d+ and 0\.\d+'"):
+    with pytest.raises(
+        Misbehaving, match=r"above ⅔ for 'alive' and below ⅓ for '9 \+ 4 / dead'.*, got '0\.\d+ and 0\.\d+'"
+    ):
         scores(Prm(heard.engine, form), request(path("a")))
     assert heard.prompts == ["4 9 10 13 Step 1: alive ки", "4 9 10 13 Step 1: 9 + 4 ки\nStep 2: dead ки"]
 

@@ -61,6 +61,14 @@ def test_a_file_may_say_what_its_models_know(tmp_path: Path) -> None:
     assert find_form(str(path)) == PrmForm("mine", tag="|", known=("1 + 1", ("it is 2",), ("well", "it is 3")))
 
 
+def test_what_a_form_knows_is_laid_out_as_a_path_is_whatever_its_lists_are() -> None:
+    known = ("1 + 1", ("it is 2",), ("it is 3",))
+    for given in ((" 1 + 1\n", ["it is 2\n"], ["it is 3"]), ["1 + 1", ("it is 2",), [" it is 3"]]):
+        form = form_of("mine", {"tag": "|", "known": given})
+        assert form == replace(TEXT, name="mine", known=known)
+        assert len({form, replace(TEXT, name="mine", known=known)}) == 1
+
+
 def test_a_file_with_outputs_is_of_a_score_head(tmp_path: Path) -> None:
     path = tmp_path / "head.toml"
     path.write_text('tag = "<extra_0>"\noutputs = 2\ngood = 1\n')
@@ -123,7 +131,15 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
         ("known", ("a problem", ("right",), ("right",))),
         ("known", ("a problem", (), ("wrong",))),
         ("known", ("a problem", ("right",), (1,))),
+        ("known", ("a problem", ("right",), ())),
+        ("known", ("a problem", ("right",), "wrong")),
+        ("known", ("a problem", ("right", " "), ("wrong",))),
+        ("known", (" ", ("right",), ("wrong",))),
+        ("known", ("a problem", (" right",), ("right",))),
+        ("known", ("a problem", ("right",), ("w" * 5000,))),
+        ("known", ("a problem", ("right",), ("\ud800",))),
         ("known", "a problem"),
+        ("opening", "{problem}\ud800"),
     ],
 )
 def test_a_field_of_a_form_with_label_tokens_that_is_none_is_refused(field: str, value: object) -> None:

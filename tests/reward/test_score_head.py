@@ -408,8 +408,17 @@ def test_what_is_wrong_names_problem_and_step() -> None:
 def test_where_scores_are_read_at_another_token_it_says_by_which_flag_that_is_changed() -> None:
     server = Server()
     server.spoil = change("rows", [])
-    with pytest.raises(Misbehaving, match=r"one for each step \(vLLM: --pooler-config\.step_tag_id \d+\)"):
+    how = f"one for each step (vLLM: --pooler-config.step_tag_id {CONTROL['<tag>']}): "
+    with pytest.raises(Misbehaving, match=re.escape(how)):
         told(server, TAGGED, request(path("One.", "Two.")))
+
+
+@pytest.mark.parametrize(("form", "rows"), [(TAGGED, [[0.5, 0.5]]), (WHOLE, []), (replace(WHOLE, tag="\n"), [])])
+def test_where_another_tag_would_change_nothing_it_names_no_flag(form: HeadForm, rows: list[list[float]]) -> None:
+    server = Server()
+    server.spoil = change("rows", rows)
+    with pytest.raises(Misbehaving, match="one for each step: "):
+        told(server, form, request(path("One.", "Two.")))
 
 
 def test_constant_scores_are_found_when_it_is_opened() -> None:
@@ -425,7 +434,7 @@ def test_a_head_that_errs_about_what_its_form_says_that_it_knows_is_misbehaving(
     server = Server()
     server.spoilt_from = 0
     server.spoil = lambda answer: {**answer, "data": [{"index": 0, "data": [[0.5, 0.5]] * 1}]}
-    with pytest.raises(Misbehaving, match=r"above ½ for 'It is 2\.' and below it for 'It is 3\.'"):
+    with pytest.raises(Misbehaving, match=r"above ⅔ for 'It is 2\.' and below ⅓ for 'It is 3\.'"):
         told(server, form, request(path("One.")))
 
 

@@ -95,7 +95,11 @@ class SolveSettings(SharedSettings):
         False, title="steps inside of the thinking of a reasoning model", description="true or false"
     )
     thinking_tokens: Whole | None = Field(
-        None, ge=1, le=1 << 20, title="most tokens of a path's thinking, if not 4096", description="from 1 to 1048576"
+        None,
+        ge=1,
+        le=1 << 20,
+        title="most tokens of a path's thinking, if not 4096",
+        description="a whole number from 1 to 1048576",
     )
     thinking_spent: Literal["close", "end"] | None = Field(
         None,

@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 
 from spex.errors import InputError
 
-_WHOLE = re.compile(r"[+-]?[0-9]+(_[0-9]+)*")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 
 
 def _no_bool(value: object) -> object:
@@ -22,7 +22,7 @@ def _no_bool(value: object) -> object:
 
 def _whole(value: object) -> object:
     if isinstance(value, float) or (isinstance(value, str) and not _WHOLE.fullmatch(value.strip())):
-        raise ValueError("a whole number has digits alone")
+        raise ValueError("a whole number has a sign, if any, and digits")
     return value
 
 

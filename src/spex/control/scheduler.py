@@ -106,9 +106,8 @@ class Scheduler:
     def _look_ahead(self, pace: Pace) -> float:
         """One pass over the queries with news, if one is due; how many seconds to rest after it."""
         loop = asyncio.get_running_loop()
-        began, iteration_seconds, margin = loop.time(), self._iteration_seconds(), self._margin()
-        # Where no text could be started a pass finds scores alone: now and then.
-        if not margin and began - self._looked_at_seconds < _REST_ITERATIONS_WHEN_FULL * iteration_seconds:
+        began, iteration_seconds = loop.time(), self._iteration_seconds()
+        if began - self._looked_at_seconds < self._patience_seconds(pace, iteration_seconds):
             self._wake.set()
             return iteration_seconds
         self._looked_at_seconds = began
@@ -119,15 +118,19 @@ class Scheduler:
         self.check()
         for query in queries:
             query.check()
-        cost = loop.time() - began
-        pace.adapt(cost, self._iteration_seconds())
+        pace.adapt(loop.time() - began, self._iteration_seconds())
         lanes = self._lanes.values()
         pace.heed(sum(lane.bought for lane in lanes), sum(lane.speculations for lane in lanes))
-        return pace.rest_seconds(cost, self._iteration_seconds(), max(margin, self._margin()))
+        return pace.rest_seconds(self._iteration_seconds())
 
-    def _margin(self) -> float:
-        """The most that a pass could win on any lane that serves text."""
-        return max((lane.margin for lane in self._lanes.values() if lane.serves_text), default=0.0)
+    def _patience_seconds(self, pace: Pace, iteration_seconds: float) -> float:
+        """How long after the last pass the next one may begin, by what could be won on any lane that serves text now.
+
+        Where no text could be started a pass finds scores alone: now and then.
+        """
+        margin = max((lane.margin for lane in self._lanes.values() if lane.serves_text), default=0.0)
+        least_seconds = 0.0 if margin else _REST_ITERATIONS_WHEN_FULL * iteration_seconds
+        return max(least_seconds, pace.patience_seconds(iteration_seconds, margin))
 
     def check(self) -> None:
         """Raise `InvariantError` when a lane is in a state that cannot be."""

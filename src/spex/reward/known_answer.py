@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from spex.errors import Misbehaving
 from spex.reward.prm_form import KnownAnswer
 
-PROBLEM = "Tom has 7 apples and buys 5 more. How many apples has he now?"
 RIGHT = ("Tom has 7 apples and buys 5 more, so he has 7 + 5 = 12 apples.", "The answer is: 12")
 WRONG = ("Tom has 7 apples and buys 5 more, so he has 7 + 5 = 75 apples.", "The answer is: 75")
+USUAL: KnownAnswer = ("Tom has 7 apples and buys 5 more. How many apples has he now?", RIGHT, WRONG)
+
+_SURE, _SURELY_NOT = 2 / 3, 1 / 3
+_SHOWN = 80
 
 
 async def check_known_answer(
@@ -18,13 +21,19 @@ async def check_known_answer(
     """Score both by `score`, of problem and steps; `known`: the form's own, None for the usual. Raises what it raises.
 
     Raises `Misbehaving` where they are equal. Of the usual ones it is not judged which is higher: a weak model may be
-    wrong, a broken one says the same of everything. Of a form's own the right one must be above ½, and the other below.
+    wrong, a broken one says the same of everything. Of a form's own the right one must be above ⅔, and the other below
+    ⅓: a model that would say neither label gives about ½ for everything, by chance a little more or less.
     """
-    problem, good, bad = known or (PROBLEM, RIGHT, WRONG)
-    right, wrong = await score(problem, good), await score(problem, bad)
-    if known is not None and not right > 0.5 > wrong:
-        told = f"scores above ½ for {good[-1]!r} and below it for {bad[-1]!r} (is it this model?)"
-        raise Misbehaving(name, told, f"{right:.3g} and {wrong:.3g}")
+    problem, good, bad = known or USUAL
+    right, wrong = await score(problem, tuple(good)), await score(problem, tuple(bad))
+    if known is not None and not (right > _SURE and wrong < _SURELY_NOT):
+        told = f"of {problem[:_SHOWN]!r} a score above ⅔ for {_shown(good)} and below ⅓ for {_shown(bad)}"
+        raise Misbehaving(name, f"{told} (is it this model?)", f"{right:.4g} and {wrong:.4g}")
     if right == wrong:
         told = "another score for a right solution than for a wrong one (is it this model, laid out in this form?)"
         raise Misbehaving(name, told, right)
+
+
+def _shown(steps: Sequence[str]) -> str:
+    text = " / ".join(steps)
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

@@ -27,6 +27,7 @@ from spex.reward.base import Reward
 from spex.reward.catalog import REWARDS
 from spex.reward.combined import Combined
 from spex.reward.joined import joined
+from spex.reward.known_answer import USUAL
 from spex.reward.likelihood import FORMS, Likelihood, Messages
 from spex.reward.prm import Prm
 from spex.reward.prm_catalog import embedded_engine, find_form
@@ -123,7 +124,8 @@ def prm(form: str, served: Served) -> Reward:
             told = f"name what serves it: its score head is served by vllm or sglang, as prm:{form}@vllm:http://127.0.0.1:8001"
             raise InputError("reward", f"prm:{form}", told)
         heads = [_score_head(found, place, form) for place in addresses(served.place)]
-        return heads[0] if len(heads) == 1 else SpreadReward(f"prm:{found.name}@{served.place}", heads)
+        name = f"prm:{found.name}@{served.place}"
+        return heads[0] if len(heads) == 1 else SpreadReward(name, heads, found.known or USUAL)
     return Prm(served._replace(place=served.place or embedded_engine(form)).engine(), found)
 
 

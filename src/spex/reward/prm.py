@@ -30,8 +30,8 @@ class Prm:
 
     form: a `PrmForm`, or the name of one, or of a model (`spex prm`). Blank steps are not shown to the model; a path
     without any other scores 0.5, and so does one where it would say neither label. `open` makes two requests: each
-    label must be one token (`InputError`), and a right and a wrong solution of a small problem must score differently
-    (`Misbehaving`). Raises `InputError`.
+    label must be one token (`InputError`), and a right and a wrong solution of a small problem, or of the form's
+    `known`, must be told apart (`Misbehaving`). Raises `InputError`.
     """
 
     def __init__(self, engine: Engine, form: PrmForm | str = "math-shepherd") -> None:

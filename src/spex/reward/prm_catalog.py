@@ -76,12 +76,7 @@ def form_of(name: str, values: Mapping[str, Any]) -> Form:
             near = get_close_matches(str(key), known, n=1)
             meant = f"did you mean {near[0]}? " if near else ""
             raise InputError(f"form.{key}", values[key], f"{meant}the keys of a form are {', '.join(known)}")
-    return kind(**{"name": name, **{key: _frozen(value) for key, value in values.items()}})
-
-
-def _frozen(value: Any) -> Any:
-    """With tuples for the lists of a file."""
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+    return kind(**{"name": name, **values})
 
 
 class _Listed(NamedTuple):

@@ -23,7 +23,7 @@ _NUMBER = "{number}"
 _NUMBERED = re.compile(r"\s{0,8}step\s{0,8}\d{1,4}\b", re.IGNORECASE)
 _TEXT_MAX = 4096
 
-KnownAnswer: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...]]
+KnownAnswer: TypeAlias = tuple[str, Sequence[str], Sequence[str]]
 """A problem, the steps of a right solution of it, those of a wrong one. Either may be unfinished."""
 
 
@@ -38,7 +38,7 @@ class PrmForm:
     behind the opening, and the assistant has answered each earlier one by `good`; the label is read where it speaks
     next.
     of_two: the score is good / (good + bad); otherwise it is the probability of `good` itself. known: what a model of
-    this form cannot fail to judge, the right steps above ½ and the wrong ones below, where its kind of problem is
+    this form cannot fail to judge, the right steps above ⅔ and the wrong ones below ⅓, where its kind of problem is
     another than the usual. Raises `InputError`.
     """
 
@@ -64,7 +64,7 @@ class PrmForm:
         if self.good == self.bad:
             raise InputError("form.bad", self.bad, "it must be another label than form.good")
         _check_flags(self, "control", "chat", "of_two")
-        _check_known(self.known)
+        object.__setattr__(self, "known", _known(self.known))
         if self.chat and (self.tag or self.between or self.begin):
             raise InputError("form.chat", True, "a chat has no tag, no between and no begin of its own")
         if not self.chat and not self.tag:
@@ -101,7 +101,7 @@ class HeadForm:
         _check_texts(self, "name", "opening", "numbering", "between", "tag", "closing")
         _check_opening(self.opening)
         _check_flags(self, "every", "logits")
-        _check_known(self.known)
+        object.__setattr__(self, "known", _known(self.known))
         if type(self.outputs) is not int or not 1 <= self.outputs <= 16:
             raise InputError("form.outputs", self.outputs, "it must be a whole number from 1 to 16")
         if type(self.good) is not int or not 0 <= self.good < self.outputs:
@@ -143,8 +143,13 @@ def pieces_of(form: PrmForm, problem: str, steps: Sequence[str]) -> list[str]:
 def _check_texts(form: Form, *fields: str) -> None:
     for field in fields:
         value = getattr(form, field)
-        if not isinstance(value, str) or len(value) > _TEXT_MAX:
-            raise InputError(f"form.{field}", value, f"it must be a text of at most {_TEXT_MAX} characters")
+        if not _is_text(value):
+            raise InputError(f"form.{field}", value, f"it must be valid Unicode of at most {_TEXT_MAX} characters")
+
+
+def _is_text(value: object) -> bool:
+    """With no lone surrogate, which no tokenizer takes."""
+    return isinstance(value, str) and len(value) <= _TEXT_MAX and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _check_opening(opening: str) -> None:
@@ -158,12 +163,20 @@ def _check_flags(form: Form, *fields: str) -> None:
             raise InputError(f"form.{field}", getattr(form, field), "it must be true or false")
 
 
-def _check_known(known: Any) -> None:
-    match known:
+def _known(value: Any) -> KnownAnswer | None:
+    """`value` with tuples of steps, as a reward would see them. Raises `InputError` where it is no known answer."""
+    match value:
         case None:
-            return
-        case (str(), tuple(right), tuple(wrong)) if right and wrong and right != wrong:
-            if all(isinstance(step, str) for step in (*right, *wrong)):
-                return
-    told = "it must be a problem, the steps of a right solution, and those of a wrong one"
-    raise InputError("form.known", known, told)
+            return None
+        case (problem, list() | tuple() as right, list() | tuple() as wrong) if _is_text(problem):
+            known = problem.strip(), _steps(right), _steps(wrong)
+            if all(known) and known[1] != known[2]:
+                return known
+    told = "it must be a problem, a list of the steps of a right solution, and one of those of a wrong solution"
+    raise InputError("form.known", value, f"{told}, each a text of 1 to {_TEXT_MAX} characters")
+
+
+def _steps(value: Sequence[object]) -> tuple[str, ...]:
+    """Nothing where one of them is no text, or blank."""
+    steps = tuple(step.strip() for step in value if isinstance(step, str) and _is_text(step))
+    return steps if len(steps) == len(value) and all(steps) else ()

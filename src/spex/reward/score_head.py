@@ -48,8 +48,8 @@ class ScoreHead:
     `vllm:http://127.0.0.1:8001` or `sglang:http://127.0.0.1:30001`, behind `#` the model where a vLLM server has
     several. Blank steps are not shown to the model; a path without any other scores 0.5. Scores are kept by a path's
     whole content, the last 65,536 of them. A count of numbers that is neither that of the steps nor that of the tokens,
-    and a number out of range, are `Misbehaving`. `open` scores a right and a wrong solution of a small problem, which
-    must differ. Raises `InputError`.
+    and a number out of range, are `Misbehaving`. `open` scores a right and a wrong solution of a small problem, or of
+    the form's `known`: it must tell them apart. Raises `InputError`.
     """
 
     def __init__(
@@ -154,10 +154,10 @@ class ScoreHead:
             return [rows[tagged.index(end)] for end in ends]
         if self._server.last_only and len(rows) == 1 and ends[-1] == len(token_ids) - 1:
             return rows
-        where = "" if self._server.last_only or laid.tag is None else f" (vLLM: --pooler-config.step_tag_id {laid.tag})"
-        raise Misbehaving(
-            self._name, f"{len(ends)} scores, one for each step{where}: {expected}", f"{len(rows)} of them"
-        )
+        # None at all: it looks for another tag than the form's.
+        elsewhere = not rows and self._form.every and not self._server.last_only
+        how = f" (vLLM: --pooler-config.step_tag_id {laid.tag})" if elsewhere else ""
+        raise Misbehaving(self._name, f"{len(ends)} scores, one for each step{how}: {expected}", f"{len(rows)} of them")
 
     def _read(self, row: Sequence[float], expected: str) -> float:
         form = self._form

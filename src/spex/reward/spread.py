@@ -14,7 +14,8 @@ from spex.errors import InputError
 from spex.problem import Problem
 from spex.prompt import Prompt
 from spex.reward.base import Reward
-from spex.reward.known_answer import PROBLEM, RIGHT
+from spex.reward.known_answer import USUAL
+from spex.reward.prm_form import KnownAnswer
 from spex.tree import Step
 
 _DIFFERENCE_MAX = 0.02  # numbers of one model on two kinds of GPU differ in their last digits
@@ -45,12 +46,13 @@ class _At:
 class SpreadReward:
     """`rewards` (2 to 64), each at a server of its own, as one; its slots are the sum of theirs.
 
-    `open` scores a small known solution with each: servers whose scores differ by more than 0.02 are of different
-    models, which is `InputError`.
+    `open` scores the right solution of `known` with each: servers whose scores differ by more than 0.02 are of
+    different models, which is `InputError`.
     """
 
-    def __init__(self, name: str, rewards: Sequence[Reward]) -> None:
+    def __init__(self, name: str, rewards: Sequence[Reward], known: KnownAnswer = USUAL) -> None:
         self._name = name
+        self._known = known
         self._places = Places("reward", name, [_At(reward) for reward in rewards])
 
     @property
@@ -100,8 +102,9 @@ class SpreadReward:
         return await self._places.asked(request.key, lambda place: place.reward.score(request, progress), progress)
 
     async def _refuse_different(self) -> None:
-        path = Path(Prompt([()]), tuple(map(Step, RIGHT)))
-        known = Scoring("known answer", Problem(PROBLEM), (path,), "reward", 0)
+        problem, right, _ = self._known
+        path = Path(Prompt([()]), tuple(map(Step, right)))
+        known = Scoring("known answer", Problem(problem), (path,), "reward", 0)
         told = {place.name: (await place.reward.score(known, Progress()))[0] for place in self._places}
         least, most = min(told, key=lambda name: told[name]), max(told, key=lambda name: told[name])
         if told[most] - told[least] > _DIFFERENCE_MAX:
