@@ -14,6 +14,7 @@ from spex.engine.base import Server as BaseServer
 from spex.errors import InputError, LogMismatch, Unreachable
 from spex.record import MemoryLog
 from spex.reward.base import Reward
+from spex.reward.function import FunctionReward
 from spex.reward.named import find_reward
 from spex.reward.recorded import RecordedReward
 from spex.reward.score_head import ScoreHead
@@ -138,6 +139,23 @@ def test_what_others_have_on_its_servers_is_heard() -> None:
         assert await load_of(reward.server) == 3
 
     asyncio.run(main())
+
+
+def test_servers_are_compared_by_what_their_form_knows() -> None:
+    asked: list[str] = []
+
+    def score(text: str) -> float:
+        asked.append(text)
+        return 0.5
+
+    async def main() -> None:
+        heads = [FunctionReward(score, name=name) for name in ("one", "other")]
+        reward = SpreadReward("prm", heads, ("1 + 1", ("It is ", "2."), ("It is 3.",)))
+        await reward.open()
+        await reward.close()
+
+    asyncio.run(main())
+    assert asked == ["It is 2."] * 2
 
 
 def test_a_form_of_a_head_with_several_addresses_names_them_all() -> None:
