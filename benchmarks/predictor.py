@@ -95,7 +95,8 @@ def calibration(outcomes: Iterable[tuple[float, bool]]) -> dict[float, tuple[int
 
 def draw(path: Path, curves: Mapping[str, Mapping[float, tuple[int, float]]]) -> None:
     """Demanded share over probability, a line for each workload."""
-    from matplotlib.figure import Figure  # noqa: PLC0415  # for those who plot
+    from matplotlib import rc_context  # noqa: PLC0415  # for those who plot
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(5.0, 5.0), layout="constrained")
     axes = figure.add_subplot()
@@ -104,7 +105,8 @@ def draw(path: Path, curves: Mapping[str, Mapping[float, tuple[int, float]]]) ->
         axes.plot(list(curve), [share for _, share in curve.values()], marker="o", label=name)
     axes.set(xlabel="probability at the start", ylabel="share that was demanded", xlim=(0, 1), ylim=(0, 1))
     axes.legend()
-    figure.savefig(path)
+    with rc_context({"svg.hashsalt": "spex"}):  # the same figures give the same file
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {})
 
 
 def main() -> None:

@@ -85,4 +85,8 @@ def test_a_missed_aim_is_named() -> None:
     plain = [{"concurrency": 4, "controller_microseconds_per_event": 151.0}]
     ahead = [{"search": "mcts-32", "concurrency": 1, "share_of_iteration": 0.2}]
     assert too_slow({"plain": plain, "ahead": ahead}) == ["4 at once: 151 µs an event", "mcts-32, 1 at once: 20%"]
-    assert too_slow({"plain": [{**plain[0], "controller_microseconds_per_event": 149.0}]}) == []
+    told = tables("a command", {"plain": plain, "ahead": ahead}).splitlines()[-1]
+    assert told.endswith("Missed: 4 at once: 151 µs an event; mcts-32, 1 at once: 20%.")
+    met = {"plain": [{**plain[0], "controller_microseconds_per_event": 149.0}]}
+    assert too_slow(met) == []
+    assert tables("a command", met).splitlines()[-1].endswith("Missed: none.")
