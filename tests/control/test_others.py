@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
+from math import inf
 
 import pytest
 
 from spex.control.clock import run_virtual
-from spex.control.others import listen
+from spex.control.others import Places, listen
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Speculation
-from spex.engine.base import Engine, Identity
+from spex.engine.base import Engine, Identity, queue_of
 from spex.engine.recorded import Recorded
 from spex.engine.retrying import Retrying
 from spex.engine.simulated import SimulatedPolicy
@@ -20,7 +22,7 @@ from spex.errors import InputError, Misbehaving, Unreachable
 from spex.events import Event
 from spex.profile import Affine, Roofline
 from spex.search.rebase import Rebase
-from spex.speculate.market import RateMarket
+from spex.speculate.market import FirstCome, RateMarket
 from tests.builders import Words, policy, problems, setup
 from tests.control.bench import Bench, at, on_bench
 from tests.engine import test_sglang, test_vllm
@@ -114,7 +116,8 @@ class Told:
     def most_at_once(self) -> int:
         return next(self._ours)
 
-    def share(self, others: int) -> None:
+    def share(self, others: int, places: float) -> None:
+        assert places == inf
         self.told.append(others)
 
 
@@ -271,6 +274,93 @@ def test_a_curve_is_learned_at_the_number_that_runs_in_all() -> None:
     assert on_bench(scene, engine, RateMarket()) == pytest.approx([1.0, 1.0], abs=0.02)
 
 
+# Those that wait there
+
+
+@pytest.mark.parametrize(
+    ("readings", "found"),
+    [
+        ([(5, 0), (32, 0)], inf),
+        ([(5, 27), (32, 0)], inf),  # they had only just come
+        ([(5, 27), (32, 3)], 32),
+        ([(32, 60), (31, 60)], 32),
+        ([(32, 60), (31, 60), (30, 9)], 31),
+        ([(32, 60), (32, 60), (32, 0)], 33),  # is there room for one more again?
+        ([(64, 6), (64, 6), (64, 0), (66, 0)], 68),
+        ([(64, 6), (64, 6), (64, 0), (66, 2)], 66),
+        ([(64, 6), (64, 6), (64, 0), (66, 2), (64, 2)], 66),
+        ([(64, 6), (64, 6), (64, 0), (66, 2), (64, 2), (64, 2)], 64),
+        ([(0, 4), (0, 4)], 1),
+    ],
+)
+def test_where_some_wait_from_one_reading_to_the_next_a_server_runs_as_many_as_it_can(
+    readings: list[tuple[int, int]], found: float
+) -> None:
+    places = Places()
+    for running, waiting in readings:
+        places.heed(running, waiting)
+    assert places.count == found
+
+
+def test_what_waits_there_leaves_no_room_for_speculation_and_takes_the_cheapest_of_what_runs() -> None:
+    async def scene(bench: Bench) -> tuple[list[str], list[str], float]:
+        bench.demand(*(bench.job(f"wanted{number}") for number in range(3)))
+        bench.wish(bench.job("likely", 0.9), bench.job("unlikely", 0.6))
+        bench.lane.share(1, 5.0)
+        bench.wish(bench.job("late", 0.95))
+        margin = bench.lane.margin
+        await at(0.01)
+        bench.lane.share(1, 5.0)
+        bench.pump()
+        await at(5)
+        bench.lane.share(0)
+        return bench.names("started"), bench.names("cancelled"), margin
+
+    started, cancelled, margin = on_bench(scene, policy(slots=64), RateMarket())
+    assert started == ["wanted0", "wanted1", "wanted2", "likely", "unlikely", "late"]
+    assert cancelled == ["unlikely"]
+    assert margin == 1.0
+
+
+def test_demanded_calls_go_there_however_many_wait() -> None:
+    async def scene(bench: Bench) -> list[str]:
+        bench.lane.share(0, 2.0)
+        bench.demand(*(bench.job(f"wanted{number}") for number in range(4)))
+        bench.wish(bench.job("guess", 1.0))
+        return bench.names("started")
+
+    assert on_bench(scene, policy(slots=64), RateMarket()) == [f"wanted{number}" for number in range(4)]
+
+
+class Narrow(SimulatedPolicy):
+    """A simulated server that runs six at once, says that it has 64 slots, and how many wait."""
+
+    def __init__(self, *, tells: bool = True) -> None:
+        super().__init__(Words(usual=30), Roofline(0.010, 0.010 / 6, 6.0), slots=64)
+        self.identity = Identity("1", "m")
+        self.tells = tells
+        self.most = 0
+
+    async def load(self) -> int | None:
+        self.most = max(self.most, self._batch.running)
+        return self._batch.running
+
+    async def queue(self) -> int | None:
+        return max(0, self._batch.running - 6) if self.tells else None
+
+
+def test_a_server_that_runs_fewer_at_once_than_it_is_thought_to_is_given_fewer_guesses() -> None:
+    def run_on(engine: Narrow) -> Run:
+        greedy = replace(OFTEN, market=FirstCome())
+        made = setup(Rebase(width=4, depth_max=8), engine, speculation=greedy)
+        return run_virtual(run(problems(4), made, Conduct(concurrency=2)))
+
+    narrow, unheard = Narrow(), Narrow(tells=False)
+    told, untold = run_on(narrow), run_on(unheard)
+    assert trees(told) == trees(untold)
+    assert speculated(told) < speculated(untold)
+
+
 # Over HTTP, as servers tell it
 
 
@@ -284,8 +374,22 @@ class Hearing:
     def most_at_once(self) -> int:
         return 1
 
-    def share(self, others: int) -> None:
+    def share(self, others: int, places: float) -> None:
         self.told.append(others)
+
+
+@pytest.mark.parametrize(("kind", "waiting"), [("sglang", 3), ("vllm", 2)])
+def test_servers_tell_how_many_wait(kind: str, waiting: int) -> None:
+    async def main() -> int | None:
+        if kind == "sglang":
+            async with test_sglang.engine_of(test_sglang.Server()) as sglang:
+                return await queue_of(Retrying(sglang))
+        server = test_vllm.Server()
+        server.metrics = "vllm:num_requests_running{{}} 3.0\nvllm:num_requests_waiting{{}} 2.0\n"
+        async with test_vllm.engine_of(server) as vllm:
+            return await queue_of(Retrying(vllm))
+
+    assert asyncio.run(main()) == waiting
 
 
 @pytest.mark.parametrize("kind", ["sglang", "vllm"])

@@ -14,7 +14,7 @@ from spex.cli.probing import measure
 from spex.control.clock import run_virtual
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Speculation
-from spex.engine.base import Completion, Engine, Generation, Identity, Labelling, Progress, innermost, load_of
+from spex.engine.base import Completion, Engine, Generation, Identity, Labelling, Progress, innermost, load_of, queue_of
 from spex.engine.catalog import find_engine
 from spex.engine.places import Divided
 from spex.engine.profiled import profiled
@@ -434,6 +434,27 @@ def test_texts_are_encoded_while_every_slot_is_taken_and_take_none(what: str) ->
         await asyncio.gather(*texts, *calls)
 
     run_virtual(main())
+
+
+def test_what_waits_at_several_servers_is_the_sum_of_it() -> None:
+    class Full(Place):
+        waiting: int | None = 3
+
+        async def queue(self) -> int | None:
+            if self.waiting == 0:
+                raise Unreachable(self.name, "gone")
+            return self.waiting
+
+    class Gone(Full):
+        waiting = 0
+
+    class Mute(Full):
+        waiting = None
+
+    assert run_virtual(queue_of(spread([Full("a"), Full("b")]))) == 6
+    assert run_virtual(queue_of(spread([Gone("a"), Full("b")]))) == 3
+    assert run_virtual(queue_of(spread([Mute("a"), Full("b")]))) is None
+    assert run_virtual(queue_of(spread([Place("a"), Full("b")]))) is None
 
 
 def test_a_dead_server_has_no_load() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from math import exp
+from math import ceil, exp, inf
 
 from spex.control.execution import execute
 from spex.control.job import Job, Phase
@@ -144,10 +144,10 @@ class Lane:
     def _on_engine(self) -> int:
         return self.running + self._others.count
 
-    def share(self, others: int) -> None:
-        """Others have so many requests there: what the next one costs depends on all of them."""
+    def share(self, others: int, places: float = inf) -> None:
+        """Others have so many requests there, on which the next one's cost depends; it runs so many in all at once."""
         self._account()
-        self._others.count = others
+        self._others.count, self._others.places = others, places
 
     def most_at_once(self) -> int:
         """The most of ours that have run at once since this was asked last."""
@@ -161,23 +161,23 @@ class Lane:
             self._start(self._waiting.popitem(last=False)[0])
         if self._market is None:
             return
-        if self._waiting:
-            self._make_room()
+        if (lacking := max(len(self._waiting), self._on_engine - self._others.places)) > 0:
+            self._make_room(lacking)
             return
         for job in self._market.to_stop(beside(self, self._others.count), self.speculating, self.remaining_share):
             self._stop(job)
         self._speculate()
 
-    def _make_room(self) -> None:
-        """Demanded calls wait: stop as many of the cheapest speculations as they need slots."""
+    def _make_room(self, lacking: float) -> None:
+        """Demanded calls wait, here or there: stop as many of the cheapest speculations as there are slots lacking."""
         leaving = sum(1 for job in self._running if job.phase is Phase.CANCELLING)
-        cheapest = sorted(self.speculating, key=_probability)
-        for job in cheapest[: max(0, len(self._waiting) - leaving)]:
+        for job in sorted(self.speculating, key=_probability)[: max(0, ceil(lacking) - leaving)]:
             self._stop(job)
 
     @property
     def _room(self) -> int:
-        return min(self.slots - self.running, self.speculations_max - self.speculations)
+        there = self._others.places - self._on_engine
+        return int(min(self.slots - self.running, self.speculations_max - self.speculations, there))
 
     def _speculate(self) -> None:
         room = self._room

@@ -1,7 +1,10 @@
-"""What others have on an engine that is not ours alone: its server's own count, less what was ours.
+"""What a server tells of its requests: how many are somebody else's, and how many it runs at once.
 
 A server's count may be old by a moment, in which some of ours have come and gone. So the most that ours have been since
 the reading before the last is taken off: what is left is somebody else's for certain, and may be too little.
+
+A server may run fewer at once than it says or is thought to, for want of memory, say: then some of them wait there, and
+what is demanded would wait behind what is a guess.
 """
 
 from __future__ import annotations
@@ -9,11 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from math import inf
+from typing import NamedTuple, Protocol
 
-from spex.engine.base import Server, Telling, innermost, load_of
+from spex.engine.base import Server, Telling, innermost, load_of, queue_of
 from spex.profile import Curve
 from spex.speculate.market import Candidate, Load
+
+_REGAINED = 32.0
 
 
 class Shared(Protocol):
@@ -22,14 +28,15 @@ class Shared(Protocol):
     @property
     def server(self) -> Server: ...
     def most_at_once(self) -> int: ...
-    def share(self, others: int) -> None: ...
+    def share(self, others: int, places: float) -> None: ...
 
 
 @dataclass(slots=True)
 class Others:
-    """`count`: what others have on an engine. And the most of ours, from asking to asking."""
+    """`count`: what others have on an engine; `places`: what it runs at once. And the most of ours, between askings."""
 
     count: int = 0
+    places: float = inf
     _most: int = 0
 
     def saw(self, running: int) -> None:
@@ -73,32 +80,63 @@ class _Beside:
         return self.load.speculating
 
 
+@dataclass(slots=True)
+class Places:
+    """How many requests a server runs at once, by those that wait there.
+
+    Some wait for a moment whenever many come at once. Where some wait from one reading to the next, it runs as many as
+    it can; while none do, it is found out little by little whether it could run more again.
+    """
+
+    count: float = inf
+    _before: int | None = None
+
+    def heed(self, running: int, waiting: int) -> None:
+        """A reading. Where some waited at the last one, too, the larger of both counts is what it can run."""
+        if not waiting:
+            self._before = None
+            self.count += max(1.0, self.count // _REGAINED)
+        else:
+            if self._before is not None:
+                self.count = max(1, running, self._before)
+            self._before = running
+
+
 def tells(server: Server) -> bool:
     """Whether the server may say how many requests it has."""
     return isinstance(innermost(server), Telling)
 
 
 async def listen(lane: Shared, interval_seconds: float, heard: Callable[[], None]) -> None:
-    """Ask at each interval what others have on the lane's engine; tell the lane where it is news, and call `heard`.
+    """Ask at each interval what the lane's engine has; tell the lane what is news, and call `heard`.
 
-    A server that does not answer within an interval, or nothing that can be right, has nobody else's. Never ends.
+    A server that does not answer within an interval, or nothing that can be right, has nobody else's, and lets none
+    wait. Never ends.
     """
-    before, told = lane.most_at_once(), 0
+    before, told, places = lane.most_at_once(), (0, inf), Places()
     while True:
         await asyncio.sleep(interval_seconds)
         load = await _load(lane.server, interval_seconds)
         now = lane.most_at_once()
-        others, before = max(0, load - max(before, now)), now
-        if others != told:
-            told = others
-            lane.share(others)
+        others, before = max(0, load.requests - max(before, now)), now
+        places.heed(load.requests - load.waiting, load.waiting)
+        if (others, places.count) != told:
+            told = others, places.count
+            lane.share(*told)
             heard()
 
 
-async def _load(server: Server, seconds: float) -> int:
+class _Load(NamedTuple):
+    requests: int
+    waiting: int
+
+
+async def _load(server: Server, seconds: float) -> _Load:
     try:
         async with asyncio.timeout(seconds):
-            load = await load_of(server)
+            load, waiting = await load_of(server), await queue_of(server)
     except Exception:  # noqa: BLE001  # whatever an engine raises: what it does not say is no reason to end a run
-        return 0
-    return load if isinstance(load, int) and load > 0 else 0
+        return _Load(0, 0)
+    if not isinstance(load, int) or load <= 0:
+        return _Load(0, 0)
+    return _Load(load, min(load, waiting) if isinstance(waiting, int) and waiting > 0 else 0)

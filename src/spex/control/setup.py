@@ -32,7 +32,8 @@ class Speculation:
     `rule` says what a search will ask for, `market` what of it is worth starting.
     `in_flight_max` caps the speculations running on each engine (None: the engine's slots).
     `load_interval_seconds`: how often an engine whose server tells its load is asked what others have there, whose
-    requests make speculation dearer as our own do (above 0; None: never). Raises `InputError`.
+    requests make speculation dearer as our own do, and whether some wait, so that it runs all it can (above 0; None:
+    never). Raises `InputError`.
     """
 
     effort: Effort = Effort()

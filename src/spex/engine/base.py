@@ -248,6 +248,15 @@ class Telling(Protocol):
 
 
 @runtime_checkable
+class Queueing(Protocol):
+    """An open engine that may tell how many of its requests wait until it has a place for them."""
+
+    async def queue(self) -> int | None:
+        """By its server's own count; None where it does not tell. Raises `EngineError`."""
+        ...
+
+
+@runtime_checkable
 class Renewable(Protocol):
     """An engine whose server may be started anew with another model while it is open: it is asked after a failure."""
 
@@ -281,6 +290,12 @@ async def load_of(server: Server) -> int | None:
     """Requests that the innermost server has by its own count; None where it does not tell. Raises `EngineError`."""
     inner = innermost(server)
     return await inner.load() if isinstance(inner, Telling) else None
+
+
+async def queue_of(server: Server) -> int | None:
+    """Requests that wait at the innermost server; None where it does not tell. Raises `EngineError`."""
+    inner = innermost(server)
+    return await inner.queue() if isinstance(inner, Queueing) else None
 
 
 def _digest(text: str) -> str:

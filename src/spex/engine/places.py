@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from spex.engine.base import Capabilities, Counters, Identity, Progress, Server, identity_of, load_of
+from spex.engine.base import Capabilities, Counters, Identity, Progress, Server, identity_of, load_of, queue_of
 from spex.engine.doubted import Doubted
 from spex.errors import EngineError, InputError, Overloaded, TimedOut, Unreachable
 from spex.profile import Curve
@@ -93,8 +93,13 @@ class Places(Generic[S]):
 
     async def load(self) -> int | None:
         """The requests of those that answer, by their own count; None where one does not tell."""
-        told = await asyncio.gather(*(_load(server) for server in self))
+        told = await asyncio.gather(*(_told(load_of, server) for server in self))
         return None if None in told else sum(load for load in told if load is not None)
+
+    async def queue(self) -> int | None:
+        """The requests that wait at those that answer; None where one does not tell."""
+        told = await asyncio.gather(*(_told(queue_of, server) for server in self))
+        return None if None in told else sum(waiting for waiting in told if waiting is not None)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -194,8 +199,8 @@ class Places(Generic[S]):
         place.back_at_seconds = now + _REST_SECONDS
 
 
-async def _load(server: Server) -> int | None:
+async def _told(count: Callable[[Server], Awaitable[int | None]], server: Server) -> int | None:
     try:
-        return await load_of(server)
+        return await count(server)
     except EngineError:
         return 0

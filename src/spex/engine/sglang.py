@@ -88,8 +88,17 @@ class Sglang:
 
     async def load(self) -> int | None:
         """As of the last time that the server took note of it: when it ran out of work, or 15 tokens ago."""
+        loads = await self._loads()
+        return None if loads is None else loads.requests
+
+    async def queue(self) -> int | None:
+        """As of the same moment as `load`."""
+        loads = await self._loads()
+        return None if loads is None else loads.waiting
+
+    async def _loads(self) -> Loads | None:
         with suppress(InputError):
-            return (await self._http.get("/v1/loads?include=core", Loads)).requests
+            return await self._http.get("/v1/loads?include=core", Loads)
         return None
 
     async def open(self) -> None:

@@ -104,3 +104,7 @@ class Loads(msgspec.Struct, frozen=True):
     @property
     def requests(self) -> int:
         return sum(load.num_running_reqs + load.num_waiting_reqs for load in self.loads)
+
+    @property
+    def waiting(self) -> int:
+        return sum(load.num_waiting_reqs for load in self.loads)

@@ -79,6 +79,10 @@ class Spread:
         """Of those that answer; None where one does not tell."""
         return await self._places.load()
 
+    async def queue(self) -> int | None:
+        """Of those that answer; None where one does not tell."""
+        return await self._places.queue()
+
     async def open(self) -> None:
         """Raises `EngineError` and `InputError`; then none is left open."""
         async with AsyncExitStack() as stack:

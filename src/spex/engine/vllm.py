@@ -1,8 +1,7 @@
 """vLLM over HTTP: a stock server of 0.32 or newer.
 
 Texts are asked for at `/v1/completions`, which takes token ids and gives them back beside the text, with its stop
-string and log-probabilities. `/inference/v1/generate` says no more than that, and most servers refuse it: it needs
-`--enable-scale-out`.
+string and log-probabilities. `/inference/v1/generate` says no more, and most servers lack it (`--enable-scale-out`).
 
 Seeds are `whole`: the server draws each text from a generator of its own, which starts with the seed and cannot be set
 forward, so that an aborted text is written again from its start. Equal requests give equal texts, alone and beside
@@ -58,6 +57,7 @@ from spex.engine.vllm_told import (
     loaded_as,
     told_drafts,
     told_load,
+    told_queue,
     told_settings,
     told_version,
 )
@@ -67,7 +67,6 @@ from spex.prompt import Prompt
 from spex.usage import Tokens
 
 T = TypeVar("T")
-
 _SLOTS = 128
 _LABELS_MAX = 128
 _GONE_SECONDS = 0.5
@@ -134,6 +133,9 @@ class Vllm:
 
     async def load(self) -> int | None:
         return await told_load(self._http)
+
+    async def queue(self) -> int | None:
+        return await told_queue(self._http)
 
     async def open(self) -> None:
         """Raises `EngineError`, and `InputError` for another kind of server or model, or known wrong settings."""
