@@ -249,11 +249,9 @@ class Telling(Protocol):
 
 @runtime_checkable
 class Queueing(Protocol):
-    """An open engine that may tell how many of its requests wait until it has a place for them."""
+    """An open engine that may tell how many of its requests wait until it has a place for them; None: it does not."""
 
-    async def queue(self) -> int | None:
-        """By its server's own count; None where it does not tell. Raises `EngineError`."""
-        ...
+    async def queue(self) -> int | None: ...
 
 
 @runtime_checkable
