@@ -114,7 +114,7 @@ tables: $(DEV) ## All of them into tables/, hours; what is there of goals, searc
 	@$(BIN)/python -m benchmarks.early_termination --all --out tables
 	@$(BIN)/python benchmarks/predictor.py --out tables --plot tables/calibration.svg
 	@$(BIN)/python -m benchmarks.overhead
-	@$(MAKE) --no-print-directory table-throughput
+	@$(MAKE) --no-print-directory table-throughput ARGS="--queries 64"
 
 check: lint types imports ## Everything that needs no run: lint, types, imports
 
