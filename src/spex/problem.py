@@ -32,7 +32,7 @@ class Problem:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not self.text.strip():
             raise InputError("problem", self.text, "it must be a text that is not blank")
-        if _has_surrogates(self.text):
+        if has_surrogates(self.text):
             raise InputError("problem", self.text, "it must be valid Unicode (it has lone surrogates)")
         if self.answer is not None and not self.answer.strip():
             raise InputError("answer", self.answer, "it must be a text that is not blank, or be left out")
@@ -48,8 +48,9 @@ class Problem:
 
 def _is_test(test: object) -> bool:
     texts = test if isinstance(test, tuple) and len(test) == 2 else (test,)
-    return all(isinstance(text, str) and not _has_surrogates(text) for text in texts)
+    return all(isinstance(text, str) and not has_surrogates(text) for text in texts)
 
 
-def _has_surrogates(text: str) -> bool:
+def has_surrogates(text: str) -> bool:
+    """Whether half of a character stands alone: no Unicode, and nothing that a tokenizer takes."""
     return any("\ud800" <= character <= "\udfff" for character in text)

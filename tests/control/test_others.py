@@ -11,7 +11,7 @@ from math import inf
 import pytest
 
 from spex.control.clock import run_virtual
-from spex.control.others import Places, listen
+from spex.control.others import Admission, listen
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Speculation
 from spex.engine.base import Engine, Identity, queue_of
@@ -296,7 +296,7 @@ def test_a_curve_is_learned_at_the_number_that_runs_in_all() -> None:
 def test_where_some_wait_from_one_reading_to_the_next_a_server_runs_as_many_as_it_can(
     readings: list[tuple[int, int]], found: float
 ) -> None:
-    places = Places()
+    places = Admission()
     for running, waiting in readings:
         places.heed(running, waiting)
     assert places.count == found

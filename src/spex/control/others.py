@@ -81,7 +81,7 @@ class _Beside:
 
 
 @dataclass(slots=True)
-class Places:
+class Admission:
     """How many requests a server runs at once, by those that wait there.
 
     Some wait for a moment whenever many come at once. Where some wait from one reading to the next, it runs as many as
@@ -113,7 +113,7 @@ async def listen(lane: Shared, interval_seconds: float, heard: Callable[[], None
     A server that does not answer within an interval, or nothing that can be right, has nobody else's, and lets none
     wait. Never ends.
     """
-    before, told, places = lane.most_at_once(), (0, inf), Places()
+    before, told, places = lane.most_at_once(), (0, inf), Admission()
     while True:
         await asyncio.sleep(interval_seconds)
         load = await _load(lane.server, interval_seconds)

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from spex.engine.base import Path
 from spex.errors import InputError
+from spex.problem import has_surrogates
 
 _PROBLEM = "{problem}"
 _NUMBER = "{number}"
@@ -148,8 +149,7 @@ def _check_texts(form: Form, *fields: str) -> None:
 
 
 def _is_text(value: object) -> bool:
-    """With no lone surrogate, which no tokenizer takes."""
-    return isinstance(value, str) and len(value) <= _TEXT_MAX and not any("\ud800" <= c <= "\udfff" for c in value)
+    return isinstance(value, str) and len(value) <= _TEXT_MAX and not has_surrogates(value)
 
 
 def _check_opening(opening: str) -> None:
