@@ -22,6 +22,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 
@@ -43,6 +44,7 @@ from spex.search.base import AnySearch
 from spex.search.dvts import Dvts
 from spex.search.mcts import Mcts
 from spex.search.rebase import Rebase
+from spex.search.rstar import RStar
 from spex.solution import Solution
 from spex.tasks.gsm8k import Gsm8k
 
@@ -50,6 +52,7 @@ SEARCHES: Mapping[str, AnySearch] = {
     "rebase": Rebase(width=16, depth_max=6),
     "dvts": Dvts(width=16, depth_max=6),
     "mcts": Mcts(iterations=32, depth_max=6),
+    "rstar": RStar(iterations=8, children=2, votes=4, depth_max=4),  # the usual sixteen and 32 votes take an hour here
 }
 TASK = Gsm8k(step_tokens_max=48, solution_tokens_max=96)
 PROBLEMS = Path(__file__).with_name("gsm8k.jsonl")
@@ -79,7 +82,11 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One way of searching: latencies in the order of the problems, tokens of all of them."""
+    """One way of searching: latencies in the order of the problems, tokens of all of them.
+
+    `score_seconds`: how long a score took on average, from when it was sent; None where there was none, and in rows of
+    before it was kept.
+    """
 
     latencies_seconds: list[float]
     tokens_useful: int
@@ -87,6 +94,7 @@ class Side(msgspec.Struct, frozen=True):
     prompt_cached: int
     prompt_uncached: int
     correct: int
+    score_seconds: float | None = None
 
     @property
     def latency_seconds_mean(self) -> float:
@@ -168,7 +176,7 @@ async def measured(
                 on_event=watches[way],
             )
             found[way].extend(done.solutions)
-    sides = side(found[0]), side(found[1])
+    sides = side(found[0], watches[0]), side(found[1], watches[1])
     pace = pace_of(profile, watches[0])
     replay = Replay(SEARCHES[search], TASK, groups, logs[0], pace, engine.capabilities)
     return *sides, replay
@@ -180,7 +188,7 @@ def virtual(replay: Replay) -> Virtual:
     return Virtual(found["plain"], found["clairvoyant"], replay.pace.reward.itl_seconds(1))
 
 
-def side(solutions: Sequence[Solution]) -> Side:
+def side(solutions: Sequence[Solution], watch: Watch) -> Side:
     """The figures of one way. Raises the error of the first search that failed."""
     for solution in solutions:
         if solution.error is not None:
@@ -193,6 +201,7 @@ def side(solutions: Sequence[Solution]) -> Side:
         sum(tokens.prompt_cached for tokens in paid),
         sum(tokens.prompt_uncached for tokens in paid),
         sum(solution.correct is True for solution in solutions),
+        fmean(watch.seconds) if watch.seconds else None,
     )
 
 

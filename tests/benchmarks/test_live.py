@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.live import Row, Side, Virtual, entries, main, measured, problems, virtual
+from benchmarks.live import SEARCHES, Row, Side, Virtual, entries, main, measured, problems, virtual
 from spex.control.clock import run_virtual
 from spex.engine.base import Completion, Engine, Generation
 from spex.engine.function import FunctionPolicy
@@ -62,8 +62,9 @@ def written(request: Generation) -> Completion:
 PROFILE = run_virtual(probe(simulated(written)))
 
 
-def test_both_ways_search_every_problem_once() -> None:
-    plain, speculative, again = run_virtual(measured(simulated(), judge(), "rebase", 2, problems(3), PROFILE))
+@pytest.mark.parametrize("search", SEARCHES)
+def test_both_ways_search_every_problem_once(search: str) -> None:
+    plain, speculative, again = run_virtual(measured(simulated(), judge(), search, 2, problems(3), PROFILE))
     assert len(plain.latencies_seconds) == len(speculative.latencies_seconds) == 3
     assert [len(group) for group in again.groups] == [2, 1]
     assert plain.tokens_useful == speculative.tokens_useful > 0
@@ -76,6 +77,7 @@ def test_the_virtual_clock_tells_what_an_engine_of_known_pace_takes() -> None:
     assert found.plain_seconds == pytest.approx(plain.latencies_seconds, rel=0.02)
     assert sum(found.clairvoyant_seconds) < sum(found.plain_seconds)
     assert found.reward_seconds == pytest.approx(0.050)
+    assert plain.score_seconds == pytest.approx(0.050)
 
 
 def answering(profile: EngineProfile) -> Callable[[Engine], Awaitable[EngineProfile]]:
