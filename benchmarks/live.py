@@ -9,10 +9,10 @@ GSM8K, Cobbe et al. 2021, openai/grade-school-math, MIT licence). Seeds do not m
 server that is not deterministic, so that trees and answers may differ: the ratio of mean latencies is between runs of
 equal searches, not of equal trees.
 
-Before all the policy's server is probed, for a minute at most. With its ℓ(b) the plain runs are carried out again on a
-virtual clock, plainly and by a clairvoyant schedule: `share` is how much of the clairvoyant gain speculation got, on
-the real server: (1 - 1/ratio) / (1 - 1/clairvoyant). `explained` is the plain latency on the virtual clock over the
-real one.
+Before all the policy's server is probed, for a minute at most, and what was measured is the price's first belief, as
+after `spex probe` (not with `--without-profile`). With its ℓ(b) the plain runs are carried out again on a virtual
+clock, plainly and by a clairvoyant schedule: `share` is how much of the clairvoyant gain speculation got, on the real
+server: (1 - 1/ratio) / (1 - 1/clairvoyant). `explained` is the plain latency on the virtual clock over the real one.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from spex.engine.base import Engine
 from spex.engine.catalog import find_engine
 from spex.engine.measured import EngineProfile
 from spex.engine.probe import probe
+from spex.engine.profiled import Profiled
 from spex.engine.retrying import Retrying
 from spex.problem import Problem
 from spex.record import MemoryLog
@@ -119,7 +120,7 @@ class Virtual(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One search at one load."""
+    """One search at one load. `profiled`: the price began with what the probe had measured."""
 
     policy: str
     reward: str
@@ -128,6 +129,7 @@ class Row(msgspec.Struct, frozen=True):
     plain: Side
     speculative: Side
     virtual: Virtual
+    profiled: bool = False
 
     @property
     def ratio(self) -> float:
@@ -244,12 +246,13 @@ def pace_line(profile: EngineProfile) -> str:
 
 
 async def measure(given: argparse.Namespace) -> None:
-    policy = Retrying(find_engine(given.policy))
-    reward = find_reward(given.reward, policy, given.policy)
+    engine = Retrying(find_engine(given.policy))
     before = kept(given.out) if given.out is not None else []
-    await policy.open()  # once for all: its connections are kept between two runs
+    await engine.open()  # once for all: its connections are kept between two runs
     try:
-        profile = await probe(policy)
+        profile = await probe(engine)
+        policy = engine if given.without_profile else Profiled(engine, profile)
+        reward = find_reward(given.reward, policy, given.policy)
         print(pace_line(profile), "", line(_HEAD), line(["---"] * len(_HEAD)), sep="\n", flush=True)
         await measured(policy, reward, given.search[0], 1, problems(1), profile)  # what is cold is not measured
         rows: list[Row] = []
@@ -258,12 +261,13 @@ async def measure(given: argparse.Namespace) -> None:
                 asked = problems(max(given.queries, concurrency))
                 plain, speculative, again = await measured(policy, reward, search, concurrency, asked, profile)
                 found = await asyncio.to_thread(virtual, again)
-                rows.append(Row(given.policy, given.reward, search, concurrency, plain, speculative, found))
+                names = given.policy, given.reward, search, concurrency
+                rows.append(Row(*names, plain, speculative, found, profiled=not given.without_profile))
                 print(line(entries(rows[-1])), flush=True)
                 if given.out is not None:
                     keep(given.out, [*before, Rows(profile, rows)])
     finally:
-        await policy.close()
+        await engine.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -273,6 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--search", nargs="+", choices=SEARCHES, default=list(SEARCHES))
     parser.add_argument("--concurrency", nargs="+", type=int, default=[1, 4])
     parser.add_argument("--queries", type=int, default=5, help="of each search at each load (1 to 8)")
+    parser.add_argument("--without-profile", action="store_true", help="the price begins with what it believes of any")
     parser.add_argument("--out", type=Path, help="the rows as JSON, behind those of earlier runs")
     asyncio.run(measure(parser.parse_args(arguments)))
     return 0
