@@ -16,7 +16,7 @@ from spex.control.clock import run_virtual
 from spex.control.run import Run
 from spex.control.setup import Speculation
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, Scoring
-from spex.engine.kv_pool import Boundless
+from spex.engine.kv_pool import KvPool
 from spex.engine.measured import EngineProfile
 from spex.engine.recorded import Replayed
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
@@ -29,6 +29,9 @@ from spex.record import MemoryLog, ScoreEntry, TextEntry
 from spex.search.base import AnySearch
 from spex.sim.clairvoyant import Clairvoyant
 from spex.tasks.base import Task
+
+_CACHE_TOKENS = 10**9
+"""More than these runs ever write: nothing is pushed out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Again:
     def __init__(self, log: MemoryLog, pace: Pace, capabilities: Capabilities) -> None:
         self._log = log
         self._known = Replayed(log)
-        self._cache = Boundless()
+        self._cache = KvPool(_CACHE_TOKENS)
         self._timed = SimulatedPolicy(
             self._text,
             pace.curve,
@@ -109,7 +112,7 @@ class Again:
         return self._warm(await self._known.encode_chat(messages))
 
     def _warm(self, token_ids: tuple[int, ...]) -> tuple[int, ...]:
-        """Most of a prompt is that of all problems, and of equal prompts that come together a server reads one."""
+        """Most of a problem's prompt is that of all problems: a server has it from before."""
         prompt = Prompt([token_ids])
         self._cache.release(self._cache.hold(prompt, (), 0), ())
         return token_ids

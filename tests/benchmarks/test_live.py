@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from benchmarks.live import SEARCHES, Row, Side, Virtual, entries, main, measure
 from spex.control.clock import run_virtual
 from spex.engine.base import Completion, Engine, Generation
 from spex.engine.function import FunctionPolicy
+from spex.engine.kv_pool import KvPool
 from spex.engine.measured import EngineProfile
 from spex.engine.probe import probe
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
@@ -52,7 +54,7 @@ def speak(prompt: str, seed: int) -> tuple[str, float]:
 
 
 def simulated(write: Callable[[Generation], Completion] = answered) -> SimulatedPolicy:
-    return SimulatedPolicy(write, CURVE, prefill_seconds=0.00001)
+    return SimulatedPolicy(write, CURVE, prefill_seconds=0.00001, cache=KvPool(10**9))
 
 
 def written(request: Generation) -> Completion:
@@ -78,6 +80,12 @@ def test_the_virtual_clock_tells_what_an_engine_of_known_pace_takes() -> None:
     assert sum(found.clairvoyant_seconds) < sum(found.plain_seconds)
     assert found.reward_seconds == pytest.approx(0.050)
     assert plain.score_seconds == pytest.approx(0.050)
+
+
+def test_the_virtual_clock_reads_no_prompt_again_that_a_server_has() -> None:
+    _, _, again = run_virtual(measured(simulated(), judge(), "rebase", 1, problems(1), PROFILE))
+    free, dear = (virtual(replace(again, pace=replace(again.pace, prefill_seconds=cost))) for cost in (0.0, 0.001))
+    assert dear.plain_seconds[0] - free.plain_seconds[0] < 0.5  # 16 readings of the problem's prompt take many seconds
 
 
 def answering(profile: EngineProfile) -> Callable[[Engine], Awaitable[EngineProfile]]:
