@@ -22,7 +22,6 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 
 import msgspec
 
@@ -178,7 +177,7 @@ async def measured(
                 on_event=watches[way],
             )
             found[way].extend(done.solutions)
-    sides = side(found[0], watches[0]), side(found[1], watches[1])
+    sides = side(found[0], watches[0].score_seconds), side(found[1], watches[1].score_seconds)
     pace = pace_of(profile, watches[0])
     replay = Replay(SEARCHES[search], TASK, groups, logs[0], pace, engine.capabilities)
     return *sides, replay
@@ -190,7 +189,7 @@ def virtual(replay: Replay) -> Virtual:
     return Virtual(found["plain"], found["clairvoyant"], replay.pace.reward.itl_seconds(1))
 
 
-def side(solutions: Sequence[Solution], watch: Watch) -> Side:
+def side(solutions: Sequence[Solution], score_seconds: float | None = None) -> Side:
     """The figures of one way. Raises the error of the first search that failed."""
     for solution in solutions:
         if solution.error is not None:
@@ -203,7 +202,7 @@ def side(solutions: Sequence[Solution], watch: Watch) -> Side:
         sum(tokens.prompt_cached for tokens in paid),
         sum(tokens.prompt_uncached for tokens in paid),
         sum(solution.correct is True for solution in solutions),
-        fmean(watch.seconds) if watch.seconds else None,
+        score_seconds,
     )
 
 

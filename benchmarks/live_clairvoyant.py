@@ -51,6 +51,11 @@ class Watch:
     seconds: list[float] = field(default_factory=list)
     _began: dict[tuple[str, str | None], float] = field(default_factory=dict)
 
+    @property
+    def score_seconds(self) -> float | None:
+        """On average; None without a score."""
+        return fmean(self.seconds) if self.seconds else None
+
     def __call__(self, event: Event) -> None:
         if event.kind == "score" and event.event == "started":
             self._began[event.query, event.call] = event.t
@@ -64,7 +69,7 @@ def pace_of(profile: EngineProfile, scores: Watch) -> Pace:
     """What was measured of a policy's server, and of the scores of a plain run. Raises `ValueError` without an ℓ(b)."""
     if profile.itl is None:
         raise ValueError(f"ℓ(b) was not measured: {profile.unmeasured.get('itl')}")
-    reward = Affine(fmean(scores.seconds) if scores.seconds else 0.0, 0.0)
+    reward = Affine(scores.score_seconds or 0.0, 0.0)
     return Pace(profile.itl.curve, profile.slots, profile.prefill_seconds or 0.0, reward)
 
 

@@ -345,8 +345,8 @@ class Narrow(SimulatedPolicy):
         self.most = max(self.most, self._batch.running)
         return self._batch.running
 
-    async def queue(self) -> int | None:
-        return max(0, self._batch.running - 6) if self.tells else None
+    async def queue(self) -> tuple[int, int] | None:
+        return (await self.load() or 0, max(0, self._batch.running - 6)) if self.tells else None
 
 
 def test_a_server_that_runs_fewer_at_once_than_it_is_thought_to_is_given_fewer_guesses() -> None:
@@ -378,9 +378,9 @@ class Hearing:
         self.told.append(others)
 
 
-@pytest.mark.parametrize(("kind", "waiting"), [("sglang", 3), ("vllm", 2)])
-def test_servers_tell_how_many_wait(kind: str, waiting: int) -> None:
-    async def main() -> int | None:
+@pytest.mark.parametrize(("kind", "queue"), [("sglang", (5, 3)), ("vllm", (5, 2))])
+def test_servers_tell_how_many_wait(kind: str, queue: tuple[int, int]) -> None:
+    async def main() -> tuple[int, int] | None:
         if kind == "sglang":
             async with test_sglang.engine_of(test_sglang.Server()) as sglang:
                 return await queue_of(Retrying(sglang))
@@ -389,7 +389,7 @@ def test_servers_tell_how_many_wait(kind: str, waiting: int) -> None:
         async with test_vllm.engine_of(server) as vllm:
             return await queue_of(Retrying(vllm))
 
-    assert asyncio.run(main()) == waiting
+    assert asyncio.run(main()) == queue
 
 
 @pytest.mark.parametrize("kind", ["sglang", "vllm"])

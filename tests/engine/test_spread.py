@@ -438,21 +438,21 @@ def test_texts_are_encoded_while_every_slot_is_taken_and_take_none(what: str) ->
 
 def test_what_waits_at_several_servers_is_the_sum_of_it() -> None:
     class Full(Place):
-        waiting: int | None = 3
+        counts: tuple[int, int] | None = (5, 3)
 
-        async def queue(self) -> int | None:
-            if self.waiting == 0:
+        async def queue(self) -> tuple[int, int] | None:
+            if self.counts == (0, 0):
                 raise Unreachable(self.name, "gone")
-            return self.waiting
+            return self.counts
 
     class Gone(Full):
-        waiting = 0
+        counts = (0, 0)
 
     class Mute(Full):
-        waiting = None
+        counts = None
 
-    assert run_virtual(queue_of(spread([Full("a"), Full("b")]))) == 6
-    assert run_virtual(queue_of(spread([Gone("a"), Full("b")]))) == 3
+    assert run_virtual(queue_of(spread([Full("a"), Full("b")]))) == (10, 6)
+    assert run_virtual(queue_of(spread([Gone("a"), Full("b")]))) == (5, 3)
     assert run_virtual(queue_of(spread([Mute("a"), Full("b")]))) is None
     assert run_virtual(queue_of(spread([Place("a"), Full("b")]))) is None
 

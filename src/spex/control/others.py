@@ -134,7 +134,7 @@ class _Load(NamedTuple):
 async def _load(server: Server, seconds: float) -> _Load:
     try:
         async with asyncio.timeout(seconds):
-            load, waiting = await load_of(server), await queue_of(server)
+            load, waiting = await queue_of(server) or (await load_of(server), 0)
     except Exception:  # noqa: BLE001  # whatever an engine raises: what it does not say is no reason to end a run
         return _Load(0, 0)
     if not isinstance(load, int) or load <= 0:

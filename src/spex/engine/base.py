@@ -249,9 +249,9 @@ class Telling(Protocol):
 
 @runtime_checkable
 class Queueing(Protocol):
-    """An open engine that may tell how many of its requests wait until it has a place for them; None: it does not."""
+    """An open engine that may tell its requests, and how many of them wait for a place there; None: it does not."""
 
-    async def queue(self) -> int | None: ...
+    async def queue(self) -> tuple[int, int] | None: ...
 
 
 @runtime_checkable
@@ -290,8 +290,8 @@ async def load_of(server: Server) -> int | None:
     return await inner.load() if isinstance(inner, Telling) else None
 
 
-async def queue_of(server: Server) -> int | None:
-    """Requests that wait at the innermost server; None where it does not tell. Raises `EngineError`."""
+async def queue_of(server: Server) -> tuple[int, int] | None:
+    """The innermost server's requests, and how many wait; None where it does not tell. Raises `EngineError`."""
     inner = innermost(server)
     return await inner.queue() if isinstance(inner, Queueing) else None
 

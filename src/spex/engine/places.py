@@ -93,13 +93,14 @@ class Places(Generic[S]):
 
     async def load(self) -> int | None:
         """The requests of those that answer, by their own count; None where one does not tell."""
-        told = await asyncio.gather(*(_told(load_of, server) for server in self))
+        told = await asyncio.gather(*(_told(load_of, server, 0) for server in self))
         return None if None in told else sum(load for load in told if load is not None)
 
-    async def queue(self) -> int | None:
-        """The requests that wait at those that answer; None where one does not tell."""
-        told = await asyncio.gather(*(_told(queue_of, server) for server in self))
-        return None if None in told else sum(waiting for waiting in told if waiting is not None)
+    async def queue(self) -> tuple[int, int] | None:
+        """The requests of those that answer, and how many of them wait; None where one does not tell."""
+        told = await asyncio.gather(*(_told(queue_of, server, (0, 0)) for server in self))
+        known = [counts for counts in told if counts is not None]
+        return (sum(all_of for all_of, _ in known), sum(waiting for _, waiting in known)) if None not in told else None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -199,8 +200,8 @@ class Places(Generic[S]):
         place.back_at_seconds = now + _REST_SECONDS
 
 
-async def _told(count: Callable[[Server], Awaitable[int | None]], server: Server) -> int | None:
+async def _told(count: Callable[[Server], Awaitable[T | None]], server: Server, none: T) -> T | None:
     try:
         return await count(server)
     except EngineError:
-        return 0
+        return none

@@ -91,10 +91,10 @@ class Sglang:
         loads = await self._loads()
         return None if loads is None else loads.requests
 
-    async def queue(self) -> int | None:
+    async def queue(self) -> tuple[int, int] | None:
         """As of the same moment as `load`."""
         loads = await self._loads()
-        return None if loads is None else loads.waiting
+        return None if loads is None else (loads.requests, loads.waiting)
 
     async def _loads(self) -> Loads | None:
         with suppress(InputError):

@@ -79,7 +79,7 @@ class Spread:
         """Of those that answer; None where one does not tell."""
         return await self._places.load()
 
-    async def queue(self) -> int | None:
+    async def queue(self) -> tuple[int, int] | None:
         """Of those that answer; None where one does not tell."""
         return await self._places.queue()
 

@@ -134,7 +134,7 @@ class Vllm:
     async def load(self) -> int | None:
         return await told_load(self._http)
 
-    async def queue(self) -> int | None:
+    async def queue(self) -> tuple[int, int] | None:
         return await told_queue(self._http)
 
     async def open(self) -> None:

@@ -30,8 +30,7 @@ _WITHOUT = "start vLLM without --speculative-config"
 _ALONE = frozenset({"ngram", "ngram_gpu", "draft_model", "eagle", "eagle3", "mtp", "medusa", "mlp_speculator"})
 _UNNAMED = Drafts("a method that it does not tell")
 _DRAFTING = re.compile(r"^vllm:spec_decode_num_drafts(?:_total)?[ {]", re.MULTILINE)
-_LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\d{1,9}(?:\.\d+)?)$", re.MULTILINE)
-_QUEUE = re.compile(r"^vllm:num_requests_waiting(?:\{.*\})? (\d{1,9}(?:\.\d+)?)$", re.MULTILINE)
+_LOAD = re.compile(r"^vllm:num_requests_(running|waiting)(?:\{.*\})? (\d{1,9}(?:\.\d+)?)$", re.MULTILINE)
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -176,18 +175,16 @@ async def told_drafts(http: Http, name: str) -> Drafts | None:
 
 async def told_load(http: Http) -> int | None:
     """The requests that the server has, running and waiting; None where it does not tell. Raises `EngineError`."""
-    return await _sum(http, _LOAD)
+    told = await told_queue(http)
+    return None if told is None else told[0]
 
 
-async def told_queue(http: Http) -> int | None:
-    """Those of them that wait; None where it does not tell. Raises `EngineError`."""
-    return await _sum(http, _QUEUE)
-
-
-async def _sum(http: Http, counts: re.Pattern[str]) -> int | None:
+async def told_queue(http: Http) -> tuple[int, int] | None:
+    """All of them, and those that wait; None where it does not tell. Raises `EngineError`."""
     with suppress(InputError, Misbehaving, Unreachable, Overloaded):  # gateways have errors of all kinds for it
-        found = counts.findall(await http.text("/metrics"))
-        return round(sum(map(float, found))) if found else None
+        if found := _LOAD.findall(await http.text("/metrics")):
+            waiting = sum(float(count) for state, count in found if state == "waiting")
+            return round(sum(float(count) for _, count in found)), round(waiting)
     return None
 
 
