@@ -22,7 +22,8 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.cells import line
-from benchmarks.live import Side, problems, side
+from benchmarks.live import problems, side
+from benchmarks.live_rows import Side
 from spex.api import run
 from spex.control.setup import Speculation
 from spex.engine.llamacpp import LlamaCpp

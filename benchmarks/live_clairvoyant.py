@@ -8,7 +8,7 @@ run tells how far the measured ℓ explains it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from spex.api import run
@@ -16,7 +16,7 @@ from spex.control.clock import run_virtual
 from spex.control.run import Run
 from spex.control.setup import Speculation
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, Scoring
-from spex.engine.kv_pool import KvPool
+from spex.engine.kv_pool import Hold, KvPool, Segment
 from spex.engine.measured import EngineProfile
 from spex.engine.recorded import Replayed
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
@@ -36,12 +36,32 @@ _CACHE_TOKENS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long things take: `curve` is ℓ(b), `prefill_seconds` a prompt token that is not cached, `reward` a score."""
+    """How long things take: `curve` is ℓ(b), `prefill_seconds` a prompt token that is not cached, `reward` a score.
+
+    `grain`: a prefix is found again in blocks of so many tokens.
+    """
 
     curve: Curve
     slots: int
     prefill_seconds: float
     reward: Curve
+    grain: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """A prefix cache of whole blocks."""
+
+    pool: KvPool
+    grain: int
+
+    def hold(self, prompt: Prompt, kept: Segment, text_tokens: int) -> Hold:
+        found = self.pool.hold(prompt, kept, text_tokens)
+        rest = found.cached % self.grain
+        return replace(found, cached=found.cached - rest, uncached=found.uncached + rest)
+
+    def release(self, hold: Hold, text: Segment) -> None:
+        self.pool.release(hold, text)
 
 
 @dataclass(slots=True)
@@ -70,7 +90,8 @@ def pace_of(profile: EngineProfile, scores: Watch) -> Pace:
     if profile.itl is None:
         raise ValueError(f"ℓ(b) was not measured: {profile.unmeasured.get('itl')}")
     reward = Affine(scores.score_seconds or 0.0, 0.0)
-    return Pace(profile.itl.curve, profile.slots, profile.prefill_seconds or 0.0, reward)
+    grain = 1 if profile.cache is None else max(1, profile.cache.grain or 1)
+    return Pace(profile.itl.curve, profile.slots, profile.prefill_seconds or 0.0, reward, grain)
 
 
 class Again:
@@ -79,7 +100,7 @@ class Again:
     def __init__(self, log: MemoryLog, pace: Pace, capabilities: Capabilities) -> None:
         self._log = log
         self._known = Replayed(log)
-        self._cache = KvPool(_CACHE_TOKENS)
+        self._cache = Blocks(KvPool(_CACHE_TOKENS), pace.grain)
         self._timed = SimulatedPolicy(
             self._text,
             pace.curve,

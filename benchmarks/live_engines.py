@@ -3,7 +3,8 @@
     python -m benchmarks.live_engines --folder .engines [sglang vllm] [-- --search rebase --concurrency 1]
 
 The servers are as fast as they can be (not deterministic, prefixes cached, float32: most CPUs have no fast bfloat16),
-each on a core of its own; the same small model judges by the probability of "yes". What follows `--` goes to
+each on a core of its own, and their caches are emptied before each run (vLLM is in its developers' mode for it); the
+same small model judges by the probability of "yes". What follows `--` goes to
 `benchmarks.live`. Rows go to tables/live-sglang.json and tables/live-vllm.json.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -23,7 +24,8 @@ from engines.serving import Kind
 
 _TABLES = Path(__file__).resolve().parents[1] / "tables"
 _UP_SECONDS = 300.0
-_FLAGS = ("--dtype", "float32")
+_FLAGS = ("--dtype", "float32", "--developer")
+_EMPTIED: Mapping[Kind, str] = {"sglang": "/flush_cache", "vllm": "/reset_prefix_cache"}
 
 
 def measured(kind: Kind, folder: Path, more: Sequence[str]) -> None:
@@ -36,7 +38,8 @@ def measured(kind: Kind, folder: Path, more: Sequence[str]) -> None:
             server.wait(_UP_SECONDS)
         say(f"{kind}: {policy.url} and {reward.url}")
         engines = ["--policy", f"{kind}:{policy.url}", "--reward", f"judge@{kind}:{reward.url}"]
-        live.main([*engines, "--out", str(_TABLES / f"live-{kind}.json"), *more])
+        caches = ["--emptied", *(server.url + _EMPTIED[kind] for server in (policy, reward))]
+        live.main([*engines, *caches, "--out", str(_TABLES / f"live-{kind}.json"), *more])
 
 
 def main(arguments: Sequence[str]) -> int:

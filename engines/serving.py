@@ -45,6 +45,7 @@ class Asked(NamedTuple):
     role: Role = "policy"
     model: Path | None = None
     more: Sequence[str] = ()
+    developer: bool = False
 
 
 class Launch(NamedTuple):
@@ -106,6 +107,8 @@ def _vllm(asked: Asked) -> Launch:
         "VLLM_HOST_IP": "127.0.0.1",
         "VLLM_NO_USAGE_STATS": "1",
     }
+    if asked.developer:
+        environment["VLLM_SERVER_DEV_MODE"] = "1"
     return Launch(tuple(command), environment)
 
 
@@ -139,6 +142,9 @@ def parsed(arguments: Sequence[str]) -> tuple[Asked, bool]:
     parser.add_argument("--dtype", help="bfloat16 if not said for SGLang, float32 for vLLM")
     parser.add_argument("--role", choices=("policy", "reward"), default="policy", help="what it is for")
     parser.add_argument("--model", type=Path, metavar="DIR", help=f"another one than DIR/{MODEL}")
+    parser.add_argument(
+        "--developer", action="store_true", help="vLLM's cache can be emptied by request; SGLang's always can"
+    )
     parser.add_argument("--with-parent", action="store_true", help="end when the process ends that started it")
     known, more = parser.parse_known_args(arguments)
     folder = known.folder.absolute()  # the server may run in another folder
@@ -147,7 +153,16 @@ def parsed(arguments: Sequence[str]) -> tuple[Asked, bool]:
     if known.core is not None and known.core not in os.sched_getaffinity(0):
         parser.error(f"--core {known.core}: it must be one of {sorted(os.sched_getaffinity(0))}")
     asked = Asked(
-        known.kind, folder, known.port, known.core, known.deterministic, known.dtype, known.role, known.model, more
+        known.kind,
+        folder,
+        known.port,
+        known.core,
+        known.deterministic,
+        known.dtype,
+        known.role,
+        known.model,
+        more,
+        known.developer,
     )
     return asked, known.with_parent
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.drafts import WAYS, Row, entries
-from benchmarks.live import Side
+from benchmarks.live_rows import Side
 
 
 def row(way: object, latencies_seconds: list[float], wasted: int = 0) -> Row:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.live import SEARCHES, Row, Side, Virtual, entries, main, measured, problems, virtual
+from benchmarks.live import SEARCHES, main, measured, problems, virtual
+from benchmarks.live_rows import Row, Side, Virtual, entries
 from spex.control.clock import run_virtual
 from spex.engine.base import Completion, Engine, Generation
 from spex.engine.function import FunctionPolicy

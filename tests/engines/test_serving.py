@@ -113,3 +113,8 @@ def test_an_environment_of_another_make_is_left_as_it_is(tmp_path: Path) -> None
     done = subprocess.run([str(ROOT / "engines" / "setup"), str(tmp_path)], capture_output=True, text=True, check=True)
     assert "was not made by this script" in done.stdout
     assert python.read_text() == before
+
+
+def test_vllm_empties_its_cache_by_request_only_where_it_is_asked_to() -> None:
+    assert "VLLM_SERVER_DEV_MODE" not in launch_of(Asked("vllm", Path("/e"), 1)).environment
+    assert launch_of(Asked("vllm", Path("/e"), 1, developer=True)).environment["VLLM_SERVER_DEV_MODE"] == "1"
