@@ -90,8 +90,8 @@ def pace_of(profile: EngineProfile, scores: Watch) -> Pace:
     if profile.itl is None:
         raise ValueError(f"ℓ(b) was not measured: {profile.unmeasured.get('itl')}")
     reward = Affine(scores.score_seconds or 0.0, 0.0)
-    grain = 1 if profile.cache is None else max(1, profile.cache.grain or 1)
-    return Pace(profile.itl.curve, profile.slots, profile.prefill_seconds or 0.0, reward, grain)
+    grain = None if profile.cache is None else profile.cache.grain
+    return Pace(profile.itl.curve, profile.slots, profile.prefill_seconds or 0.0, reward, grain or 1)
 
 
 class Again:

@@ -4,8 +4,8 @@
 
 The servers are as fast as they can be (not deterministic, prefixes cached, float32: most CPUs have no fast bfloat16),
 each on a core of its own, and their caches are emptied before each run (vLLM is in its developers' mode for it); the
-same small model judges by the probability of "yes". What follows `--` goes to
-`benchmarks.live`. Rows go to tables/live-sglang.json and tables/live-vllm.json.
+same small model judges by the probability of "yes". What follows `--` goes to `benchmarks.live`. Rows go to
+tables/live-sglang.json and tables/live-vllm.json.
 """
 
 from __future__ import annotations

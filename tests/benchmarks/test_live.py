@@ -89,6 +89,23 @@ def test_the_virtual_clock_reads_no_prompt_again_that_a_server_has() -> None:
     assert dear.plain_seconds[0] - free.plain_seconds[0] < 0.5  # 16 readings of the problem's prompt take many seconds
 
 
+def test_caches_are_emptied_and_prompts_read_before_each_way_of_each_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+
+    async def emptied(addresses: list[str]) -> None:
+        happened.append(*addresses)
+
+    def write(request: Generation) -> Completion:
+        happened.append("read" if request.tokens_max == 1 else "searched")
+        return answered(request)
+
+    monkeypatch.setattr("benchmarks.live.emptied", emptied)
+    run_virtual(measured(simulated(write), judge(), "rebase", 2, problems(3), PROFILE, ["there"]))
+    turns = [name for before, name in zip(["", *happened], happened, strict=False) if name != before]
+    assert turns == ["there", "read", "searched"] * 4
+    assert happened.count("read") == 6
+
+
 def answering(profile: EngineProfile) -> Callable[[Engine], Awaitable[EngineProfile]]:
     async def answer(engine: Engine) -> EngineProfile:
         return profile

@@ -249,7 +249,7 @@ class Telling(Protocol):
 
 @runtime_checkable
 class Queueing(Protocol):
-    """An open engine that may tell its requests, and how many of them wait for a place there; None: it does not."""
+    """An open engine that may tell its requests, and how many of them wait; None: it does not. Raises `EngineError`."""
 
     async def queue(self) -> tuple[int, int] | None: ...
 

@@ -100,7 +100,9 @@ class Places(Generic[S]):
         """The requests of those that answer, and how many of them wait; None where one does not tell."""
         told = await asyncio.gather(*(_told(queue_of, server, (0, 0)) for server in self))
         known = [counts for counts in told if counts is not None]
-        return (sum(all_of for all_of, _ in known), sum(waiting for _, waiting in known)) if None not in told else None
+        if len(known) < len(told):
+            return None
+        return sum(requests for requests, _ in known), sum(waiting for _, waiting in known)
 
     @property
     def capabilities(self) -> Capabilities:
