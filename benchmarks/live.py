@@ -69,10 +69,19 @@ class Question(msgspec.Struct, frozen=True):
 
 
 def problems(count: int) -> list[Problem]:
-    """The first `count` of the file."""
-    lines = PROBLEMS.read_bytes().splitlines()[:count]
-    found = [msgspec.json.decode(text, type=Question) for text in lines]
+    """The first `count` of the file. Raises `ValueError` where it has fewer."""
+    lines = PROBLEMS.read_bytes().splitlines()
+    if not 1 <= count <= len(lines):
+        raise ValueError(f"{count} problems, in whole groups: the file has {len(lines)}")
+    found = [msgspec.json.decode(text, type=Question) for text in lines[:count]]
     return [Problem(question.question, question.id, question.answer) for question in found]
+
+
+def whole(queries: int, concurrency: int) -> int:
+    """As many queries, made up to whole groups: in a part of one fewer would run at once. Raises `ValueError`."""
+    if concurrency < 1:
+        raise ValueError(f"{concurrency} at once: at least one")
+    return -(-queries // concurrency) * concurrency
 
 
 async def measured(
@@ -138,7 +147,8 @@ def side(solutions: Sequence[Solution], score_seconds: float | None = None) -> S
     )
 
 
-async def measure(given: argparse.Namespace) -> None:
+async def measure(given: argparse.Namespace, groups: Mapping[int, Sequence[Problem]]) -> None:
+    """Every search with the problems of each load."""
     engine = Retrying(find_engine(given.policy))
     before = kept(given.out) if given.out is not None else []
     await engine.open()  # once for all: its connections are kept between two runs
@@ -150,8 +160,7 @@ async def measure(given: argparse.Namespace) -> None:
         await measured(policy, reward, given.search[0], 1, problems(1), profile)  # what is cold is not measured
         rows: list[Row] = []
         for search in given.search:
-            for concurrency in given.concurrency:
-                asked = problems(max(given.queries, concurrency))
+            for concurrency, asked in groups.items():
                 plain, speculative, again = await measured(
                     policy, reward, search, concurrency, asked, profile, given.emptied
                 )
@@ -172,11 +181,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reward", default="judge", metavar="REWARD", help="as `spex solve --reward` takes it")
     parser.add_argument("--search", nargs="+", choices=SEARCHES, default=list(SEARCHES))
     parser.add_argument("--concurrency", nargs="+", type=int, default=[1, 4])
-    parser.add_argument("--queries", type=int, default=5, help="of each search at each load (1 to 8)")
+    parser.add_argument("--queries", type=int, default=5, help="a search and load, in whole groups (1 to 8)")
     parser.add_argument("--without-profile", action="store_true", help="the price begins with what it believes of any")
     parser.add_argument("--emptied", nargs="+", default=[], metavar="URL", help="POST there to empty the caches")
     parser.add_argument("--out", type=Path, help="the rows as JSON, behind those of earlier runs")
-    asyncio.run(measure(parser.parse_args(arguments)))
+    given = parser.parse_args(arguments)
+    try:
+        groups = {count: problems(whole(given.queries, count)) for count in given.concurrency}
+    except ValueError as error:
+        parser.error(str(error))
+    asyncio.run(measure(given, groups))
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.live import SEARCHES, main, measured, problems, virtual
+from benchmarks.live import SEARCHES, main, measured, problems, virtual, whole
 from benchmarks.live_rows import Row, Side, Virtual, entries
 from spex.control.clock import run_virtual
 from spex.engine.base import Completion, Engine, Generation
@@ -63,6 +63,19 @@ def written(request: Generation) -> Completion:
 
 
 PROFILE = run_virtual(probe(simulated(written)))
+
+
+def test_queries_are_made_up_to_whole_groups_so_that_as_many_as_are_told_run_at_once() -> None:
+    assert [whole(5, concurrency) for concurrency in (1, 4, 8)] == [5, 8, 8]
+
+
+@pytest.mark.parametrize("more", [["--queries", "9"], ["--queries", "0"], ["--concurrency", "0"]])
+def test_problems_that_are_not_there_are_refused_before_anything_is_asked(
+    more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--policy", "vllm:http://127.0.0.1:9", *more])
+    assert "error: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("search", SEARCHES)

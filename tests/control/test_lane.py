@@ -561,7 +561,7 @@ deeds = st.lists(
     slots=st.integers(1, 4),
     speculations_max=st.integers(0, 4),
     cancel_delay_seconds=st.sampled_from([0.0, 0.03]),
-    seed=st.sampled_from(["whole", "positional"]),
+    seed=st.sampled_from(["none", "whole", "positional"]),
     market=st.sampled_from([Eager(), RateMarket()]),
 )
 def test_whatever_is_asked_slots_are_kept_demands_are_served_and_tokens_add_up(

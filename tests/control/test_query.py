@@ -598,7 +598,7 @@ class Fickle(Eager):
         return tired
 
 
-@pytest.mark.parametrize(("seed", "wasted"), [("positional", 0), ("whole", 25)])
+@pytest.mark.parametrize(("seed", "wasted"), [("positional", 0), ("none", 0), ("whole", 25)])
 def test_a_call_that_is_demanded_while_it_is_cancelled_is_made_after_all(seed: str, wasted: int) -> None:
     # The grandchild starts at 0.3 s, is stopped when the other child is done at 0.35 s, and demanded at 0.4 s.
     words = Words(usual=30, tokens={(1,): 35})

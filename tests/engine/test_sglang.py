@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from spex.engine.abilities import Reading
 from spex.engine.base import Generation, Labelling, Progress, Sampling
 from spex.engine.sglang import Sglang
 from spex.errors import EngineError, InputError, Misbehaving, Unreachable
@@ -43,6 +44,7 @@ class Server:
         self.spoil: Callable[[dict[str, Any]], object] = lambda event: event
         self.finish: dict[str, Any] | None = None
         self.silent_aborts = False
+        self.holds_labels = False
         self.done = b"data: [DONE]\n\n"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,6 +71,8 @@ class Server:
             await self.write(body, writer)
         else:
             self.asked.append(body)
+            while self.holds_labels and body["rid"] not in self.aborted:  # noqa: ASYNC110  # a server on a real clock
+                await asyncio.sleep(0.005)
             labels = [
                 [-1.0 - label, label, None] if label < 9 else [None, label, None] for label in body["token_ids_logprob"]
             ]
@@ -172,6 +176,7 @@ def test_seeds_are_sent_where_they_have_an_effect_and_fit_into_63_bits() -> None
             async with engine_of(server) as engine:
                 await engine.generate(request(seed=(1 << 64) - 1), Progress())
                 assert engine.capabilities.seed == ("positional" if deterministic else "none")
+                assert engine.capabilities.keeps_tokens
             sampling = server.asked[0]["sampling_params"]
             assert ("sampling_seed" in sampling) is deterministic
             assert 0 <= sampling.get("sampling_seed", 0) < 1 << 63
@@ -211,8 +216,8 @@ def test_an_aborted_text_is_over_at_the_server_when_the_cancellation_comes_throu
 
 
 def test_an_abort_that_is_ignored_lets_go_of_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spex.engine.sglang_requests._ABORT_SECONDS", 0.2)
-    monkeypatch.setattr("spex.engine.sglang_requests._ABORT_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("spex.engine.sglang_abort._ABORT_SECONDS", 0.2)
+    monkeypatch.setattr("spex.engine.sglang_abort._ABORT_AGAIN_SECONDS", 0.05)
 
     async def main() -> None:
         server = Server(pace_seconds=0.05)
@@ -242,14 +247,24 @@ def test_a_text_that_was_done_when_it_was_aborted_ends_where_it_ended(deaf: bool
     asyncio.run(main())
 
 
-def test_what_may_be_half_a_stop_string_is_written_again() -> None:
+def test_of_a_kept_text_what_may_be_half_a_stop_string_is_written_again_and_no_more() -> None:
     async def main() -> None:
         server = Server()
         async with engine_of(server) as engine:
             half = TEXT[:-1]
             progress = Progress(list(map(ord, half)), [-0.5] * len(half), half)
-            assert (await engine.generate(request(), progress)).text == TEXT
-            assert server.asked[0]["input_ids"] == [1, 2, 3]
+            found = await engine.generate(request(), progress)
+            assert (found.text, len(found.token_ids), len(found.logprobs or ())) == (TEXT, len(TEXT), len(TEXT))
+            assert server.asked[0]["input_ids"] == [1, 2, 3, *map(ord, half[:-1])]
+
+
+def test_a_kept_text_that_is_nothing_but_half_a_stop_string_begins_anew() -> None:
+    async def main() -> None:
+        server = Server()
+        async with engine_of(server) as engine:
+            progress = Progress(list(map(ord, TEXT[:3])), [-0.5] * 3, TEXT[:3])
+            found = await engine.generate(request(stop=("one two!", "\n\n")), progress)
+            assert (found.text, server.asked[0]["input_ids"]) == (TEXT, [1, 2, 3])
 
     asyncio.run(main())
 
@@ -263,6 +278,27 @@ def test_ids_are_of_one_length_so_that_none_begins_another() -> None:
         ids = [asked["rid"] for asked in server.asked]
         assert len(set(ids)) == 12
         assert len(set(map(len, ids))) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ask", [Labelling("l", PROMPT, (0, 2)), Reading("r", PROMPT, 1)])
+def test_a_score_that_is_cancelled_is_over_at_the_server_when_the_cancellation_comes_through(
+    ask: Labelling | Reading,
+) -> None:
+    async def main() -> None:
+        server = Server()
+        server.holds_labels = True
+        async with engine_of(server) as engine:
+            work = engine.read(ask, Progress()) if isinstance(ask, Reading) else engine.label(ask, Progress())
+            task = asyncio.ensure_future(work)
+            while not server.asked:  # noqa: ASYNC110  # a server on a real clock
+                await asyncio.sleep(0.005)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert server.aborted == {server.asked[0]["rid"]}
+            assert engine.counters().running == 0
 
     asyncio.run(main())
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from spex.engine.abilities import Reading, namer_of, reader_of, renderer_of
-from spex.engine.base import Generation, Identity, Labelling, Message, Progress, Renewable, Sampling, Telling
+from spex.engine.abilities import Reading, Renewable, namer_of, reader_of, renderer_of
+from spex.engine.base import Generation, Identity, Labelling, Message, Progress, Sampling, Telling
 from spex.engine.http import Deadlines
 from spex.engine.sglang_local import SglangLocal
 from spex.errors import EngineError, InputError, Misbehaving, Overloaded, TimedOut, Unreachable
@@ -214,7 +214,7 @@ def test_a_request_that_is_cancelled_at_once_leaves_nothing(either: FakeEngine) 
 
 
 def test_an_abort_that_is_ignored_holds_nobody_for_ever(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spex.engine.sglang_requests._ABORT_SECONDS", 0.1)
+    monkeypatch.setattr("spex.engine.sglang_abort._ABORT_SECONDS", 0.1)
     monkeypatch.setattr("spex.engine.sglang_local_line._GONE_SECONDS", 0.1)
 
     fake.tokenizer_manager.pace_seconds, fake.tokenizer_manager.deaf = 0.05, True

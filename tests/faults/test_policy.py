@@ -106,7 +106,7 @@ def test_a_server_that_is_full_when_it_is_opened_is_waited_for(client: str) -> N
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_server_that_ignores_aborts_holds_nobody_up(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spex.engine.sglang_requests._ABORT_SECONDS", 0.2)
+    monkeypatch.setattr("spex.engine.sglang_abort._ABORT_SECONDS", 0.2)
 
     async def main() -> None:
         server = Server(piece_seconds=0.1)

@@ -44,7 +44,7 @@ class Owner(Asker, Protocol):
 class Job:
     """One call, demanded or speculative. Its lane alone changes `phase` and what follows it.
 
-    `progress` survives a cancellation where the engine can go on from tokens. `dropped` counts
+    `progress` survives a cancellation where the engine keeps tokens. `dropped` counts
     what stopped attempts generated in vain, `lost` what failed ones did.
     """
 

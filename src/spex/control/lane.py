@@ -249,7 +249,7 @@ class Lane:
     def _keep_or_drop(self, job: Job) -> None:
         """A stopped job can be asked for again; its tokens stay with it where the engine goes on from tokens."""
         job.phase = Phase.PLANNED
-        if self.server.capabilities.seed != "positional" or not job.progress.token_ids:
+        if not self.server.capabilities.keeps_tokens or not job.progress.token_ids:
             job.drop_progress()
 
     def _learn(self, job: Job, expected_tokens: float) -> None:

@@ -31,6 +31,22 @@ class RendersThinking(Protocol):
         ...
 
 
+@runtime_checkable
+class Queueing(Protocol):
+    """An open engine that may tell its requests, and how many of them wait; None: it does not. Raises `EngineError`."""
+
+    async def queue(self) -> tuple[int, int] | None: ...
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """An engine whose server may be started anew with another model while it is open: it is asked after a failure."""
+
+    async def recheck(self) -> None:
+        """Raises `InputError` where the model is not that of when the engine was opened, and `EngineError`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One request for the log-probabilities of the tokens of `prompt` from number `start` on (1 to its length - 1)."""
@@ -68,6 +84,12 @@ class Several(Protocol):
 
     @property
     def places(self) -> Sequence[Server]: ...
+
+
+async def queue_of(server: Server) -> tuple[int, int] | None:
+    """The innermost server's requests, and how many wait; None where it does not tell. Raises `EngineError`."""
+    inner = innermost(server)
+    return await inner.queue() if isinstance(inner, Queueing) else None
 
 
 def namer_of(server: Server) -> NamesControlTokens | None:

@@ -101,8 +101,8 @@ class Scoring:
 class Progress:
     """One attempt at a request, written by the engine as it goes, read by the scheduler.
 
-    `token_ids`, `logprobs` and `text` are the work so far: an engine whose seeds are positional
-    goes on from them, any other starts from nothing. `cost` is what this attempt made the engine
+    `token_ids`, `logprobs` and `text` are the work so far: an engine that `resumes` goes on from
+    them, any other starts from nothing. `cost` is what this attempt made the engine
     do, kept tokens and dropped ones; `lost` what failed attempts before it did. `replayed`: some of the answer came
     from a log; `replayed_cost`: what of `cost`, and of earlier attempts', was therefore not asked of the engine.
     `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
@@ -151,10 +151,11 @@ SeedKind: TypeAlias = Literal["none", "whole", "positional"]
 class Capabilities:
     """What an engine can do. `curve` is a first belief about ℓ(b), in seconds; it is refined by use.
 
-    seed: `whole` repeats a text from its start, `positional` also from any token on. slots: most
-    requests at once. context_tokens: prompt and text together, None where there is no limit.
-    prefill_seconds: what an uncached prompt token costs (τ). priority: its own queue has demanded calls first. retain:
-    it keeps their prompts longer. drafts: its token-level speculation, None for none that is known of.
+    seed: `whole` repeats a text from its start, `positional` also from any token on. resumes: it goes on
+    from a text's tokens, whatever its seeds are. slots: most requests at once. context_tokens: prompt
+    and text together, None where there is no limit. prefill_seconds: what an uncached prompt token
+    costs (τ). priority: its own queue has demanded calls first. retain: it keeps their prompts longer.
+    drafts: its token-level speculation, None for none that is known of.
     """
 
     seed: SeedKind = "none"
@@ -162,6 +163,7 @@ class Capabilities:
     abort_confirmed: bool = True
     log_probabilities: bool = True
     label_scores: bool = False
+    resumes: bool = False
     slots: int = 256
     context_tokens: int | None = None
     curve: Curve = Affine(0.010, 0.0001)
@@ -170,6 +172,15 @@ class Capabilities:
     priority: bool = False
     retain: bool = False
     drafts: Drafts | None = None
+
+    @property
+    def keeps_tokens(self) -> bool:
+        """Whether a text that was stopped goes on from its tokens (G1).
+
+        With a seed that repeats it from its start alone it is written again, and is the same. Where seeds do nothing, a
+        new one would be another: who stops what has become long, and draws afresh, makes texts shorter.
+        """
+        return self.seed == "positional" or (self.resumes and self.seed == "none")
 
 
 class Counters(NamedTuple):
@@ -213,7 +224,7 @@ class Engine(Server, Protocol):
         ...
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
-        """The request's text, going on from `progress` where seeds are positional."""
+        """The request's text, going on from `progress` where the engine resumes."""
         ...
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
@@ -248,22 +259,6 @@ class Telling(Protocol):
 
 
 @runtime_checkable
-class Queueing(Protocol):
-    """An open engine that may tell its requests, and how many of them wait; None: it does not. Raises `EngineError`."""
-
-    async def queue(self) -> tuple[int, int] | None: ...
-
-
-@runtime_checkable
-class Renewable(Protocol):
-    """An engine whose server may be started anew with another model while it is open: it is asked after a failure."""
-
-    async def recheck(self) -> None:
-        """Raises `InputError` where the model is not that of when the engine was opened, and `EngineError`."""
-        ...
-
-
-@runtime_checkable
 class Wrapper(Protocol):
     """An engine around an engine: it adds one concern (recording, retries)."""
 
@@ -288,12 +283,6 @@ async def load_of(server: Server) -> int | None:
     """Requests that the innermost server has by its own count; None where it does not tell. Raises `EngineError`."""
     inner = innermost(server)
     return await inner.load() if isinstance(inner, Telling) else None
-
-
-async def queue_of(server: Server) -> tuple[int, int] | None:
-    """The innermost server's requests, and how many wait; None where it does not tell. Raises `EngineError`."""
-    inner = innermost(server)
-    return await inner.queue() if isinstance(inner, Queueing) else None
 
 
 def _digest(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from spex.engine.base import Renewable, Server, innermost
+from spex.engine.abilities import Renewable
+from spex.engine.base import Server, innermost
 from spex.errors import TimedOut, Unreachable
 
 T = TypeVar("T")

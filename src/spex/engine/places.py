@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from spex.engine.base import Capabilities, Counters, Identity, Progress, Server, identity_of, load_of, queue_of
+from spex.engine.abilities import queue_of
+from spex.engine.base import Capabilities, Counters, Identity, Progress, Server, identity_of, load_of
 from spex.engine.doubted import Doubted
 from spex.errors import EngineError, InputError, Overloaded, TimedOut, Unreachable
 from spex.profile import Curve
@@ -112,6 +113,7 @@ class Places(Generic[S]):
         return replace(
             all_of[0],
             seed=min((one.seed for one in all_of), key=_SEEDS.index),
+            resumes=all(one.resumes for one in all_of),
             seed_bits=min(one.seed_bits for one in all_of),
             abort_confirmed=all(one.abort_confirmed for one in all_of),
             log_probabilities=all(one.log_probabilities for one in all_of),

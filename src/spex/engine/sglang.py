@@ -7,6 +7,7 @@ An abort is asked for by the request's own id, and has come through when the ser
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,10 +18,12 @@ import msgspec
 from spex.engine.abilities import Reading
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.http import Deadlines, Http
+from spex.engine.interruption import uninterrupted
 from spex.engine.keys import key_for
 from spex.engine.other_kind import told_of_another_kind
 from spex.engine.same_model import refuse_other_model
 from spex.engine.server_tokens import encoded, encoded_chat
+from spex.engine.sglang_abort import ended
 from spex.engine.sglang_requests import SglangRequests
 from spex.engine.sglang_stream import Piece
 from spex.engine.sglang_tokens import SglangTokenizer
@@ -45,7 +48,13 @@ class _HttpLine:
         return self._http.events("/generate", body, Piece, size)
 
     async def answer(self, body: Mapping[str, object], kind: type[T]) -> T:
-        return await self._http.post("/generate", body, kind)
+        # The server looks only every few seconds whether who waits for a whole answer is still there.
+        answering = asyncio.ensure_future(self._http.post("/generate", body, kind))
+        try:
+            return await asyncio.shield(answering)
+        except asyncio.CancelledError:
+            await uninterrupted(ended(answering, str(body["rid"]), self.abort))
+            raise
 
     async def abort(self, rid: str) -> None:
         await self._http.send("/abort_request", {"rid": rid})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from math import exp
 from typing import Annotated, Protocol, TypeVar
 
@@ -21,17 +21,15 @@ from spex.engine.hints import Hints
 from spex.engine.http import Count
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import Speller
+from spex.engine.sglang_abort import ended
 from spex.engine.sglang_reading import ReadPrompt, read_request
 from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
 from spex.engine.sglang_told import SEED_BITS, Info
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_chances, checked_logprob, folded, room_of
-from spex.errors import EngineError, InputError, Misbehaving
+from spex.errors import Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
-
-_ABORT_SECONDS = 10.0
-_ABORT_AGAIN_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -47,7 +45,7 @@ class Line(Protocol):
         ...
 
     async def answer(self, body: Mapping[str, object], kind: type[T]) -> T:
-        """What answers `body`, which asks for no text. Cancelling it lets go of the request."""
+        """What answers `body`, which asks for no text. When a cancellation comes through, it is over."""
         ...
 
     async def abort(self, rid: str) -> None:
@@ -70,7 +68,7 @@ class SglangRequests:
 
     def __init__(self, name: str, line: Line, speller: Speller) -> None:
         self.capabilities: Capabilities = Capabilities(
-            label_scores=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001
+            label_scores=True, resumes=True, curve=Affine(0.010, 0.0001), prefill_seconds=0.0001
         )
         self._name = name
         self._line = line
@@ -93,7 +91,7 @@ class SglangRequests:
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         if self.capabilities.drafts is not None:
             self.capabilities.drafts.check(request.sampling.temperature)
-        _drop_half_stops(progress, request.stop)
+        await self._without_half_stop(progress, request.stop)
         kept = len(progress.token_ids)
         room = room_of(request, self.capabilities, self._name)
         tokens_max = min(room, request.tokens_max) - kept
@@ -103,7 +101,7 @@ class SglangRequests:
         try:
             await asyncio.shield(reading)
         except asyncio.CancelledError:
-            await uninterrupted(self._ended(str(body["rid"]), reading))
+            await uninterrupted(ended(reading, str(body["rid"]), self._line.abort))
             answer.reopen()
             raise
         finally:
@@ -167,18 +165,14 @@ class SglangRequests:
         finally:
             self._running -= 1
 
-    async def _ended(self, rid: str, reading: asyncio.Future[None]) -> None:
-        """The engine has said that the request is over, or it is let go of after ten seconds."""
-        asking = asyncio.ensure_future(self._ask_to_abort(rid))
-        await asyncio.wait({reading}, timeout=_ABORT_SECONDS)
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
-
-    async def _ask_to_abort(self, rid: str) -> None:
-        while True:  # an abort that overtakes its request is without effect: it is asked for again
-            with suppress(EngineError, InputError):
-                await self._line.abort(rid)
-            await asyncio.sleep(_ABORT_AGAIN_SECONDS)
+    async def _without_half_stop(self, progress: Progress, stop: Sequence[str]) -> None:
+        """Take back what may be the beginning of a stop string: the server looks for those in what it adds alone."""
+        halves = tuple({text[:length] for text in stop for length in range(1, len(text))})
+        back = 1
+        while progress.text.endswith(halves):
+            del progress.token_ids[-back:], progress.logprobs[-back:]
+            progress.text = await self._speller.text(progress.token_ids, control=False) if progress.token_ids else ""
+            back *= 2  # which characters are a token's is not known
 
     def _asked(self, request: Generation, progress: Progress, tokens_max: int) -> dict[str, object]:
         sampling: dict[str, object] = {
@@ -203,13 +197,3 @@ class SglangRequests:
     def _new_id(self) -> str:
         self._requests += 1
         return f"{self._run}{self._requests:08x}"
-
-
-def _drop_half_stops(progress: Progress, stop: Sequence[str]) -> None:
-    """Take back what may be the beginning of a stop string: the server looks for those in what it adds alone."""
-    halves = {text[:length] for text in stop for length in range(1, len(text))}
-    if any(map(progress.text.endswith, halves)):
-        # Which characters are the last token's is not known: all of it is written again.
-        progress.token_ids.clear()
-        progress.logprobs.clear()
-        progress.text = ""

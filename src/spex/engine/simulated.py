@@ -31,7 +31,7 @@ Judgement = Callable[[Scoring], tuple[float, ...]]
 
 
 class SimulatedPolicy:
-    """An engine on the loop's clock. By default its seeds are positional: a stopped text goes on from its tokens.
+    """An engine on the loop's clock. A stopped text goes on from its tokens, unless its seeds are `whole`.
 
     curve: ℓ(b), what the engine really does; `believed` is what it says of itself, if different.
     prefill_seconds: for each prompt token that is not in `cache`. By default that remembers every
@@ -61,6 +61,7 @@ class SimulatedPolicy:
         self._cost = Tokens()
         self._capabilities = Capabilities(
             seed=seed,
+            resumes=True,
             slots=slots,
             curve=believed or curve,
             prefill_seconds=prefill_seconds,
