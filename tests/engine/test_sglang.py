@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from math import exp
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from spex.engine.abilities import Reading
 from spex.engine.base import Generation, Labelling, Progress, Sampling
 from spex.engine.sglang import Sglang
-from spex.errors import EngineError, InputError, Misbehaving, Unreachable
+from spex.errors import EngineError, InputError, Misbehaving, Overloaded, Unreachable
 from spex.prompt import Prompt
 from spex.usage import Tokens
 from tests.engine.listening import listening
@@ -73,9 +73,8 @@ class Server:
             self.asked.append(body)
             while self.holds_labels and body["rid"] not in self.aborted:  # noqa: ASYNC110  # a server on a real clock
                 await asyncio.sleep(0.005)
-            labels = [
-                [-1.0 - label, label, None] if label < 9 else [None, label, None] for label in body["token_ids_logprob"]
-            ]
+            asked = body.get("token_ids_logprob", [])
+            labels = [[-1.0 - label, label, None] if label < 9 else [None, label, None] for label in asked]
             meta = {"cached_tokens": 2, "prompt_tokens": 3, "output_token_ids_logprobs": [labels]}
             await self.say(writer, self.spoil({"meta_info": meta}))
 
@@ -339,7 +338,6 @@ def with_ids(spoilt: Callable[[list[int]], list[Any]]) -> Callable[[dict[str, An
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda event: {"error": {"message": "out of memory"}},
         lambda event: [],
         lambda event: {**event, "text": None},
         lambda event: {**event, "output_ids": event["output_ids"][1:]},
@@ -407,6 +405,103 @@ def test_a_text_is_done_when_the_server_says_why_it_ended_and_says_no_more() -> 
         server.done = b""
         async with engine_of(server) as engine, asyncio.timeout(10):
             assert (await engine.generate(request(), Progress())).text == TEXT
+
+    asyncio.run(main())
+
+
+LEFT = {"completion_tokens": 0, "output_token_logprobs": []}
+"""What is told of a request that was aborted while it waited: nothing of its prompt."""
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        (None, Unreachable, "see who else stops requests"),
+        (503, Overloaded, "wait, or ask for less at once"),
+        (429, Overloaded, "wait, or ask for less at once"),
+        (400, Misbehaving, "400: The input is too long"),
+        (500, Unreachable, "see the server's log"),
+    ],
+)
+def test_a_text_that_never_ran_is_refused_as_its_status_says(
+    status: int | None, error: type[Exception], told: str
+) -> None:
+    async def main() -> None:
+        server = Server()
+        finish = {"type": "abort", "message": "The input is too long", "status_code": status}
+        server.spoil = lambda _: {"text": "", "output_ids": [], "meta_info": {**LEFT, "finish_reason": finish}}
+        async with engine_of(server) as engine:
+            with pytest.raises(error, match=told):
+                await engine.generate(request(), Progress())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("code", "error"), [(400, Misbehaving), (None, Unreachable)])
+def test_an_event_that_tells_an_error_is_that_error(code: int | None, error: type[Exception]) -> None:
+    async def main() -> None:
+        server = Server()
+        server.spoil = lambda _: {"error": {"message": "too long for me", "code": code}}
+        async with engine_of(server) as engine:
+            with pytest.raises(error, match="too long for me"):
+                await engine.generate(request(), Progress())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("piece", [{}, {"meta_info": {**LEFT, "finish_reason": None}}])
+def test_a_piece_that_says_nothing_is_refused(piece: object) -> None:
+    async def main() -> None:
+        server = Server()
+        server.spoil = lambda _: piece
+        async with engine_of(server) as engine:
+            with pytest.raises(Misbehaving):
+                await engine.generate(request(), Progress())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ask", [Labelling("l", PROMPT, (0, 2)), Reading("r", PROMPT, 1)])
+@pytest.mark.parametrize(("status", "error"), [(None, Unreachable), (503, Overloaded)])
+def test_a_score_that_somebody_else_aborts_is_no_wrong_answer(
+    ask: Labelling | Reading, status: int | None, error: type[Exception]
+) -> None:
+    async def main() -> None:
+        server = Server()
+        finish = {"type": "abort", "message": "bye", "status_code": status}
+        server.spoil = lambda _: {"text": "", "meta_info": {"completion_tokens": 0, "finish_reason": finish}}
+        async with engine_of(server) as engine:
+            with pytest.raises(error, match="bye"):
+                await (engine.read(ask, Progress()) if isinstance(ask, Reading) else engine.label(ask, Progress()))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ask", [Labelling("l", PROMPT, (0, 2)), Reading("r", PROMPT, 1)])
+def test_a_model_that_gives_no_numbers_is_told_as_that_and_never_as_a_score(ask: Labelling | Reading) -> None:
+    async def main() -> None:
+        server = Server()
+        none_of = [[None, token, None] for token in (0, 1, 2, 3)]
+        meta = {"prompt_tokens": 3, "cached_tokens": 0, "output_token_ids_logprobs": [none_of]}
+        server.spoil = lambda _: {"meta_info": {**meta, "input_token_logprobs": none_of[1:]}}
+        async with engine_of(server) as engine:
+            with pytest.raises(Misbehaving, match="NaN"):
+                await (engine.read(ask, Progress()) if isinstance(ask, Reading) else engine.label(ask, Progress()))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ask", [Labelling("l", PROMPT, (0, 2)), Reading("r", PROMPT, 1)])
+def test_a_request_for_numbers_cuts_off_no_tokens_so_that_texts_beside_it_are_drawn_as_ever(
+    ask: Labelling | Reading,
+) -> None:
+    async def main() -> None:
+        server = Server()
+        async with engine_of(server) as engine:
+            with suppress(Misbehaving):  # this server knows no readings
+                await (engine.read(ask, Progress()) if isinstance(ask, Reading) else engine.label(ask, Progress()))
+        sampling = server.asked[0]["sampling_params"]
+        assert (sampling["temperature"], sampling["top_p"], sampling["top_k"]) == (1.0, 1.0, -1)
 
     asyncio.run(main())
 

@@ -26,6 +26,17 @@ Kind: TypeAlias = Literal["text", "labels", "rows"]
 JSON = "application/json"
 STREAM = "text/event-stream"
 PAGE = b"<!DOCTYPE html><html><body>Welcome to nginx!</body></html>"
+FULL = {
+    "text": "",
+    "output_ids": [],
+    "meta_info": {
+        "finish_reason": {"type": "abort", "message": "The request queue is full.", "status_code": 503},
+        "completion_tokens": 0,
+        "output_token_logprobs": [],
+    },
+}
+"""What SGLang streams, with status 200, where its queue is full."""
+
 _PIECE_TOKENS = 4
 _TRICKLE_SECONDS = 0.02
 
@@ -179,6 +190,9 @@ class Server:
 
     async def _do(self, work: Work, writer: asyncio.StreamWriter) -> bool:
         fault = self._fault(work)
+        if fault == "503" and work.protocol == "sglang" and work.kind == "text":
+            writer.write(head_of(STREAM) + b"data: " + json.dumps(FULL).encode() + b"\n\ndata: [DONE]\n\n")
+            return False
         if fault is not None and await self._refuses(fault, writer):
             return fault not in ("closed", "not HTTP")
         if work.kind != "text":
@@ -293,8 +307,8 @@ def labels_of(work: Work, fault: str | None) -> dict[str, Any]:
     if fault == "fewer":
         del chances[asked[1]]
     usage = {"prompt_tokens": len(work.prompt), "cached_tokens": 0, "completion_tokens": 1}
-    if work.protocol == "sglang":
-        all_ = [[value, token, None] for token, value in chances.items()]
+    if work.protocol == "sglang":  # whose JSON has null for what is no number
+        all_ = [[None if fault == "nan" else value, token, None] for token, value in chances.items()]
         return {"meta_info": {**usage, "output_token_ids_logprobs": [all_]}}
     named = {f"token_id:{token}": value for token, value in chances.items()}
     return {"choices": [{"logprobs": {"top_logprobs": [named]}}], "usage": usage}

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from math import exp
-from typing import Annotated, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -22,8 +22,8 @@ from spex.engine.http import Count
 from spex.engine.interruption import uninterrupted
 from spex.engine.server_tokens import Speller
 from spex.engine.sglang_abort import ended
-from spex.engine.sglang_reading import ReadPrompt, read_request
-from spex.engine.sglang_stream import Chance, Piece, SglangAnswer
+from spex.engine.sglang_reading import NOTHING_DRAWN, ReadPrompt, check_told, read_request
+from spex.engine.sglang_stream import Chance, Finish, Piece, SglangAnswer, check_came
 from spex.engine.sglang_told import SEED_BITS, Info
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_chances, checked_logprob, folded, room_of
@@ -54,9 +54,10 @@ class Line(Protocol):
 
 
 class _LabelMeta(msgspec.Struct, frozen=True):
-    prompt_tokens: Count
-    cached_tokens: Count
-    output_token_ids_logprobs: Annotated[list[list[Chance]], msgspec.Meta(min_length=1)]
+    prompt_tokens: Count | None = None
+    cached_tokens: Count | None = None
+    output_token_ids_logprobs: list[list[Chance]] = []
+    finish_reason: Finish | None = None
 
 
 class _Labels(msgspec.Struct, frozen=True):
@@ -117,7 +118,7 @@ class SglangRequests:
         body = {
             "rid": self._new_id(),
             "input_ids": list(request.prompt.token_ids),
-            "sampling_params": {"max_new_tokens": 0, "temperature": 0.0},
+            "sampling_params": NOTHING_DRAWN,
             "return_logprob": True,
             # From the last token on: from the first one, nothing would be read from the cache.
             "logprob_start_len": -1,
@@ -125,16 +126,17 @@ class SglangRequests:
             **self._hints.of(progress),
         }
         meta = (await self._answered(body, _Labels)).meta_info
-        cost = Tokens(0, meta.cached_tokens, 0, meta.prompt_tokens - meta.cached_tokens)
-        found = {
-            token: 0.0 if value is None else exp(checked_logprob(value, self._name))
-            for value, token, _ in meta.output_token_ids_logprobs[0]
-        }
-        if meta.prompt_tokens != request.prompt.token_count or cost.reward < 0:
-            raise Misbehaving(self._name, f"an answer to a prompt of {request.prompt.token_count} tokens", meta)
+        check_came(meta.finish_reason, self._name)
+        sent, cached = request.prompt.token_count, meta.cached_tokens
+        if meta.prompt_tokens != sent or cached is None or cached > sent:
+            raise Misbehaving(self._name, f"an answer to a prompt of {sent} tokens", meta)
+        told = meta.output_token_ids_logprobs[0] if meta.output_token_ids_logprobs else []
+        found = {token: 0.0 if value is None else exp(checked_logprob(value, self._name)) for value, token, _ in told}
         if not found.keys() >= set(request.labels):
             raise Misbehaving(self._name, "a probability for each label", meta)
+        check_told([value for value, token, _ in told if token in request.labels], self._name)
         checked_chances([found[label] for label in set(request.labels)], self._name)
+        cost = Tokens(0, cached, 0, sent - cached)
         progress.spend(prompt_cached=cost.prompt_cached, reward=cost.reward)
         self._cost = self._cost.plus(cost)
         return tuple(found[label] for label in request.labels)
