@@ -80,6 +80,10 @@ class Misbehaving(EngineError):
         super().__init__(engine, f"expected {expected}, got {_shown(got)}")
 
 
+PASSING = (Unreachable, Overloaded, TimedOut)
+"""What may pass by itself, so that it is worth asking again."""
+
+
 class RecordError(SpexError):
     """The call log cannot be used."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from spex.engine.base import Completion, Generation, Progress
 from spex.engine.function import FunctionPolicy
 from spex.engine.retrying import Retrying
 from spex.engine.simulated import SimulatedPolicy
-from spex.errors import InvariantError, Misbehaving, Unreachable
+from spex.errors import EngineError, InvariantError, Misbehaving, Unreachable
 from spex.profile import Affine, Scaled
 from spex.speculate.market import RateMarket
 from spex.usage import Tokens
@@ -487,6 +488,57 @@ def test_a_text_that_was_stopped_between_teaches_the_pace_of_its_last_stretch() 
         assert bench.lane.profile.itl_seconds(1) == pytest.approx(0.010)
 
     on_bench(scene, engine(), Eager())
+
+
+class Faltering:
+    """The simulated engine, away for ten seconds after half of its first text, or in error then."""
+
+    def __init__(self, error: EngineError) -> None:
+        self.inner = engine()
+        self.name, self.capabilities, self.counters = self.inner.name, self.inner.capabilities, self.inner.counters
+        self._error: EngineError | None = error
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        if self._error is None:
+            return await self.inner.generate(request, progress)
+        error, self._error = self._error, None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.055):
+                await self.inner.generate(request, progress)
+        await asyncio.sleep(10.0)
+        raise error
+
+
+def test_seconds_in_which_an_engine_was_away_teach_no_pace() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.demand(bench.job("job"))
+        await at(20.0)
+        assert bench.names("done") == ["job"]
+        assert bench.lane.profile.itl_seconds(1) == pytest.approx(0.010)
+
+    faltering = Faltering(Unreachable("engine", "gone"))
+    on_bench(scene, Retrying(faltering, wait_jitter_seconds=0.0), RateMarket())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "generated"), [(Unreachable("engine", "gone"), 10), (Misbehaving("engine", "a text", None), 15)]
+)
+def test_a_guess_that_failed_for_a_while_goes_on_from_its_tokens_and_one_that_was_wrong_does_not(
+    error: EngineError, generated: int
+) -> None:
+    faltering = Faltering(error)
+
+    async def scene(bench: Bench) -> None:
+        job = bench.job("job")
+        bench.wish(job)
+        await at(15.0)
+        assert bench.names("failed") == ["job"]
+        bench.demand(job)
+        await at(20.0)
+        assert bench.names("done") == ["job"]
+        assert faltering.counters().cost.generated == generated
+
+    on_bench(scene, faltering, Eager())  # type: ignore[arg-type]
 
 
 def test_what_is_left_of_a_job_shrinks_as_it_runs() -> None:

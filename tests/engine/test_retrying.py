@@ -10,7 +10,17 @@ from itertools import pairwise
 import pytest
 
 from spex.control.clock import run_virtual
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress, innermost
+from spex.engine.base import (
+    Capabilities,
+    Completion,
+    Counters,
+    Generation,
+    Labelling,
+    Message,
+    Progress,
+    SeedKind,
+    innermost,
+)
 from spex.engine.retrying import Retrying
 from spex.errors import EngineError, InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 from spex.prompt import Prompt
@@ -25,12 +35,12 @@ SILENT = TimedOut("engine", "token_gap", 30.0)
 class Failing:
     """An engine that fails as it is told to, half-way through a text of ten tokens, then works."""
 
-    def __init__(self, errors: Iterable[BaseException]) -> None:
+    def __init__(self, errors: Iterable[BaseException], seed: SeedKind = "positional") -> None:
         self._errors: Iterator[BaseException] = iter(errors)
         self._cost = Tokens()
         self.asked: list[tuple[float, object]] = []
         self.name = "failing"
-        self.capabilities = Capabilities(seed="positional")
+        self.capabilities = Capabilities(seed=seed, resumes=True)
 
     def counters(self) -> Counters:
         return Counters(0, self._cost)
@@ -66,9 +76,9 @@ class Failing:
         return ids
 
 
-def tried(*errors: EngineError) -> tuple[Failing, Progress]:
+def tried(*errors: EngineError, seed: SeedKind = "positional") -> tuple[Failing, Progress]:
     """One generation by an engine that fails so."""
-    engine, progress = Failing(errors), Progress()
+    engine, progress = Failing(errors, seed), Progress()
     run_virtual(Retrying(engine, wait_jitter_seconds=0.0).generate(request(), progress))
     return engine, progress
 
@@ -95,11 +105,43 @@ def test_what_will_not_pass_is_not_tried_again(error: Exception) -> None:
 
 
 def test_what_a_failed_attempt_generated_is_lost_and_the_next_one_starts_afresh() -> None:
-    engine, progress = tried(AWAY, FULL)
+    engine, progress = tried(AWAY, FULL, seed="whole")
     assert progress.lost == Tokens(generated=10)
     assert progress.cost == Tokens(generated=10)
     assert tuple(progress.token_ids) == tuple(range(10))
     assert engine.counters().cost == progress.cost.plus(progress.lost)
+
+
+@pytest.mark.parametrize("seed", ["none", "positional"])
+def test_where_the_engine_keeps_tokens_the_next_attempt_goes_on_from_those_of_a_failed_one(seed: SeedKind) -> None:
+    engine, progress = tried(AWAY, seed=seed)
+    assert (progress.lost, progress.cost, progress.failed) == (Tokens(), Tokens(generated=10), True)
+    assert tuple(progress.token_ids) == tuple(range(10))
+    assert engine.counters().cost == progress.cost
+
+
+def test_who_is_told_to_come_back_does_not_come_in_the_same_instant_as_all_others() -> None:
+    def waited() -> float:
+        engine = Failing([Overloaded("engine", "429", retry_after_seconds=20.0)])
+        run_virtual(Retrying(engine).generate(request(), Progress()))
+        return engine.asked[1][0]
+
+    found = [waited() for _ in range(20)]
+    assert len(set(found)) > 10
+    assert min(found) >= 20.1
+    assert max(found) <= 21.1 + 1e-9
+
+
+def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        engine = Retrying(Failing([AWAY, AWAY, FULL]))
+        await engine.generate(request(), Progress())
+        await engine.generate(request(), Progress())
+
+    with caplog.at_level(logging.WARNING, "spex"):
+        run_virtual(main())
+    told = [record.getMessage() for record in caplog.records if record.name == "spex"]
+    assert told == [f"{AWAY}; what may pass is asked again"]
 
 
 def test_an_engine_that_says_when_to_come_back_is_left_alone_until_then() -> None:
@@ -190,6 +232,24 @@ def test_an_engine_that_failed_is_asked_once_whether_its_model_is_the_same(error
     for _ in range(3):
         assert run_virtual(engine.generate(request(), Progress())).text == "text"
     assert inner.rechecks == 1
+
+
+@pytest.mark.parametrize(("seconds", "rechecks"), [(4.0, 0), (6.0, 1)])
+def test_an_engine_that_was_not_asked_for_seconds_is_asked_whether_its_model_is_the_same(
+    seconds: float, rechecks: int
+) -> None:
+    """It may have been started anew meanwhile, and nothing of that was seen."""
+    inner = Renewed([], is_other=False)
+
+    async def main() -> None:
+        engine = Retrying(inner)
+        await engine.open()
+        await engine.generate(request(), Progress())
+        await asyncio.sleep(seconds)
+        await engine.generate(request(), Progress())
+
+    run_virtual(main())
+    assert inner.rechecks == rechecks
 
 
 def test_an_engine_that_is_full_has_not_failed() -> None:

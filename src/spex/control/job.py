@@ -89,7 +89,12 @@ class Job:
             self.lost = self.lost.plus(self.progress.lost)
             self.progress.lost = Tokens()
 
-    def drop_progress(self) -> None:
+    def leave_off(self, *, keeps_tokens: bool) -> None:
+        """It was stopped, and can be asked for again: its tokens stay with it where the engine goes on from tokens."""
+        if not keeps_tokens or not (self.progress.token_ids or self.progress.text):
+            self._drop_progress()
+
+    def _drop_progress(self) -> None:
         """Nothing of a stopped attempt can be gone on from: the next one starts afresh."""
         self.book_lost()
         self.dropped = self.dropped.plus(self.progress.cost)

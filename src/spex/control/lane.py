@@ -12,7 +12,7 @@ from spex.control.job import Job, Phase
 from spex.control.others import Others, beside
 from spex.control.outcome import Cancelled, Ok, Outcome
 from spex.engine.base import Server
-from spex.errors import InvariantError
+from spex.errors import PASSING, InvariantError
 from spex.profile import LearnedCurve
 from spex.speculate.lengths import Lengths
 from spex.speculate.market import Market
@@ -239,23 +239,21 @@ class Lane:
         if isinstance(outcome, Ok):
             self._learn(job, expected_tokens)
         elif isinstance(outcome, Cancelled):
-            self._keep_or_drop(job)
+            job.phase = Phase.PLANNED
+            job.leave_off(keeps_tokens=self.server.capabilities.keeps_tokens)
         else:
             job.phase = Phase.DONE if job.demanded else Phase.PLANNED
-            job.progress.fail()
+            passes = isinstance(outcome.error, PASSING)
+            job.progress.fail(keeps_tokens=passes and self.server.capabilities.keeps_tokens)
         job.book_lost()
         self._settled(job, outcome)
 
-    def _keep_or_drop(self, job: Job) -> None:
-        """A stopped job can be asked for again; its tokens stay with it where the engine goes on from tokens."""
-        job.phase = Phase.PLANNED
-        if not self.server.capabilities.keeps_tokens or not job.progress.token_ids:
-            job.drop_progress()
-
     def _learn(self, job: Job, expected_tokens: float) -> None:
         """Take in how long a finished job was and took; `expected_tokens`: by the curve at its prior's level."""
-        if self._market is None or job.progress.replayed or job.expands is not self.serves_text:
+        if self._market is None or job.expands is not self.serves_text:
             return  # nobody asks a plain run what another sequence would cost
+        if job.progress.replayed or job.progress.failed:
+            return  # its seconds are not the engine's
         seconds = asyncio.get_running_loop().time() - job.started_at_seconds
         total = job.progress.cost.generated
         self.lengths.observe(max(1.0, total) if self.serves_text else 1.0)  # an empty text, too, was a token's work

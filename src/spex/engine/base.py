@@ -103,7 +103,8 @@ class Progress:
 
     `token_ids`, `logprobs` and `text` are the work so far: an engine that `resumes` goes on from
     them, any other starts from nothing. `cost` is what this attempt made the engine
-    do, kept tokens and dropped ones; `lost` what failed attempts before it did. `replayed`: some of the answer came
+    do, kept tokens and dropped ones; `lost` what failed attempts before it did. `failed`: there were such, and its
+    seconds tell nothing. `replayed`: some of the answer came
     from a log; `replayed_cost`: what of `cost`, and of earlier attempts', was therefore not asked of the engine.
     `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
     `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`).
@@ -114,6 +115,7 @@ class Progress:
     text: str = ""
     cost: Tokens = Tokens()
     lost: Tokens = Tokens()
+    failed: bool = False
     replayed: bool = False
     replayed_cost: Tokens = Tokens()
     demanded: bool = True
@@ -131,8 +133,14 @@ class Progress:
         self.cost = self.cost.plus(cost)
         self.replayed_cost = self.replayed_cost.plus(cost)
 
-    def fail(self) -> None:
-        """The attempt came to nothing: what it cost is lost, and the next one starts afresh."""
+    def fail(self, *, keeps_tokens: bool = False) -> None:
+        """The attempt failed: what it cost is lost, and the next one starts afresh.
+
+        keeps_tokens: where there are some, the next one goes on from them instead, and they are not lost (G1).
+        """
+        self.failed = True
+        if keeps_tokens and (self.token_ids or self.text):
+            return
         self.lost = self.lost.plus(self.cost)
         self.cost = Tokens()
         self.token_ids.clear()

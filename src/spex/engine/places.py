@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from spex.engine.abilities import queue_of
 from spex.engine.base import Capabilities, Counters, Identity, Progress, Server, identity_of, load_of
 from spex.engine.doubted import Doubted
-from spex.errors import EngineError, InputError, Overloaded, TimedOut, Unreachable
+from spex.errors import PASSING, EngineError, InputError, Overloaded
 from spex.profile import Curve
 from spex.usage import Tokens
 
@@ -67,7 +67,7 @@ class Places(Generic[S]):
     def __init__(self, field: str, name: str, servers: Sequence[S]) -> None:
         if not 2 <= len(servers) <= _SERVERS_MAX or len({server.name for server in servers}) < len(servers):
             raise InputError(field, name, f"it must name 2 to {_SERVERS_MAX} servers, each of them once")
-        self._places = [_Place(server, Doubted(server)) for server in servers]
+        self._places = [_Place(server, Doubted(server, tells=False)) for server in servers]
         self._homes: OrderedDict[str, _Place[S]] = OrderedDict()
         self._told: dict[str, int] = {}
         self._freed = asyncio.Event()
@@ -144,10 +144,10 @@ class Places(Generic[S]):
             place.running += 1
             try:
                 return await place.asked(ask)
-            except (Overloaded, TimedOut, Unreachable) as error:
+            except PASSING as error:
                 self._move(place, error, tried)
                 if progress is not None:
-                    progress.fail()
+                    progress.fail(keeps_tokens=self.capabilities.keeps_tokens)
             finally:
                 place.running -= 1
                 self._freed.set()
@@ -163,7 +163,7 @@ class Places(Generic[S]):
             place = self._place(None, tried)
             try:
                 return await place.asked(ask)
-            except (Overloaded, TimedOut, Unreachable) as error:
+            except PASSING as error:
                 self._move(place, error, tried)
 
     def _move(self, place: _Place[S], error: EngineError, tried: list[_Place[S]]) -> None:

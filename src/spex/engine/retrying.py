@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from random import uniform
 from typing import TypeVar
 
 import stamina
@@ -19,7 +20,7 @@ from spex.engine.base import (
     Progress,
 )
 from spex.engine.doubted import Doubted
-from spex.errors import Overloaded, TimedOut, Unreachable
+from spex.errors import PASSING, Overloaded
 
 T = TypeVar("T")
 
@@ -32,7 +33,8 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 class Retrying:
     """Repeats what failed because the engine was away, full or silent, four times at most.
 
-    The same request with the same seed; what a failed attempt generated is counted as lost. After a failure the engine
+    The same request with the same seed; where the engine keeps tokens it goes on from those of the failed attempt, and
+    what that generated is counted as lost otherwise. After a failure the engine
     is asked whether it is still the same one, where it can tell: a server may have been started anew with another
     model. When it is opened, only a full one is waited for: whoever would start it is still there.
     """
@@ -74,7 +76,13 @@ class Retrying:
         return await self._repeated(lambda: self.inner.label(request, progress), progress)
 
     async def _repeated(self, ask: Callable[[], Awaitable[T]], progress: Progress | None = None) -> T:
-        return await repeated(lambda: self._doubted.asked(ask), progress, self._attempts, self._jitter)
+        return await repeated(
+            lambda: self._doubted.asked(ask),
+            progress,
+            self._attempts,
+            self._jitter,
+            keeps_tokens=self.capabilities.keeps_tokens,
+        )
 
 
 async def repeated(
@@ -83,19 +91,25 @@ async def repeated(
     attempts: int = _ATTEMPTS,
     wait_jitter_seconds: float = 1.0,
     may_pass: Callable[[Exception], bool | float] | None = None,
+    *,
+    keeps_tokens: bool = False,
 ) -> T:
     """What `ask` gives, asked again where its failure may pass, `attempts` times at most; raises its last failure.
 
-    What a failed attempt has cost is lost, as `progress` tells. may_pass: whether a failure may, or after how many
-    seconds; of an engine that was away, full or silent it may, if nothing is given.
+    What a failed attempt has cost is lost, as `progress` tells, unless its tokens are kept. may_pass: whether a failure
+    may, or after how many seconds; of an engine that was away, full or silent it may, if nothing is given.
     """
-    tries = stamina.retry_context(
-        on=may_pass or _wait_before_next, attempts=attempts, timeout=None, wait_jitter=wait_jitter_seconds
-    )
+
+    def wait(error: Exception) -> bool | float:
+        told = (may_pass or _wait_before_next)(error)
+        # Who has been told to come back then should not come all at once; stamina's own jitter is for its own waits.
+        return told if isinstance(told, bool) else told + uniform(0.0, wait_jitter_seconds)  # noqa: S311  # no secret
+
+    tries = stamina.retry_context(on=wait, attempts=attempts, timeout=None, wait_jitter=wait_jitter_seconds)
     async for attempt in tries:
         with attempt:
             if attempt.num > 1 and progress is not None:
-                progress.fail()
+                progress.fail(keeps_tokens=keeps_tokens)
             return await ask()
     raise AssertionError("stamina ends with a result or the last error")
 
@@ -108,4 +122,4 @@ def _wait_before_next(error: Exception) -> bool | float:
     """Whether an error may pass; for how many seconds to wait where the engine says so."""
     if isinstance(error, Overloaded) and error.retry_after_seconds is not None:
         return error.retry_after_seconds
-    return isinstance(error, Unreachable | Overloaded | TimedOut)
+    return isinstance(error, PASSING)

@@ -27,7 +27,7 @@ from spex.engine.sglang_stream import Chance, Finish, Piece, SglangAnswer, check
 from spex.engine.sglang_told import SEED_BITS, Info
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_chances, checked_logprob, folded, room_of
-from spex.errors import Misbehaving
+from spex.errors import EngineError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
 
@@ -101,14 +101,17 @@ class SglangRequests:
         reading = asyncio.ensure_future(self._read(body, answer))
         try:
             await asyncio.shield(reading)
+            completion = answer.completion(request.stop)
         except asyncio.CancelledError:
             await uninterrupted(ended(reading, str(body["rid"]), self._line.abort))
+            answer.reopen()
+            raise
+        except EngineError:
             answer.reopen()
             raise
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-        completion = answer.completion(request.stop)
         if kept:  # a character may have been cut in two where the text was taken up again
             completion = completion._replace(text=await self._speller.text(completion.token_ids, control=False))
         cut = completion.end == "length" and room < request.tokens_max
