@@ -315,6 +315,67 @@ def test_a_cancelled_text_is_let_go_of() -> None:
     asyncio.run(main())
 
 
+def test_a_text_that_was_stopped_goes_on_behind_what_it_had_with_what_is_left_of_its_tokens() -> None:
+    """Drawn afresh, what was stopped because it had become long would be shorter."""
+
+    async def main() -> None:
+        server = Server("logprobs", "stream_options", strict=True)
+        async with engine_of(server) as engine:
+            assert engine.capabilities.keeps_tokens
+            progress = Progress()
+            task = asyncio.ensure_future(engine.generate(request(), progress))
+            while len(progress.text) < len("one two"):  # noqa: ASYNC110  # a server on a real clock
+                await asyncio.sleep(0.001)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            kept, written = progress.text, progress.cost.generated
+            server.pieces = PIECES[written:]
+            completion = await engine.generate(request(), progress)
+            asked = server.asked[-1]
+            assert (asked["prompt"], asked["max_tokens"]) == (QUESTION + kept, 50 - written)
+            assert (completion.text, completion.end) == ("one two.\n\n", "delimiter")
+            assert completion.logprobs == (-0.5,) * len(completion.text)
+            assert progress.cost.generated == 4
+            assert engine.counters().cost == progress.cost
+
+    asyncio.run(main())
+
+
+def test_where_there_are_seeds_a_text_that_was_stopped_is_written_again_by_its_own() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        async with engine_of(server) as engine:
+            assert not engine.capabilities.keeps_tokens
+            progress = Progress(text="one two", cost=Tokens(2, 0, 2))
+            assert (await engine.generate(request(), progress)).text == "one two.\n\n"
+            assert (server.asked[-1]["prompt"], server.asked[-1]["max_tokens"]) == (QUESTION, 50)
+
+    asyncio.run(main())
+
+
+def test_a_stop_string_is_found_across_the_place_where_a_text_goes_on() -> None:
+    progress = Progress(text="one.\n", cost=Tokens(3, 0, 2))
+    answer = OpenAIAnswer("engine", progress, "", ("\n\n",), 50)
+    answer.take(Piece([Choice("\ntwo")]))
+    assert (answer.written, answer.completion().text) == (3, "one.\n\n")
+
+
+def test_what_ended_a_text_that_was_stopped_in_the_same_instant_is_written_again() -> None:
+    progress = Progress()
+    answer = OpenAIAnswer("engine", progress, "", ("\n\n",), 50)
+    answer.take(Piece([Choice("one")]))
+    answer.take(Piece([Choice(".\n\ntwo")]))
+    answer.reopen()
+    assert progress.text == "one"
+
+
+def test_half_a_character_is_no_part_of_what_goes_on() -> None:
+    progress = Progress(text="caf\ufffd", cost=Tokens(2, 0, 2))
+    assert OpenAIAnswer("engine", progress, "", (), 50).written == 2
+    assert progress.text == "caf"
+
+
 @pytest.mark.parametrize("status", ["404 Not Found", "400 Bad Request"])
 def test_a_model_that_is_not_served_is_told_with_those_that_are(status: str) -> None:
     async def main() -> None:
@@ -397,5 +458,19 @@ def test_a_real_server_of_another_make_is_understood() -> None:
         finally:
             await engine.close()
             await embedded.close()
+
+    asyncio.run(main())
+
+
+def test_of_many_models_with_hostile_names_a_few_are_shown_and_none_of_them_moves_the_cursor() -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        server.models = [{"id": f"{number:03d}\x1b[2J" + "x" * 5_000} for number in range(100)]
+        with pytest.raises(InputError) as caught:
+            async with engine_of(server):
+                pass
+        assert "\x1b" not in str(caught.value)
+        assert "(100 in all)" in str(caught.value)
+        assert len(str(caught.value)) < 1_500
 
     asyncio.run(main())

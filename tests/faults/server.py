@@ -74,7 +74,7 @@ class Work(NamedTuple):
         marks = [mark for mark in ("\n\n", "Assistant: ") if mark in self.prompt]
         begun = max((self.prompt.rfind(mark) + len(mark) for mark in marks), default=len(self.prompt))
         number = hashed(f"{self.model} {seed} {self.prompt[:begun]}")
-        ends = number % 3 == 0 and not self.prompt.endswith("Assistant: ")
+        ends = number % 3 == 0 and not self.prompt[:begun].endswith("Assistant: ")
         whole = f"Answer: {number % 5}" if ends else f"There are {number % 1000} apples now.\n\n"
         return whole[len(self.prompt) - begun :]
 

@@ -27,6 +27,7 @@ _ERROR = '"error"'
 _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({429, 503})
 _BODY_BYTES_MAX = 64 << 20
+_KEPT_IDLE_SECONDS = 3.0  # servers close what was idle for five: what is sent in that instant would be lost
 _ADDRESS = "it must be an address such as http://127.0.0.1:30000"
 
 T = TypeVar("T")
@@ -95,7 +96,9 @@ class Http:
             base_url=self._url,
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=httpx2.Timeout(None, connect=self._deadlines.connect),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+            limits=httpx2.Limits(
+                max_connections=None, max_keepalive_connections=64, keepalive_expiry=_KEPT_IDLE_SECONDS
+            ),
             # Without the environment, of a server on this machine, SSL_CERT_FILE would not count either.
             verify=httpx2.create_ssl_context() if self._url.startswith("https:") else True,
             trust_env=not is_loopback(self._url),  # no proxy leads to this machine, nor should it see our keys
@@ -187,7 +190,7 @@ class Http:
             raise InputError("key", None, f"{self._url} wants a key, or another one (status {status}){self._advice}")
         if response.is_redirect:
             place = self._without_key(response.headers.get("Location", "another address"))
-            raise InputError("policy", self._url, f"it says that it is at {place}: name that one")
+            raise InputError("policy", self._url, f"it says that it is at {ascii(place)[1:-1][:200]}: name that one")
         if says_that_it_wants_tls(status, text):
             raise wants_tls(self._url)
         if status == httpx2.codes.NOT_FOUND:

@@ -35,7 +35,7 @@ from spex.engine.keys import key_for
 from spex.engine.openai_stream import OpenAIAnswer, Piece
 from spex.engine.same_model import refuse_other_model
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import folded, rooted
+from spex.engine.told import folded, listed, rooted
 from spex.errors import EngineError, InputError, Misbehaving, Unreachable
 from spex.profile import Affine
 from spex.prompt import Prompt
@@ -43,7 +43,6 @@ from spex.usage import Tokens
 
 _SEED_BITS = 31
 _SLOTS = 32
-_NAMES_MAX = 20
 _TRIED = "1, 2, 3,"
 _CHAT = (
     "a search goes on from half an answer, and chats alone cannot do that:"
@@ -71,7 +70,8 @@ class OpenAI:
 
     model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given. None
     is sent in the clear to another machine (`spex.engine.keys`).
-    slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing. There are no
+    slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing;
+    where it takes none, a text that was stopped goes on behind what it had. There are no
     probabilities of labels, so that no judge can be asked. Raises `InputError`.
     """
 
@@ -171,13 +171,18 @@ class OpenAI:
         if request.sampling.top_k:
             raise InputError("top_k", request.sampling.top_k, f"{self._name} knows none: it must be 0")
         prompt = text_tokens.decoded(request.prompt.token_ids, self._name)
+        if not self._capabilities.resumes:
+            progress.text = ""
         answer = OpenAIAnswer(self._name, progress, prompt, request.stop, request.tokens_max)
         self._running += 1
         try:
-            await self._read(self._asked(request, prompt, self._options), answer)
+            await self._read(self._asked(request, prompt + progress.text, self._options, answer.written), answer)
+            return answer.completion()
+        except BaseException:
+            answer.reopen()
+            raise
         finally:
             self._running -= 1
-        return answer.completion()
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:  # noqa: ARG002
         told = "it tells no probabilities of labels: use the reward rubric, or a judge such as vllm: or sglang:"
@@ -192,11 +197,11 @@ class OpenAI:
             if not answer.is_cut:
                 await read_rest(events, take)
 
-    def _asked(self, request: Generation, prompt: str, options: Collection[str]) -> dict[str, object]:
+    def _asked(self, request: Generation, prompt: str, options: Collection[str], written: int = 0) -> dict[str, object]:
         body: dict[str, object] = {
             "model": self._model,
             "prompt": prompt,
-            "max_tokens": request.tokens_max,
+            "max_tokens": request.tokens_max - written,
             "temperature": request.sampling.temperature,
             "top_p": request.sampling.top_p,
             "stream": True,
@@ -227,7 +232,10 @@ class OpenAI:
         finally:
             self._cost = Tokens()
         self._options = taken
-        self._capabilities = replace(self._capabilities, log_probabilities=answer.tells_logprobs)
+        # With its seed a stopped text is written again; without, it goes on behind what it had (G1).
+        self._capabilities = replace(
+            self._capabilities, log_probabilities=answer.tells_logprobs, resumes="seed" not in taken
+        )
 
     async def _tried(self, options: Collection[str]) -> OpenAIAnswer | None:
         """A text of one token, asked for with `options`; None where they are refused."""
@@ -254,7 +262,7 @@ class OpenAI:
             return self._wanted
         found = await self._names()
         if len(found) != 1:
-            names = ", ".join(found[:_NAMES_MAX]) or "it tells none"
+            names = listed(found) or "it tells none"
             raise InputError("policy", self._name, f"name its model behind its address and # ({names})")
         return found[0]
 
@@ -268,5 +276,5 @@ class OpenAI:
         with suppress(EngineError, InputError):
             names = await self._names()
         if names and model not in names:
-            told = f"it does not serve {model!r}; its models: {', '.join(names[:_NAMES_MAX])}"
+            told = f"it does not serve {model!r}; its models: {listed(names)}"
             raise InputError("policy", self._name, told) from error

@@ -61,17 +61,25 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class OpenAIAnswer:
-    """What has come of one request. It is over where the first stop string is written, or the server ends it."""
+    """What has come of one request, which goes on from its progress' text. `prompt` is all that stood before it.
+
+    It is over where the first stop string is written, or the server ends it. tokens_max: of the whole text, of which
+    `written` were there already.
+    """
 
     def __init__(self, engine: str, progress: Progress, prompt: str, stop: Sequence[str], tokens_max: int) -> None:
         self._engine = engine
         self._tokens_max = tokens_max
         self._progress = progress
         self._stop = tuple(stop)
-        self._prompt_tokens = -(-len(prompt.encode()) // _BYTES_A_TOKEN)
+        progress.text = _whole(progress.text)
+        progress.token_ids.clear()
+        # What it has cost is what was drawn; one token at least is left to be asked for.
+        self.written: int = min(progress.cost.generated, tokens_max - 1) if progress.text else 0
+        self._prompt_tokens = -(-len((prompt + progress.text).encode()) // _BYTES_A_TOKEN)
         self._end: End | None = None
-        self._logprobs: list[float] = []
-        progress.text = ""
+        self._open = progress.text, len(progress.logprobs)
+        self._cost = Tokens()
 
     @property
     def is_over(self) -> bool:
@@ -89,7 +97,7 @@ class OpenAIAnswer:
 
     @property
     def tells_logprobs(self) -> bool:
-        return bool(self._logprobs)
+        return bool(self._progress.logprobs)
 
     def take(self, piece: Piece) -> Tokens:
         """Take a piece; what it adds to the cost. Raises `Misbehaving`, and `Unreachable` where the server fails."""
@@ -100,18 +108,23 @@ class OpenAIAnswer:
             new = new.plus(self._add(choice))
         if piece.usage is not None and self.is_over:
             new = new.plus(self._counted(piece.usage))
-        self._progress.cost = self._progress.cost.plus(new)
+        self._progress.cost, self._cost = self._progress.cost.plus(new), self._cost.plus(new)
         return new
+
+    def reopen(self) -> None:
+        """Take back what came with the end, so that the text can go on behind what came before."""
+        if self.is_over:
+            self._progress.text, told = self._open
+            del self._progress.logprobs[told:]
 
     def completion(self) -> Completion:
         """The whole answer. Raises `Unreachable` when it was cut off."""
         if self._end is None:
             raise Unreachable(self._engine, CUT)
         progress = self._progress
-        # A limit may have cut a character in two.
-        text = progress.text.rstrip("\ufffd") if self._end == "length" else progress.text
+        text = _whole(progress.text) if self._end == "length" else progress.text
         token_ids = tuple(text.encode())
-        mean = sum(self._logprobs) / len(self._logprobs) if self._logprobs else None
+        mean = sum(progress.logprobs) / len(progress.logprobs) if progress.logprobs else None
         logprobs = None if mean is None else (mean,) * len(token_ids)
         progress.text = text
         progress.token_ids[:] = token_ids
@@ -124,9 +137,10 @@ class OpenAIAnswer:
                 raise Misbehaving(self._engine, "nothing after the end of a text", choice)
             return Tokens()
         values = choice.logprobs.values if choice.logprobs else []
-        self._logprobs += [checked_logprob(value, self._engine) for value in values]
         progress = self._progress
-        first = progress.cost.prompt_uncached == 0
+        self._open = progress.text, len(progress.logprobs)
+        progress.logprobs += [checked_logprob(value, self._engine) for value in values]
+        first = self._cost.prompt_uncached == 0
         before = len(progress.text)
         progress.text += choice.text
         if len(progress.text) > self._tokens_max * _BYTES_A_TOKEN_MAX:
@@ -157,7 +171,12 @@ class OpenAIAnswer:
 
     def _counted(self, told: Told) -> Tokens:
         """What the server's counts change of those that were made from its pieces."""
-        cost = self._progress.cost
-        if told.completion_tokens > self._tokens_max:
+        cost = self._cost
+        if told.completion_tokens > self._tokens_max - self.written:
             raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", told)
         return Tokens(told.completion_tokens - cost.generated, 0, told.prompt_tokens - cost.prompt_uncached)
+
+
+def _whole(text: str) -> str:
+    """The text without half a character at its end: a limit or a cancellation may have cut one in two."""
+    return text.rstrip("\ufffd")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import fsum, isfinite
 
 from spex.engine.base import Capabilities, Generation
 from spex.errors import Misbehaving
+from spex.visible import visible
 
 ABORTED = "the text was aborted, and not by us: see who else stops requests at this server"
 """What is told of a text that somebody else has ended."""
 
 CUT = "the stream ended before its text did: look in the server's log whether it died"
 
+_NAMES_MAX, _NAME_SHOWN = 8, 100
 _LOGPROB_MAX = 1e-3
 _ROUNDING = 1e-3
 
@@ -55,3 +57,10 @@ def rooted(url: str) -> tuple[str, str | None]:
     """The root of a server, and the model that is named behind `#`; the `/v1` of base addresses is taken off."""
     address, _, model = url.partition("#")
     return address.rstrip("/").removesuffix("/v1"), model or None
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names that a server tells, in order, for a message: at most eight, none of them long; empty for none."""
+    found = sorted(names)
+    shown = [visible(name)[:_NAME_SHOWN] for name in found[:_NAMES_MAX]]
+    return ", ".join([*shown, *([f"… ({len(found)} in all)"] if len(found) > _NAMES_MAX else [])])

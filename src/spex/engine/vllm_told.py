@@ -16,6 +16,7 @@ import msgspec
 from spex.engine.drafts import Drafts
 from spex.engine.hints import Hints, vllm_hints
 from spex.engine.http import Http, Positive
+from spex.engine.told import listed
 from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
 
 _LOG = logging.getLogger("spex")
@@ -190,7 +191,7 @@ async def told_queue(http: Http) -> tuple[int, int] | None:
 
 def chosen(models: Sequence[Model], wanted: str | None, name: str) -> Model:
     """The model called `wanted`, or the only one. Raises `InputError`, which names those that there are."""
-    names = ", ".join(sorted(model.id for model in models)) or "none"
+    names = listed(model.id for model in models) or "none"
     if wanted is None:
         if len(models) != 1:
             raise InputError("policy", name, f"it serves several models: name one of {names} behind its address and #")
