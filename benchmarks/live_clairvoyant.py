@@ -38,7 +38,7 @@ _CACHE_TOKENS = 10**9
 class Pace:
     """How long things take: `curve` is ℓ(b), `prefill_seconds` a prompt token that is not cached, `reward` a score.
 
-    `grain`: a prefix is found again in blocks of so many tokens.
+    `grain`: a prefix is found again in blocks of so many tokens. `cached_seconds`: a prompt token that is cached.
     """
 
     curve: Curve
@@ -46,6 +46,7 @@ class Pace:
     prefill_seconds: float
     reward: Curve
     grain: int = 1
+    cached_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,10 @@ def pace_of(profile: EngineProfile, scores: Watch) -> Pace:
     if profile.itl is None:
         raise ValueError(f"ℓ(b) was not measured: {profile.unmeasured.get('itl')}")
     reward = Affine(scores.score_seconds or 0.0, 0.0)
-    grain = None if profile.cache is None else profile.cache.grain
-    return Pace(profile.itl.curve, profile.slots, profile.prefill_seconds or 0.0, reward, grain or 1)
+    cache, dear = profile.cache, profile.prefill_seconds or 0.0
+    if cache is None:
+        return Pace(profile.itl.curve, profile.slots, dear, reward)
+    return Pace(profile.itl.curve, profile.slots, dear, reward, cache.grain or 1, cache.token_seconds or 0.0)
 
 
 class Again:
@@ -106,6 +109,7 @@ class Again:
             pace.curve,
             slots=pace.slots,
             prefill_seconds=pace.prefill_seconds,
+            cached_seconds=pace.cached_seconds,
             cache=self._cache,
             seed=capabilities.seed,
         )

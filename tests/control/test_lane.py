@@ -15,10 +15,12 @@ from spex.control.job import Job, Phase
 from spex.control.outcome import Failed, Outcome
 from spex.engine.base import Completion, Generation, Progress
 from spex.engine.function import FunctionPolicy
+from spex.engine.kv_pool import Hold, Segment
 from spex.engine.retrying import Retrying
 from spex.engine.simulated import SimulatedPolicy
 from spex.errors import EngineError, InvariantError, Misbehaving, Unreachable
 from spex.profile import Affine, Scaled
+from spex.prompt import Prompt
 from spex.speculate.market import RateMarket
 from spex.usage import Tokens
 from tests.builders import FLAT
@@ -474,6 +476,31 @@ def test_the_curve_is_learned_from_what_ran() -> None:
         assert bench.lane.lengths.mean == TEN
 
     on_bench(scene, SimulatedPolicy(ten_tokens, truth, believed=Scaled(truth, 2.0)), RateMarket())
+
+
+def test_seconds_in_which_cached_prompts_are_read_bend_no_curve() -> None:
+    """All wait while the prompt of one is read: what starts among others makes them late, and their pace no other."""
+    truth = Affine(0.010, 0.001)
+    server = SimulatedPolicy(ten_tokens, truth, cached_seconds=0.03, cache=Known())
+
+    async def scene(bench: Bench) -> None:
+        for round_ in range(60):
+            bench.demand(*(bench.job(f"{round_}-{number}") for number in range(1 + round_ % 8)))
+            await at((round_ + 1) * 2.0)
+        for load in range(1, 9):
+            assert bench.lane.profile.itl_seconds(load) == pytest.approx(truth.itl_seconds(load), rel=0.1)
+        assert bench.lane.prefill_seconds == pytest.approx(3 * 0.03 / TEN)
+
+    on_bench(scene, server, RateMarket())
+
+
+class Known:
+    """A cache that has all three tokens of every prompt."""
+
+    def hold(self, prompt: Prompt, kept: Segment, text_tokens: int) -> Hold:
+        return Hold(prompt.token_count, 0)
+
+    def release(self, hold: Hold, text: Segment) -> None: ...
 
 
 def test_a_text_that_was_stopped_between_teaches_the_pace_of_its_last_stretch() -> None:

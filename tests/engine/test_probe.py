@@ -198,10 +198,20 @@ def test_the_grain_of_a_cache_is_found_and_what_a_child_computes_again(grain: in
     assert cache.cached_seconds < cache.cold_seconds / 2
 
 
+@pytest.mark.parametrize("grain", [1, 32])
+@pytest.mark.parametrize("cached_seconds", [0.0, 0.0006])
+def test_what_a_cached_prompt_token_costs_is_found(grain: int, cached_seconds: float) -> None:
+    engine = simulated(CURVE, cache=Blocks(grain), prefill_seconds=0.003, cached_seconds=cached_seconds)
+    profile = probed(engine)
+    assert profile.cache is not None
+    assert profile.cache.token_seconds == pytest.approx(cached_seconds, rel=0.05, abs=1e-5)
+    assert profile.applied(Capabilities()).cached_seconds == profile.cache.token_seconds
+
+
 def test_a_cache_that_never_hits_is_found() -> None:
     cache = probed(simulated(CURVE, cache=Blocks(None), prefill_seconds=0.0004)).cache
     assert cache is not None
-    assert (cache.grain, cache.child_cached) == (None, 0.0)
+    assert (cache.grain, cache.child_cached, cache.token_seconds) == (None, 0.0, None)
     assert cache.cached_seconds == pytest.approx(cache.cold_seconds, rel=0.05)
 
 

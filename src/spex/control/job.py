@@ -61,7 +61,7 @@ class Job:
     started_at_seconds: float = 0.0
     area_at_start: float = 0.0
     generated_at_start: int = 0
-    uncached_at_start: int = 0
+    prompt_at_start: Tokens = Tokens()
     first_started_at_seconds: float | None = None
 
     @property

@@ -16,6 +16,7 @@ from spex.errors import PASSING, InvariantError
 from spex.profile import LearnedCurve
 from spex.speculate.lengths import Lengths
 from spex.speculate.market import Market
+from spex.speculate.prompts import Prompts
 
 _TOKENS_MIN_TO_LEARN = 4
 _LEAST_SECONDS = 1e-9
@@ -42,7 +43,7 @@ class Lane:
         self.server = server
         self.profile: LearnedCurve = LearnedCurve(server.capabilities.curve)
         self.lengths: Lengths = Lengths() if serves_text else Lengths(prior=1.0)
-        self._uncached = Lengths(prior=0.0)
+        self._prompts = Prompts()
         self._demanded_of_late = 0.0
         self.slots: int = server.capabilities.slots
         self.speculations_max: int = self.slots if speculations_max is None else speculations_max
@@ -58,6 +59,7 @@ class Lane:
         self._wishes: dict[Job, None] = {}
         self._area = 0.0
         self._expected_tokens = 0.0
+        self._stalled_seconds = 0.0  # for so long nobody gets a token yet, for prompts are read
         self._area_at_seconds = 0.0
         self._others = Others()
 
@@ -130,7 +132,8 @@ class Lane:
     @property
     def prefill_seconds(self) -> float:
         """What the prompt of one more call costs the batch, in seconds for each token expected of it."""
-        return self._uncached.mean * self.server.capabilities.prefill_seconds / max(1.0, self.lengths.mean)
+        known = self.server.capabilities
+        return self._prompts.seconds(known.prefill_seconds, known.cached_seconds) / max(1.0, self.lengths.mean)
 
     def remaining_share(self, job: Job) -> float:
         """The share of the job's expected work that is still to come."""
@@ -171,7 +174,7 @@ class Lane:
     def _make_room(self, lacking: float) -> None:
         """Demanded calls wait, here or there: stop as many of the cheapest speculations as there are slots lacking."""
         leaving = sum(1 for job in self._running if job.phase is Phase.CANCELLING)
-        for job in sorted(self.speculating, key=_probability)[: max(0, ceil(lacking) - leaving)]:
+        for job in sorted(self.speculating, key=lambda job: job.probability)[: max(0, ceil(lacking) - leaving)]:
             self._stop(job)
 
     @property
@@ -197,8 +200,9 @@ class Lane:
             job.first_started_at_seconds = now
         job.area_at_start = self._area
         job.generated_at_start = job.progress.cost.generated
-        job.uncached_at_start = job.progress.cost.prompt_uncached
+        job.prompt_at_start = job.progress.cost
         self._running[job] = self._expected_tokens
+        self._stalled_seconds += self._prompts.cached_seconds(self.server.capabilities.cached_seconds)
         if not job.demanded:
             self._guesses[job] = None
             self.bought += 1
@@ -258,8 +262,8 @@ class Lane:
         total = job.progress.cost.generated
         self.lengths.observe(max(1.0, total) if self.serves_text else 1.0)  # an empty text, too, was a token's work
         tokens = float(total - job.generated_at_start) if self.serves_text else 1.0
-        uncached = float(job.progress.cost.prompt_uncached - job.uncached_at_start)
-        self._uncached.observe(uncached)
+        uncached = float(job.progress.cost.prompt_uncached - job.prompt_at_start.prompt_uncached)
+        self._prompts.observe(uncached, job.progress.cost.prompt_cached - job.prompt_at_start.prompt_cached)
         decoding = seconds - uncached * self.server.capabilities.prefill_seconds
         expected_tokens *= decoding / max(seconds, _LEAST_SECONDS)
         if decoding > 0.0 < expected_tokens and (tokens >= _TOKENS_MIN_TO_LEARN or not self.serves_text):
@@ -272,11 +276,13 @@ class Lane:
         elapsed = now - self._area_at_seconds
         self._area += self._on_engine * elapsed
         self._area_at_seconds = now
+        stalled = min(elapsed, self._stalled_seconds)
+        self._stalled_seconds -= stalled
         if elapsed > 0.0 and self._market is not None:
             demanded = self.running - self.speculations
             itl_seconds = self.profile.itl_seconds(max(1, self._on_engine))
             # At the level of the prior: when the level moves, what ran meanwhile is not to be counted as news again.
-            self._expected_tokens += elapsed * self.profile.level / itl_seconds
+            self._expected_tokens += (elapsed - stalled) * self.profile.level / itl_seconds
             life_seconds = self.lengths.mean * itl_seconds
             self._demanded_of_late += (1.0 - exp(-elapsed / life_seconds)) * (demanded - self._demanded_of_late)
 
@@ -292,7 +298,3 @@ class Lane:
             raise InvariantError(f"{self.server.name}: a wish is not a plan")
         if self._market is None and self.speculations:
             raise InvariantError(f"{self.server.name}: speculation runs where none was allowed")
-
-
-def _probability(job: Job) -> float:
-    return job.probability

@@ -162,8 +162,9 @@ class Capabilities:
     seed: `whole` repeats a text from its start, `positional` also from any token on. resumes: it goes on
     from a text's tokens, whatever its seeds are. slots: most requests at once. context_tokens: prompt
     and text together, None where there is no limit. prefill_seconds: what an uncached prompt token
-    costs (τ). priority: its own queue has demanded calls first. retain: it keeps their prompts longer.
-    drafts: its token-level speculation, None for none that is known of.
+    costs (τ); cached_seconds: what a cached one does, next to nothing but on some CPUs. priority: its own
+    queue has demanded calls first. retain: it keeps their prompts longer. drafts: its token-level
+    speculation, None for none that is known of.
     """
 
     seed: SeedKind = "none"
@@ -176,6 +177,7 @@ class Capabilities:
     context_tokens: int | None = None
     curve: Curve = Affine(0.010, 0.0001)
     prefill_seconds: float = 0.0
+    cached_seconds: float = 0.0
     cancel_delay_seconds: float = 0.0
     priority: bool = False
     retain: bool = False

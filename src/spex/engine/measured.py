@@ -124,7 +124,7 @@ class Cache(msgspec.Struct, frozen=True):
     Of children (prompt and output of another text, and nothing else): mean tokens of their prompts, and how many of
     those were read or computed, as the engine tells. grain: tokens that are kept or not kept together, None where no
     prompt was kept in part. cold_seconds, cached_seconds: the time of one token behind the same long prompt, first and
-    again.
+    again. token_seconds: what a prompt token costs that is in the cache, None in profiles of before it was measured.
     """
 
     child_tokens: Annotated[float, msgspec.Meta(ge=0.0)]
@@ -133,6 +133,7 @@ class Cache(msgspec.Struct, frozen=True):
     grain: _Positive | None
     cold_seconds: _Seconds
     cached_seconds: _Seconds
+    token_seconds: _Seconds | None = None
 
 
 class Labels(msgspec.Struct, frozen=True):
@@ -183,6 +184,8 @@ class EngineProfile(msgspec.Struct, frozen=True, kw_only=True):
             known = replace(known, curve=self.itl.curve, slots=min(told.slots, self.itl.at_once or told.slots))
         if self.prefill_seconds is not None:
             known = replace(known, prefill_seconds=self.prefill_seconds)
+        if self.cache is not None and self.cache.token_seconds is not None:
+            known = replace(known, cached_seconds=self.cache.token_seconds)
         if self.seeds is not None:
             known = replace(known, seed=min(told.seed, self.seeds.found, key=_WORTH.__getitem__))
         return known

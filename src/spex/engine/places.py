@@ -122,6 +122,7 @@ class Places(Generic[S]):
             context_tokens=min(contexts, default=None),
             curve=Divided(all_of[0].curve, len(all_of)),
             prefill_seconds=max(one.prefill_seconds for one in all_of),
+            cached_seconds=max(one.cached_seconds for one in all_of),
             cancel_delay_seconds=max(one.cancel_delay_seconds for one in all_of),
         )
 

@@ -53,9 +53,9 @@ async def probe(
     slots = min(told.slots, itl.at_once or told.slots) if itl is not None else told.slots
     tokens = tokens_for(_SHARE_FOR_SEEDS * seconds_max, itl.curve.itl_seconds(1)) if itl is not None else 10
     prefill = await work.do("prefill_seconds", "prefill", lambda: measure_prefill(bench, told.context_tokens))
-    long = prefill.tokens if prefill is not None else _FIRST_TOKENS
+    long, dear = (prefill.tokens, prefill.seconds) if prefill is not None else (_FIRST_TOKENS, 0.0)
     seeds = await work.do("seeds", "seeds", lambda: measure_seeds(bench, told.seed, slots, tokens))
-    cache = await work.do("cache", "the prefix cache", lambda: measure_cache(bench, long))
+    cache = await work.do("cache", "the prefix cache", lambda: measure_cache(bench, long, dear))
     labels = await work.do("labels", "labels", lambda: measure_labels(bench)) if told.label_scores else None
     aborts = await work.do("aborts", "aborts", lambda: measure_aborts(bench, itl, slots, told.context_tokens))
     version, model, drafts = identity_of(engine)

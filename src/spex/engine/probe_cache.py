@@ -48,11 +48,11 @@ async def _prefill_seconds(bench: Bench, few: int, many: int) -> float:
     return max(0.0, longer.seconds - shorter.seconds) / tokens if tokens > 0 else 0.0
 
 
-async def measure_cache(bench: Bench, tokens: int) -> Cache:
-    """With a prompt of so many tokens, and children of it. Raises `EngineError`."""
+async def measure_cache(bench: Bench, tokens: int, prefill_seconds: float) -> Cache:
+    """With a prompt of so many tokens, and children of it; an uncached token costs so much. Raises `EngineError`."""
     prompt = await bench.fresh(tokens)
     cold = await bench.ask(Wanted(prompt, 1))
-    again = await bench.ask(Wanted(prompt, 1))
+    again = await _again(bench, prompt)
     parent, children = prompt, []
     for number in range(_CHILDREN + 1):
         asked = await bench.ask(Wanted(parent, _CHILD_TOKENS + number))
@@ -68,7 +68,30 @@ async def measure_cache(bench: Bench, tokens: int) -> Cache:
         grain=await _grain(bench, prompt),
         cold_seconds=cold.seconds,
         cached_seconds=again.seconds,
+        token_seconds=await _token_seconds(bench, again, prefill_seconds),
     )
+
+
+async def _again(bench: Bench, prompt: Prompt) -> Asked:
+    """A prompt that the cache has, if it has any; the faster of two times."""
+    found = [await bench.ask(Wanted(prompt, 1)) for _ in range(_ROUNDS)]
+    return min(found, key=lambda asked: asked.seconds)
+
+
+async def _token_seconds(bench: Bench, longer: Asked, prefill_seconds: float) -> float | None:
+    """What a cached prompt token costs, by a shorter prompt: what a request costs apart from it falls out.
+
+    None where there are none.
+    """
+    short = await bench.fresh(_FEW_TOKENS)
+    await bench.ask(Wanted(short, 1))
+    shorter = await _again(bench, short)
+    cost, less = longer.progress.cost, shorter.progress.cost
+    cached = cost.prompt_cached - less.prompt_cached
+    if cached <= 0:
+        return None
+    computed_seconds = (cost.prompt_uncached - less.prompt_uncached) * prefill_seconds
+    return max(0.0, longer.seconds - shorter.seconds - computed_seconds) / cached
 
 
 async def _grain(bench: Bench, prompt: Prompt) -> int | None:

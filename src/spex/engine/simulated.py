@@ -18,7 +18,7 @@ from spex.engine.base import (
     SeedKind,
 )
 from spex.engine.batch import Batch
-from spex.engine.kv_pool import Boundless, PrefixCache
+from spex.engine.kv_pool import Boundless, Hold, PrefixCache
 from spex.errors import Misbehaving
 from spex.profile import Affine, Curve
 from spex.usage import Tokens
@@ -34,9 +34,9 @@ class SimulatedPolicy:
     """An engine on the loop's clock. A stopped text goes on from its tokens, unless its seeds are `whole`.
 
     curve: ℓ(b), what the engine really does; `believed` is what it says of itself, if different.
-    prefill_seconds: for each prompt token that is not in `cache`. By default that remembers every
-    text, so a child pays for nothing but its parent's last token; what a cache says changes
-    times and counts, never a text.
+    prefill_seconds: for each prompt token that is not in `cache`; cached_seconds: for each that is.
+    By default the cache remembers every text, so a child pays for nothing but its parent's last
+    token; what a cache says changes times and counts, never a text.
     cancel_delay_seconds: how long an aborted sequence goes on decoding.
     """
 
@@ -48,6 +48,7 @@ class SimulatedPolicy:
         believed: Curve | None = None,
         slots: int = 256,
         prefill_seconds: float = 0.0,
+        cached_seconds: float = 0.0,
         cancel_delay_seconds: float = 0.0,
         cache: PrefixCache | None = None,
         seed: SeedKind = "positional",
@@ -65,6 +66,7 @@ class SimulatedPolicy:
             slots=slots,
             curve=believed or curve,
             prefill_seconds=prefill_seconds,
+            cached_seconds=cached_seconds,
             cancel_delay_seconds=cancel_delay_seconds,
         )
 
@@ -96,7 +98,7 @@ class SimulatedPolicy:
         hold = self._cache.hold(request.prompt, kept, len(completion.token_ids))
         try:
             self._spend(progress, prompt_uncached=hold.uncached, prompt_cached=hold.cached)
-            await self._decode(completion, hold.uncached * self._capabilities.prefill_seconds, progress)
+            await self._decode(completion, self._prompt_seconds(hold), progress)
         finally:
             self._cache.release(hold, tuple(progress.token_ids))
             self._running -= 1
@@ -104,6 +106,10 @@ class SimulatedPolicy:
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:  # noqa: ARG002
         raise Misbehaving(self._name, "a request for text (the simulated policy gives no label probabilities)", request)
+
+    def _prompt_seconds(self, hold: Hold) -> float:
+        known = self._capabilities
+        return hold.uncached * known.prefill_seconds + hold.cached * known.cached_seconds
 
     def _admit(self) -> None:
         if self._running >= self._capabilities.slots:

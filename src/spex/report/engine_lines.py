@@ -109,6 +109,8 @@ def _seed(seeds: Seeds) -> str:
 
 def _cache(cache: Cache) -> str:
     ratio = f"one token behind a long prompt took {_ms(cache.cold_seconds)}, and {_ms(cache.cached_seconds)} again"
+    if cache.token_seconds is not None:
+        ratio += f"; a prompt token that is there costs {_ms(cache.token_seconds)}"
     told = f"{cache.child_cached:.0f} of a child's {cache.child_tokens:.0f} prompt tokens"
     if cache.child_cached > 0.0:
         blocks = "kept token by token" if cache.grain == 1 else f"kept in blocks of {cache.grain}"
