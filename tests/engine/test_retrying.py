@@ -89,11 +89,54 @@ def test_what_may_pass_is_tried_again_with_the_same_request(error: EngineError) 
     assert [asked for _, asked in engine.asked] == [request()] * 3
 
 
-def test_it_is_tried_four_times_and_then_the_last_error_comes_out() -> None:
+def test_without_patience_it_is_tried_four_times_and_then_the_last_error_comes_out() -> None:
     engine = Failing([AWAY, FULL, AWAY, SILENT, AWAY])
+    with pytest.raises(TimedOut):
+        run_virtual(Retrying(engine, patience_seconds=0.0).generate(request(), Progress()))
+    assert len(engine.asked) == 4
+
+
+@pytest.mark.parametrize("patience_seconds", [20.0, 60.0])
+def test_an_engine_that_is_away_is_asked_until_patience_ends_and_more_and_more_seldom(
+    patience_seconds: float,
+) -> None:
+    engine = Failing([AWAY] * 1000)
+    with pytest.raises(Unreachable):
+        run_virtual(Retrying(engine, patience_seconds=patience_seconds).generate(request(), Progress()))
+    times = [at for at, _ in engine.asked]
+    assert patience_seconds <= times[-1] < patience_seconds + 6.0
+    assert len(times) < 25
+
+
+def test_a_server_that_takes_35_seconds_to_start_anew_is_waited_for_if_nothing_is_said() -> None:
+    class Restarting(Failing):
+        async def _answer(self, asked: object, progress: Progress, ids: tuple[int, ...]) -> tuple[int, ...]:
+            if asyncio.get_running_loop().time() < 35.0:
+                raise AWAY
+            return await super()._answer(asked, progress, ids)
+
+    assert run_virtual(Retrying(Restarting([])).generate(request(), Progress())).text == "text"
+
+
+def test_an_engine_that_is_silent_for_longer_than_patience_is_tried_four_times_all_the_same() -> None:
+    class Silent(Failing):
+        async def _answer(self, asked: object, progress: Progress, ids: tuple[int, ...]) -> tuple[int, ...]:
+            self.asked.append((0.0, asked))
+            await asyncio.sleep(300.0)
+            raise SILENT
+
+    engine = Silent([])
     with pytest.raises(TimedOut):
         run_virtual(Retrying(engine).generate(request(), Progress()))
     assert len(engine.asked) == 4
+
+
+def test_a_number_of_attempts_counts_whatever_time_they_take() -> None:
+    engine = Failing([AWAY] * 40)
+    run_virtual(Retrying(engine, attempts=41, patience_seconds=1.0).generate(request(), Progress()))
+    assert len(engine.asked) == 41
+    with pytest.raises(Unreachable):
+        run_virtual(Retrying(Failing([AWAY] * 2), attempts=2).generate(request(), Progress()))
 
 
 @pytest.mark.parametrize("error", [Misbehaving("engine", "a text", None), EngineError("engine", "no"), ValueError()])

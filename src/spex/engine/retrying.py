@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from random import uniform
@@ -24,25 +25,36 @@ from spex.errors import PASSING, Overloaded
 
 T = TypeVar("T")
 
-_ATTEMPTS = 4
+PATIENCE_SECONDS = 60.0
+"""A server that is started anew answers after 20 to 40."""
+
+_ATTEMPTS_MIN = 4
 
 # stamina tells its own logger of every retry; where nobody has set up logging that must not land on stderr.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 class Retrying:
-    """Repeats what failed because the engine was away, full or silent, four times at most.
+    """Repeats what failed because the engine was away, full or silent, for `patience_seconds` from its failure on.
 
-    The same request with the same seed; where the engine keeps tokens it goes on from those of the failed attempt, and
-    what that generated is counted as lost otherwise. After a failure the engine
-    is asked whether it is still the same one, where it can tell: a server may have been started anew with another
-    model. When it is opened, only a full one is waited for: whoever would start it is still there.
+    It is asked four times in any case; with `attempts` so many times at most, however long that takes. The same request
+    with the same seed; where the engine keeps tokens it goes on from those of the failed attempt, and what that wrote
+    is counted as lost otherwise. After a failure the engine is asked whether it is still the same one, where it can
+    tell: a server may have been started anew with another model. When it is opened, only a full one is waited for:
+    whoever would start it is still there.
     """
 
-    def __init__(self, engine: Engine, attempts: int = _ATTEMPTS, wait_jitter_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        attempts: int | None = None,
+        wait_jitter_seconds: float = 1.0,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self.inner = engine
         self._attempts = attempts
         self._jitter = wait_jitter_seconds
+        self._patience_seconds = patience_seconds
         self._doubted = Doubted(engine)
 
     @property
@@ -57,7 +69,9 @@ class Retrying:
         return self.inner.counters()
 
     async def open(self) -> None:
-        await repeated(self.inner.open, None, self._attempts, self._jitter, may_pass=_full)
+        await repeated(
+            self.inner.open, None, self._attempts, self._jitter, _full, patience_seconds=self._patience_seconds
+        )
         self._doubted.believe()
 
     async def close(self) -> None:
@@ -81,6 +95,7 @@ class Retrying:
             progress,
             self._attempts,
             self._jitter,
+            patience_seconds=self._patience_seconds,
             keeps_tokens=self.capabilities.keeps_tokens,
         )
 
@@ -88,20 +103,23 @@ class Retrying:
 async def repeated(
     ask: Callable[[], Awaitable[T]],
     progress: Progress | None = None,
-    attempts: int = _ATTEMPTS,
+    attempts: int | None = None,
     wait_jitter_seconds: float = 1.0,
     may_pass: Callable[[Exception], bool | float] | None = None,
     *,
+    patience_seconds: float = PATIENCE_SECONDS,
     keeps_tokens: bool = False,
 ) -> T:
-    """What `ask` gives, asked again where its failure may pass, `attempts` times at most; raises its last failure.
+    """What `ask` gives, asked again where its failure may pass, as `Retrying` says; raises its last failure.
 
     What a failed attempt has cost is lost, as `progress` tells, unless its tokens are kept. may_pass: whether a failure
     may, or after how many seconds; of an engine that was away, full or silent it may, if nothing is given.
     """
+    passes = may_pass or _wait_before_next
+    patient = passes if attempts is not None else _patiently(passes, patience_seconds)
 
     def wait(error: Exception) -> bool | float:
-        told = (may_pass or _wait_before_next)(error)
+        told = patient(error)
         # Who has been told to come back then should not come all at once; stamina's own jitter is for its own waits.
         return told if isinstance(told, bool) else told + uniform(0.0, wait_jitter_seconds)  # noqa: S311  # no secret
 
@@ -112,6 +130,20 @@ async def repeated(
                 progress.fail(keeps_tokens=keeps_tokens)
             return await ask()
     raise AssertionError("stamina ends with a result or the last error")
+
+
+def _patiently(
+    may_pass: Callable[[Exception], bool | float], patience_seconds: float
+) -> Callable[[Exception], bool | float]:
+    """`may_pass` of one call's failures, until so much of the loop's time has gone by since the first of them."""
+    failed_at_seconds: list[float] = []
+
+    def passes(error: Exception) -> bool | float:
+        failed_at_seconds.append(asyncio.get_running_loop().time())
+        is_early = failed_at_seconds[-1] < failed_at_seconds[0] + patience_seconds
+        return (is_early or len(failed_at_seconds) < _ATTEMPTS_MIN) and may_pass(error)
+
+    return passes
 
 
 def _full(error: Exception) -> bool | float:
