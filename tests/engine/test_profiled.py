@@ -77,6 +77,8 @@ def test_before_it_is_open_nobody_knows_whose_profile_it_is() -> None:
         ("Engine 2", "a model", "it is of Engine 1, and this is Engine 2"),
         ("", "a model", "it is of Engine 1, and this is one that does not say"),
         ("Engine 1", "another", "it is of the model a model, and this is another"),
+        ("Engine 1", "an\nother\x1b", "it is of the model a model, and this is an other␛"),
+        ("Engine 1", "x" * 9999, f"it is of the model a model, and this is {'x' * 199}…"),
     ],
 )
 def test_the_profile_of_another_version_or_model_is_not_used_and_one_line_says_so(

@@ -498,6 +498,13 @@ def test_servers_of_different_models_are_refused_and_none_is_left_open(other: Pl
     assert (first.opened, other.opened) == (0, 0)
 
 
+def test_what_servers_say_of_themselves_is_told_on_one_line_of_a_bearable_length() -> None:
+    with pytest.raises(InputError) as caught:
+        run_virtual(opened(spread([Place("a", model="m\x1b[31m\n" * 1000), Place("b", version="1" * 9999)])))
+    assert caught.value.allowed.isprintable()
+    assert len(caught.value.allowed) < 1000
+
+
 def test_one_that_cannot_be_opened_leaves_none_open() -> None:
     engines = places(3)
     engines[1].error = Unreachable("place:1", "gone")

@@ -21,7 +21,9 @@ from spex.engine.measured import EngineProfile
 from spex.engine.profile_file import kept_path, read_profile
 from spex.engine.spread import Spread
 from spex.errors import InputError
+from spex.visible import one_line
 
+_SHOWN = 200
 _LOG = logging.getLogger("spex")
 
 
@@ -95,11 +97,18 @@ def _difference(profile: EngineProfile, engine: Engine) -> str | None:
     """Why the profile is another engine's; None where it is not. Who says nothing of itself is known by its name."""
     version, model, drafts = identity_of(engine)
     if version != profile.version:
-        return f"it is of {profile.version or 'an unknown version'}, and this is {version or 'one that does not say'}"
+        its, this = _shown(profile.version, "an unknown version"), _shown(version, "one that does not say")
+        return f"it is of {its}, and this is {this}"
     if model != profile.model:
-        return f"it is of the model {profile.model or '(unknown)'}, and this is {model or '(unknown)'}"
+        return f"it is of the model {_shown(profile.model, '(unknown)')}, and this is {_shown(model, '(unknown)')}"
     if drafts != profile.drafts:
-        return f"it is of one that drafts with {profile.drafts or 'nothing'}, and this one with {drafts or 'nothing'}"
+        its, this = _shown(profile.drafts, "nothing"), _shown(drafts, "nothing")
+        return f"it is of one that drafts with {its}, and this one with {this}"
     if not version and not model and profile.engine != engine.name:
-        return f"it is of {profile.engine}"
+        return f"it is of {_shown(profile.engine, '(unknown)')}"
     return None
+
+
+def _shown(text: str, none: str) -> str:
+    """What a server or a file says of itself, on one line of a bearable length."""
+    return one_line(text, _SHOWN) or none

@@ -28,9 +28,11 @@ from spex.engine.base import (
 )
 from spex.engine.places import Places
 from spex.errors import InputError
+from spex.visible import one_line
 
 A = TypeVar("A")
 
+_SHOWN = 200
 _SAMPLE = "Ann has 3 bags of 4 apples; she said: “half of 12 is 6”.\n\n"
 
 
@@ -160,4 +162,5 @@ def _able(found: A | None, engine: Engine, told: str) -> A:
 
 
 def _said(identity: Identity) -> str:
-    return f"{identity.model or 'a model without a name'} ({identity.version or 'of no version that it tells'})"
+    model, version = one_line(identity.model, _SHOWN), one_line(identity.version, _SHOWN)
+    return f"{model or 'a model without a name'} ({version or 'of no version that it tells'})"
