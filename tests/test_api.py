@@ -284,6 +284,8 @@ WRONG: list[tuple[str, Any]] = [
     *[("temperature", value) for value in (-0.1, 100.1, float("nan"), float("inf"), "hot", None, True)],
     *[("concurrency", value) for value in (0, -1, 2.5, "4", True, float("nan"))],
     *[("deadline", value) for value in (0, -1.0, float("inf"), float("nan"), "soon")],
+    *[(f"{name}_seconds", value) for name in ("connect", "first_token", "token_gap") for value in (0, -1.0, 1e6, "a")],
+    *[("patience_seconds", value) for value in (-1.0, 1e6, float("nan"), float("inf"), True, None)],
     *[("step_tokens_max", value) for value in (0, -1, 2.5, "many", True)],
     *[("search", value) for value in ("rebas", "", Rebase, 3, None)],
     *[("speculation", value) for value in (True, False, "yes")],

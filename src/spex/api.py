@@ -21,6 +21,7 @@ from spex.engine.catalog import find_engine
 from spex.engine.profiled import profiled
 from spex.engine.retrying import Retrying
 from spex.engine.template import Template, Templated
+from spex.engine.waits import Waits, told_of_waits, waits_of
 from spex.errors import InputError
 from spex.events import Sink
 from spex.policy import Policy
@@ -60,8 +61,11 @@ class Options(TypedDict, total=False):
     speculation: None for the plain run. concurrency: queries at once, ≥ 1.
     log: a call log, or the path of one: finished calls are read from it, and kept in it.
     profile: a file that `spex probe --out` wrote of the policy's engine (default for an engine by name: what is kept
-    under that name). deadline_seconds: for each problem, and for
-    the opening of engine and rewards. on_event, on_solution: called as things happen.
+    under that name). deadline_seconds: for each problem, and for the opening of engine and rewards.
+    connect_seconds, first_token_seconds, token_gap_seconds: deadlines of servers by name, for a connection (usually 5),
+    for the first token of an answer (300), and between two (60); above 0. patience_seconds: how long one that is away,
+    full or silent is asked again, four times in any case (60); a policy that is an engine has that alone.
+    on_event, on_solution: called as things happen.
     stop: set it to end the run with what there is. stop_early: when a search may end before its end: `"off"`
     (default), `"exact"`, `"confident:0.05"`, `"paper"`, `"adaptive-consistency"`, or a stopping rule.
     """
@@ -81,6 +85,10 @@ class Options(TypedDict, total=False):
     log: CallLog | Path | str
     profile: Path | str
     deadline_seconds: float
+    connect_seconds: float
+    first_token_seconds: float
+    token_gap_seconds: float
+    patience_seconds: float
     on_event: Sink
     on_solution: Callable[[Solution], None]
     stop: asyncio.Event
@@ -158,15 +166,16 @@ def setup_of(options: Options) -> Setup:
     if not isinstance(speculation, Speculation | None):
         raise InputError("speculation", speculation, "it must be a Speculation, or None for the plain run")
     options = with_usual(options)
-    plain = _engine(options["policy"], options.get("profile"))
-    engine = Retrying(plain)
+    waits = _waits(options)
+    plain = _engine(options["policy"], options.get("profile"), waits)
+    engine = Retrying(plain, patience_seconds=waits.patience_seconds)
     templated = _templated(plain, options)
-    writer = engine if templated is plain else Retrying(templated)
+    writer = engine if templated is plain else Retrying(templated, patience_seconds=waits.patience_seconds)
     search = _search(options)
     return Setup(
         search=search,
         policy=Policy(writer, _task(options.get("task", "text")), _sampling(options), _step_tokens_max(options)),
-        rewards=served(_rewards(options, engine), models_of(search)),
+        rewards=served(_rewards(options, engine, waits), models_of(search)),
         answer_rule=_answer_rule(options, search),
         seed=seed,
         speculation=speculation,
@@ -203,8 +212,17 @@ def _check_kind(field: str, value: object, verb: str, allowed: str) -> None:
         raise InputError(field, value, allowed)
 
 
-def _engine(policy: Engine | str, profile: Path | str | None) -> Engine:
-    engine = find_engine(policy) if isinstance(policy, str) else policy
+def _waits(options: Options) -> Waits:
+    """Raises `InputError` for a deadline, too, where nothing is named that it could be of."""
+    waits = waits_of(options)
+    if waits.unusual is not None and not any(isinstance(options[key], str) for key in ("policy", "reward")):
+        name = told_of_waits(options)[0]
+        raise InputError(name, None, "it is of engines and rewards by name; others have their own, `deadlines`")
+    return waits
+
+
+def _engine(policy: Engine | str, profile: Path | str | None, waits: Waits) -> Engine:
+    engine = find_engine(policy, waits.unusual) if isinstance(policy, str) else policy
     _check_kind("policy", engine, "generate", "it must be an engine or the name of one")
     if profile is not None and not isinstance(profile, Path | str):
         raise InputError("profile", profile, "it must be the path of a file that `spex probe` wrote")
@@ -259,11 +277,12 @@ def _step_tokens_max(options: Options) -> int | None:
     return tokens
 
 
-def _rewards(options: Options, engine: Engine) -> dict[str, Reward]:
+def _rewards(options: Options, engine: Engine, waits: Waits) -> dict[str, Reward]:
     reward, policy = options["reward"], options["policy"]
     if isinstance(reward, str):
         place = policy if isinstance(policy, str) else None
-        return {"reward": find_reward(reward, engine, place, _task(options.get("task", "text")).messages)}
+        messages = _task(options.get("task", "text")).messages
+        return {"reward": find_reward(reward, engine, place, messages, waits)}
     rewards = dict(reward) if isinstance(reward, Mapping) else {"reward": reward}
     if not rewards:
         raise InputError("reward", reward, "it must name one reward at least")

@@ -69,7 +69,10 @@ class TimedOut(EngineError):
     def __init__(self, engine: str, deadline: str, seconds: float) -> None:
         self.deadline = deadline
         self.seconds = seconds
-        super().__init__(engine, f"deadline {deadline} of {seconds:g} s ran out: look whether it hangs, or allow more")
+        flag = "deadline" if deadline == "query" else f"{deadline.replace('_', '-')}-seconds"
+        option = f"{'deadline' if deadline == 'query' else deadline}_seconds"
+        more = f"allow more (--{flag}, in Python {option}=)"
+        super().__init__(engine, f"deadline {deadline} of {seconds:g} s ran out: look whether it hangs, or {more}")
 
 
 class Misbehaving(EngineError):

@@ -45,6 +45,10 @@ SPELLINGS = {
     "stop": ("confident:0.1", '"confident:0.1"', "confident:0.1"),
     "merge": ("true", "true", True),
     "deadline": ("1.5", "1.5", 1.5),
+    "connect_seconds": ("2.5", "2.5", 2.5),
+    "first_token_seconds": ("900", "900", 900.0),
+    "token_gap_seconds": ("90", "90", 90.0),
+    "patience_seconds": ("0", "0", 0.0),
     "trace": ("t.jsonl", '"t.jsonl"', Path("t.jsonl")),
     "log": ("l.jsonl", '"l.jsonl"', Path("l.jsonl")),
     "profile": ("e.json", '"e.json"', Path("e.json")),
@@ -141,6 +145,9 @@ def test_a_number_with_a_point_in_the_file_is_no_whole_one(told: str, elsewhere:
         ("deadline", "nan"),
         ("deadline", "inf"),
         ("speculation", "maybe"),
+        *((f"{key}_seconds", text) for key in ("connect", "first_token", "token_gap") for text in ("0", "-1", "nan")),
+        *((f"{key}_seconds", text) for key in ("connect", "patience") for text in ("86401", "nan", "inf", "soon")),
+        ("patience_seconds", "-0.1"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_flag_name_value_and_range(key: str, text: str) -> None:

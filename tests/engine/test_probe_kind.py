@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Protocol
 
 import pytest
@@ -65,6 +66,48 @@ def test_a_server_of_no_kind_is_refused_with_what_each_kind_says() -> None:
         async with listening(web) as url:
             with pytest.raises(InputError, match=r"sglang: it has no .*; vllm: it has no .*; openai: it has no "):
                 await spec_of(url)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_gateway_that_fails_where_it_knows_no_path_is_asked_as_the_next_kind(status: int) -> None:
+    server = test_openai.Server(*test_openai.ALL)
+
+    async def gateway(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        again = asyncio.StreamReader()
+        again.feed_data(head + await _body(reader, head))
+        if b" /v1/models " in head or b" /v1/completions " in head:
+            await server.serve(again, writer)
+            return
+        writer.write(b"HTTP/1.1 %d No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno" % status)
+
+    async def main() -> None:
+        async with listening(gateway) as url:
+            assert await spec_of(url) == f"openai:{url}"
+
+    asyncio.run(main())
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    return await reader.readexactly(int(length[1])) if length else b""
+
+
+def test_where_every_kind_is_failed_the_server_is_at_fault_and_one_line_says_how() -> None:
+    async def failing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        said = b"\n\x1b[31m" + b"x" * 5000
+        writer.write(b"HTTP/1.1 500 No\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(said), said))
+
+    async def main() -> None:
+        async with listening(failing) as url:
+            with pytest.raises(Unreachable, match=r"sglang: it failed .*; vllm: it failed .*; openai: it ") as caught:
+                await spec_of(url)
+            told = str(caught.value)
+            assert told.isprintable()
+            assert len(told) < 1000
 
     asyncio.run(main())
 

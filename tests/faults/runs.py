@@ -27,6 +27,8 @@ PROBLEMS = [spex.Problem(f"How many apples are {name}?", name) for name in ("red
 OTHERS = (0, 2)
 DEADLINES = Deadlines(connect=2.0, first_token=0.8, token_gap=0.8)
 GONE_SECONDS = 5.0
+IMPATIENT = 0.0
+"""Seconds: what stays away is asked four times, and no test waits for it longer."""
 
 CLIENTS: Mapping[str, Callable[[str], Engine]] = {
     "sglang": lambda url: Sglang(url, deadlines=DEADLINES),
@@ -35,15 +37,20 @@ CLIENTS: Mapping[str, Callable[[str], Engine]] = {
 }
 """Every engine that talks to a server, for the one at an address."""
 
+
+def impatient(engine: Engine) -> Engine:
+    return Retrying(engine, patience_seconds=IMPATIENT)
+
+
 _LABELS = PrmForm("labels", between="\n", tag=" tag")
 _LINES = HeadForm("lines", logits=True)
 _WHOLE = HeadForm("whole", tag="", between="\n", closing="\n", every=False, logits=True)
 
 REWARDS: Mapping[str, Callable[[str], Reward]] = {
-    "labels on sglang": lambda url: Prm(Retrying(CLIENTS["sglang"](url)), _LABELS),
-    "labels on vllm": lambda url: Prm(Retrying(CLIENTS["vllm"](url)), _LABELS),
-    "head on vllm": lambda url: ScoreHead(f"vllm:{url}", _LINES, deadlines=DEADLINES),
-    "head on sglang": lambda url: ScoreHead(f"sglang:{url}", _WHOLE, deadlines=DEADLINES),
+    "labels on sglang": lambda url: Prm(impatient(CLIENTS["sglang"](url)), _LABELS),
+    "labels on vllm": lambda url: Prm(impatient(CLIENTS["vllm"](url)), _LABELS),
+    "head on vllm": lambda url: ScoreHead(f"vllm:{url}", _LINES, deadlines=DEADLINES, patience_seconds=IMPATIENT),
+    "head on sglang": lambda url: ScoreHead(f"sglang:{url}", _WHOLE, deadlines=DEADLINES, patience_seconds=IMPATIENT),
 }
 """Every reward that a server gives, for the one at an address."""
 
@@ -66,6 +73,7 @@ async def searched(
         "search": spex.Rebase(width=3, depth_max=2),
         "speculation": speculation,
         "seed": 5,
+        "patience_seconds": IMPATIENT,
         "stop": stop or asyncio.Event(),
     }
     if log is not None:

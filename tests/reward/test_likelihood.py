@@ -178,7 +178,7 @@ class Renewed(Larger):
 def test_a_server_that_failed_is_asked_whether_its_model_is_the_same(
     is_other: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spex.reward.likelihood.repeated", lambda ask, progress: ask())
+    monkeypatch.setattr("spex.reward.likelihood.repeated", lambda ask, progress, **more: ask())
     engine = Renewed()
     reward = Likelihood(Retrying(engine))
 

@@ -240,7 +240,7 @@ def test_a_log_of_another_models_scores_is_refused(kind: str, form: HeadForm) ->
 def test_a_server_that_failed_is_asked_whether_its_model_is_the_same(
     kind: str, form: HeadForm, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, _progress=None: ask())
+    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, _progress=None, **more: ask())
 
     async def main() -> None:
         server = Server(outputs=form.outputs)
@@ -449,7 +449,7 @@ def test_another_kind_of_server_is_told(status: str, error: type[SpexError]) -> 
 
 
 def test_a_server_that_fails_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None: ask())
+    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None, **more: ask())
 
     async def main() -> None:
         server = Server()
@@ -490,7 +490,7 @@ def test_a_server_without_a_kind_or_an_address_is_refused() -> None:
 
 
 def test_a_score_head_that_is_not_open_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None: ask())
+    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None, **more: ask())
     head = ScoreHead("vllm:http://127.0.0.1:9", TAGGED)
     with pytest.raises(Unreachable, match="not open"):
         asyncio.run(head.score(request(path("One.")), Progress()))

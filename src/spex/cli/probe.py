@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from spex.cli import options as flag
 from spex.cli.failures import DONE, interruptible
+from spex.cli.settings import SolveSettings, load, told_as_typed
 from spex.errors import InputError
+
+_WAITS = ("connect_seconds", "first_token_seconds", "token_gap_seconds")
 
 
 def probe(
@@ -21,6 +25,9 @@ def probe(
     seconds: Annotated[
         str, typer.Option("--seconds", metavar="N", help="Most seconds, from the first text on: 5 to 3600.")
     ] = "60",
+    connect_seconds: flag.ConnectSeconds = None,
+    first_token_seconds: flag.FirstTokenSeconds = None,
+    token_gap_seconds: flag.TokenGapSeconds = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> int:
     """Measure an engine: its speed, and what of its seeds, aborts, cache and labels is as it says.
@@ -30,11 +37,13 @@ def probe(
     The engine should have nothing else to do. What was measured is kept under the engine's name (in XDG_CACHE_HOME/spex
     or ~/.cache/spex), and `spex solve` starts from it as long as version and model are the same.
     """
+    given = locals()
+    settings = load(SolveSettings, {key: given[key] for key in _WAITS if given[key] is not None})
     limit_seconds = _seconds(seconds)
     from spex.cli.probing import measure  # noqa: PLC0415  # engines: when the input is right
 
-    with interruptible():
-        measure(engine, None if out is None else Path(out), limit_seconds, as_json=as_json)
+    with interruptible(), told_as_typed(settings):
+        measure(engine, None if out is None else Path(out), limit_seconds, as_json=as_json, waits=settings.waits)
     return DONE
 
 

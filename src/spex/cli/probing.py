@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,11 +12,13 @@ import msgspec
 
 from spex.cli.streams import put, put_json, say
 from spex.engine.catalog import find_engine, is_address
+from spex.engine.http import Deadlines
 from spex.engine.measured import EngineProfile
 from spex.engine.probe import probe
 from spex.engine.probe_kind import spec_of
 from spex.engine.profile_file import check_new, keep_profile, write_profile
 from spex.engine.spread import Spread
+from spex.engine.waits import waits_of
 from spex.errors import InputError
 from spex.report.engine_lines import engine_lines
 from spex.visible import visible
@@ -25,12 +27,17 @@ _COLUMN = 19
 _TYPED = {"policy": "engine", "model": "engine", "out": "--out"}
 
 
-def measure(spec: str, out: Path | None, seconds_max: float, *, as_json: bool) -> None:
-    """Measure the engine that `spec` names, keep what was found, and print it. Raises `SpexError`."""
+def measure(
+    spec: str, out: Path | None, seconds_max: float, *, as_json: bool, waits: Mapping[str, float] | None = None
+) -> None:
+    """Measure the engine that `spec` names, keep what was found, and print it. Raises `SpexError`.
+
+    waits: as `spex.engine.waits.waits_of` takes them.
+    """
     with _as_typed():
         if out is not None:
             check_new(out)
-        profile, spec = asyncio.run(_measured(spec, seconds_max))
+        profile, spec = asyncio.run(_measured(spec, seconds_max, waits_of(waits or {}).unusual))
         path = _kept(profile, out)
     if as_json:
         put_json({"spex": 1, "profile": None if path is None else str(path), **msgspec.to_builtins(profile)})
@@ -41,10 +48,10 @@ def measure(spec: str, out: Path | None, seconds_max: float, *, as_json: bool) -
         say(visible(f"kept in {path}; {_use(profile, spec, out)}"))
 
 
-async def _measured(spec: str, seconds_max: float) -> tuple[EngineProfile, str]:
+async def _measured(spec: str, seconds_max: float, deadlines: Deadlines | None) -> tuple[EngineProfile, str]:
     """What was found, and the engine's name as --policy takes it."""
-    spec = await spec_of(spec) if is_address(spec) else spec
-    engine = find_engine(spec)
+    spec = await spec_of(spec, deadlines) if is_address(spec) else spec
+    engine = find_engine(spec, deadlines)
     if isinstance(engine, Spread):
         raise InputError("engine", spec, "it must be one server: each has a profile of its own")
     await engine.open()

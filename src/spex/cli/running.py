@@ -66,6 +66,7 @@ def options_of(settings: SolveSettings) -> api.Options:
         options["step_tokens_max"] = settings.step_tokens
     if settings.deadline is not None:
         options["deadline_seconds"] = settings.deadline
+    options.update(api.Options(**settings.waits))  # type: ignore[typeddict-item]
     if settings.profile is not None:
         options["profile"] = settings.profile
     if settings.log is not None:

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from spex.answer import Aggregate
+from spex.cli.server_settings import ServerSettings
 from spex.cli.values import Real, Table, Whole, Words
 from spex.errors import InputError
 
@@ -66,7 +67,7 @@ class SharedSettings(BaseSettings):
         return self._typed.get(_LIBRARY_NAMES.get(field, field), flag_of(field))
 
 
-class SolveSettings(SharedSettings):
+class SolveSettings(SharedSettings, ServerSettings):
     """What `spex solve` can be told."""
 
     file: Path | None = Field(None, title="problems", description="a JSON Lines file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,10 @@ def solve(
     stop: flag.Stop = None,
     merge: flag.Merge = None,
     deadline: flag.Deadline = None,
+    patience_seconds: flag.PatienceSeconds = None,
+    connect_seconds: flag.ConnectSeconds = None,
+    first_token_seconds: flag.FirstTokenSeconds = None,
+    token_gap_seconds: flag.TokenGapSeconds = None,
     trace: flag.Trace = None,
     log: flag.Log = None,
     profile: flag.Profile = None,
@@ -64,11 +69,15 @@ def solve(
     spex solve --file problems.jsonl --task gsm8k --log run.log --json > results.json
     """
     flags = {key: value for key, value in locals().items() if value not in (None, []) and key not in _FLAGS_APART}
+    return _solved(problem, flags, None if config is None else Path(config))
+
+
+def _solved(problem: str | None, flags: Mapping[str, object], config: Path | None) -> int:
     for warning in unknown_variables(os.environ):
         say(warning)
-    if problem is not None and file is not None:
-        raise InputError("--file", file, "give either PROBLEM or --file, not both")
-    settings = load(SolveSettings, flags, None if config is None else Path(config))
+    if problem is not None and "file" in flags:
+        raise InputError("--file", flags["file"], "give either PROBLEM or --file, not both")
+    settings = load(SolveSettings, flags, config)
     if problem is not None:
         settings = settings.model_copy(update={"file": None})
     with told_as_typed(settings):

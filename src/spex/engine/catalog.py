@@ -6,10 +6,17 @@ model are one engine: `sglang:URL,URL`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
 from spex.catalog import Catalog
 from spex.engine.base import Engine
 from spex.engine.spread import Spread
 from spex.errors import InputError
+
+if TYPE_CHECKING:
+    from spex.engine.http import Deadlines
 
 ENGINES: Catalog[Engine] = Catalog(
     "policy",
@@ -24,23 +31,32 @@ ENGINES: Catalog[Engine] = Catalog(
 )
 
 
-def find_engine(spec: str) -> Engine:
-    """The engine that `spec` (NAME or NAME:MODEL) names, not yet open. Raises `InputError`."""
+def find_engine(spec: str, deadlines: Deadlines | None = None) -> Engine:
+    """The engine that `spec` (NAME or NAME:MODEL) names, not yet open. Raises `InputError`.
+
+    deadlines: for an engine that has some, if not its usual ones.
+    """
     if is_address(spec):
         told = "put the kind before the address, as sglang:http://127.0.0.1:30000; `spex probe URL` says which it is"
         raise InputError("policy", None if "@" in spec else spec, told)
     name, _, model = spec.partition(":")
     factory = ENGINES.load(name)
+    more = _told(factory, deadlines)
     several = [one.partition(":")[2] for one in addresses(spec)]
     try:
         if len(several) > 1:
-            return Spread(spec, [factory(address) for address in several])
-        return factory(model) if model else factory()
+            return Spread(spec, [factory(address, **more) for address in several])
+        return factory(model, **more) if model else factory(**more)
     except InputError as error:
         if error.field != "url":
             raise
         # What may be a password in an address is not repeated.
         raise InputError("policy", None if error.value is None else spec, error.allowed) from error
+
+
+def _told(factory: Callable[..., Engine], deadlines: Deadlines | None) -> dict[str, Any]:
+    """What the engine is told beside its model: a plug-in's, and one in this process, may have no deadlines."""
+    return {} if deadlines is None or "deadlines" not in signature(factory).parameters else {"deadlines": deadlines}
 
 
 def is_address(spec: str) -> bool:

@@ -15,7 +15,7 @@ from spex.engine.doubted import Doubted
 from spex.engine.http import Deadlines, Http
 from spex.engine.keys import key_for
 from spex.engine.other_kind import told_of_another_kind
-from spex.engine.retrying import repeated
+from spex.engine.retrying import PATIENCE_SECONDS, repeated
 from spex.engine.same_model import refuse_other_model
 from spex.engine.told import rooted
 from spex.errors import InputError, Misbehaving
@@ -33,13 +33,21 @@ _SLOTS = 64
 class HeadServer:
     """A server of scores at `url`, with or without `/v1`; behind `#` the name of its model, where it serves several.
 
-    As the scheduler and `ScoreHead` see it. What is asked of it is asked again where the failure may pass. `key`: what
-    the server was started with, or its kind's variable (`spex.engine.keys`). Raises `InputError` for what is no
-    address, and for a model's name where the kind of server takes none.
+    As the scheduler and `ScoreHead` see it. What is asked of it is asked again where the failure may pass, for
+    `patience_seconds` (`spex.engine.retrying`). `key`: what the server was started with, or its kind's variable
+    (`spex.engine.keys`). Raises `InputError` for what is no address, and for a model's name where the kind of server
+    takes none.
     """
 
     def __init__(
-        self, name: str, url: str, pooling: Pooling, *, key: str | None = None, deadlines: Deadlines | None = None
+        self,
+        name: str,
+        url: str,
+        pooling: Pooling,
+        *,
+        key: str | None = None,
+        deadlines: Deadlines | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._name = name
         self._pooling = pooling
@@ -56,6 +64,7 @@ class HeadServer:
         )
         self._identity = Identity()
         self._doubted = Doubted(self)
+        self._patience_seconds = patience_seconds
         self._running = 0
         self._cost = Tokens()
 
@@ -124,7 +133,8 @@ class HeadServer:
 
     async def _repeated(self, ask: Callable[[], Awaitable[T]], progress: Progress | None = None) -> T:
         with of_a_reward():
-            return await repeated(lambda: self._doubted.asked(ask), progress)
+            again, patience_seconds = lambda: self._doubted.asked(ask), self._patience_seconds
+            return await repeated(again, progress, patience_seconds=patience_seconds)
 
     async def _rows(self, token_ids: Sequence[int], progress: Progress) -> Rows:
         self._running += 1

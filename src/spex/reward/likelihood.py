@@ -25,7 +25,7 @@ from typing import NamedTuple, TypeVar
 from spex.engine.abilities import Reading, Reads, reader_of
 from spex.engine.base import Engine, Message, Path, Progress, Scoring, Server
 from spex.engine.doubted import Doubted
-from spex.engine.retrying import repeated
+from spex.engine.retrying import PATIENCE_SECONDS, repeated
 from spex.errors import InputError, Misbehaving, Unreachable
 from spex.problem import Problem
 from spex.prompt import Prompt
@@ -65,11 +65,19 @@ class Likelihood:
     `InputError`.
     """
 
-    def __init__(self, engine: Engine, form: str = "step", messages: Messages = _question) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        form: str = "step",
+        messages: Messages = _question,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         if form not in FORMS:
             raise InputError("form", form, f"it must be one of {', '.join(FORMS)}")
         self._engine = engine
         self._doubted = Doubted(engine)
+        self._patience_seconds = patience_seconds
         self._form = form
         self._messages = messages
         self._reader: Reads | None = None
@@ -133,7 +141,8 @@ class Likelihood:
         reader = self._reader
         if reader is None:
             raise Unreachable(self.name, "it is not open")
-        logprobs = await repeated(lambda: self._doubted.asked(lambda: reader.read(request, progress)), progress)
+        again, patience_seconds = lambda: reader.read(request, progress), self._patience_seconds
+        logprobs = await repeated(lambda: self._doubted.asked(again), progress, patience_seconds=patience_seconds)
         expected = request.prompt.token_count - request.start
         if len(logprobs) != expected or not all(value <= 0.0 for value in logprobs):
             raise Misbehaving(self.name, f"{expected} log-probabilities", logprobs)

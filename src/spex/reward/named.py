@@ -22,6 +22,7 @@ from spex.engine.base import Engine
 from spex.engine.catalog import addresses, find_engine
 from spex.engine.profiled import profiled
 from spex.engine.retrying import Retrying
+from spex.engine.waits import Waits
 from spex.errors import InputError
 from spex.reward.base import Reward
 from spex.reward.catalog import REWARDS
@@ -51,6 +52,7 @@ class Served(NamedTuple):
     policy: Engine
     policy_place: str | None
     known: dict[str, Engine]
+    waits: Waits = Waits()
 
     def engine(self) -> Engine:
         """Not yet open. One that is named several times is shared, so that all are held to one number of slots."""
@@ -58,7 +60,8 @@ class Served(NamedTuple):
             return self.policy
         try:
             if self.place not in self.known:
-                self.known[self.place] = Retrying(profiled(find_engine(self.place)))
+                engine = profiled(find_engine(self.place, self.waits.unusual))
+                self.known[self.place] = Retrying(engine, patience_seconds=self.waits.patience_seconds)
             return self.known[self.place]
         except InputError as error:
             raise InputError("reward", error.value, error.allowed) from error
@@ -71,21 +74,27 @@ def named(spec: str) -> Named:
     return Named(name, form, place)
 
 
-def find_reward(spec: str, policy: Engine, policy_place: str | None = None, messages: Messages | None = None) -> Reward:
+def find_reward(
+    spec: str,
+    policy: Engine,
+    policy_place: str | None = None,
+    messages: Messages | None = None,
+    waits: Waits | None = None,
+) -> Reward:
     """The reward that `spec` names, not yet open. `policy_place`: how the policy's engine was named, if it was.
 
+    waits: how long its own servers are waited for, if not as usual; what is asked of the policy's engine waits as that.
     A reward's factory is given what its parameters ask for: `engine`, `form`, or `served`, to choose by itself; and the
     task's `messages`, where they are given. Raises `InputError`.
     """
-    return _found(spec, policy, policy_place, messages, {})
+    return _found(spec, Served("", policy, policy_place, {}, waits or Waits()), messages)
 
 
-def _found(
-    spec: str, policy: Engine, policy_place: str | None, messages: Messages | None, known: dict[str, Engine]
-) -> Reward:
+def _found(spec: str, served: Served, messages: Messages | None) -> Reward:
+    """`served`: with the place of none yet."""
     several = joined(spec)
     if several is not None:
-        rewards = [_found(part, policy, policy_place, messages, known) for part in several.parts]
+        rewards = [_found(part, served, messages) for part in several.parts]
         try:
             combined = Combined(rewards, several.how, several.weights)
         except InputError as error:
@@ -96,7 +105,7 @@ def _found(
     parts = named(spec)
     factory = REWARDS.load(parts.name)
     wanted = signature(factory).parameters
-    served = Served(parts.place, policy, policy_place, known)
+    served = served._replace(place=parts.place)
     given: dict[str, Any] = {}
     if "form" in wanted:
         given["form"] = parts.form
@@ -123,7 +132,7 @@ def prm(form: str, served: Served) -> Reward:
         if not served.place:
             told = f"name what serves it: its score head is served by vllm or sglang, as prm:{form}@vllm:http://127.0.0.1:8001"
             raise InputError("reward", f"prm:{form}", told)
-        heads = [_score_head(found, place, form) for place in addresses(served.place)]
+        heads = [_score_head(found, place, form, served.waits) for place in addresses(served.place)]
         name = f"prm:{found.name}@{served.place}"
         return heads[0] if len(heads) == 1 else SpreadReward(name, heads, found.known or USUAL)
     return Prm(served._replace(place=served.place or embedded_engine(form)).engine(), found)
@@ -137,12 +146,13 @@ def likelihood(form: str, served: Served, messages: Messages | None = None) -> R
         told = f"behind likelihood: stands one of {', '.join(FORMS)}"
         raise InputError("reward", f"likelihood:{form}", told)
     engine, form = served.engine(), form or FORMS[0]
-    return Likelihood(engine, form) if messages is None else Likelihood(engine, form, messages)
+    chats = {} if messages is None else {"messages": messages}
+    return Likelihood(engine, form, **chats, patience_seconds=served.waits.patience_seconds)
 
 
-def _score_head(form: HeadForm, place: str, form_name: str) -> ScoreHead:
+def _score_head(form: HeadForm, place: str, form_name: str, waits: Waits) -> ScoreHead:
     try:
-        return ScoreHead(place, form)
+        return ScoreHead(place, form, deadlines=waits.deadlines, patience_seconds=waits.patience_seconds)
     except InputError as error:
         if error.field != "url":
             raise

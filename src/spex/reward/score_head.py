@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from spex.engine.base import Path, Progress, Scoring, Server
 from spex.engine.http import Deadlines
+from spex.engine.retrying import PATIENCE_SECONDS
 from spex.engine.server_tokens import cut_within
 from spex.errors import InputError, Misbehaving
 from spex.prompt import Prompt
@@ -46,14 +47,21 @@ class ScoreHead:
 
     form: a `HeadForm`, or the name of one, or of a model (`spex prm`). server: NAME:URL, such as
     `vllm:http://127.0.0.1:8001` or `sglang:http://127.0.0.1:30001`, behind `#` the model where a vLLM server has
-    several. Blank steps are not shown to the model; a path without any other scores 0.5. Scores are kept by a path's
-    whole content, the last 65,536 of them. A count of numbers that is neither that of the steps nor that of the tokens,
-    and a number out of range, are `Misbehaving`. `open` scores a right and a wrong solution of a small problem, or of
-    the form's `known`: it must tell them apart. Raises `InputError`.
+    several. patience_seconds: how long one that is away is asked again (`spex.engine.retrying`). Blank steps are not
+    shown to the model; a path without any other scores 0.5. Scores are kept by a path's whole content, the last 65,536
+    of them. A count of numbers that is neither that of the steps nor that of the tokens, and a number out of range, are
+    `Misbehaving`. `open` scores a right and a wrong solution of a small problem, or of the form's `known`: it must tell
+    them apart. Raises `InputError`.
     """
 
     def __init__(
-        self, server: str, form: HeadForm | str, *, key: str | None = None, deadlines: Deadlines | None = None
+        self,
+        server: str,
+        form: HeadForm | str,
+        *,
+        key: str | None = None,
+        deadlines: Deadlines | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         found = find_form(form) if isinstance(form, str) else form
         if not isinstance(found, HeadForm):
@@ -64,7 +72,9 @@ class ScoreHead:
             raise InputError("reward", server, told)
         self._form = found
         self._name = f"prm:{found.name}@{server}"
-        self._server = HeadServer(self._name, url, POOLINGS[kind](), key=key, deadlines=deadlines)
+        self._server = HeadServer(
+            self._name, url, POOLINGS[kind](), key=key, deadlines=deadlines, patience_seconds=patience_seconds
+        )
         self._frames = Encoder(self._server.tokens)
         self._texts = Encoder(self._text_tokens)
         self._known: OrderedDict[str, float] = OrderedDict()
