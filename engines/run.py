@@ -5,9 +5,11 @@
 
 For each engine: a server for the policy and one for the reward, each on a core of its own; when both answer, pytest,
 which finds them in SPEX_SGLANG_URL and SPEX_SGLANG_REWARD_URL (SPEX_VLLM_...); then, with those ended, the tests marked
-`faults`, which start and kill servers themselves (SPEX_SGLANG_FOLDER). Whatever happens, Ctrl-C too, nothing of it is
-left running. --short: of the latter those of small models alone (the packaged ones, score heads). Ends with pytest's
-status, 1 where tests failed, 3 where a server did, 130 when it is interrupted.
+`faults`, which start and kill servers themselves (SPEX_SGLANG_FOLDER); of SGLang then those of its `Engine` in a
+process of its own, by the engines' Python (`engines.beside`). Whatever happens, Ctrl-C too, nothing of it is left
+running. --short: of those that start servers the ones of small models alone (the packaged ones, score heads). Ends with
+pytest's status, 1 where tests failed, 5 where there were none (in any part, but where `--pytest` chooses among them: in
+all parts), 3 where a server failed, 130 when it is interrupted.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,12 +29,27 @@ from types import FrameType
 from typing import get_args
 
 from engines.server import Server, ServerFailed, descendants_of, free_port
-from engines.serving import Kind, Role
+from engines.serving import MODEL, Asked, Kind, Role, launch_of
 
 _ROOT = Path(__file__).resolve().parents[1]
 _SERVE = _ROOT / "engines" / "serve"
 _UP_SECONDS = 300.0
 _TESTS_END_SECONDS = 60.0
+_NONE_FOUND = 5
+_OF_SERVERS: Mapping[Kind, Sequence[str]] = {
+    "sglang": (
+        "tests/live",
+        "tests/engine/test_probe_live.py::test_an_sglang_server_that_is_deterministic",
+        "tests/reward/test_prm_live.py",
+    ),
+    "vllm": (
+        "tests/live",
+        "tests/engine/test_vllm_live.py",
+        "tests/engine/test_probe_live.py::test_a_vllm_server_in_float32",
+        "tests/reward/test_prm_live.py",
+    ),
+}
+_IN_PROCESS = "tests/live/test_sglang_local.py"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def tested(kind: Kind, folder: Path, more: Sequence[str]) -> int:
-    """The status of pytest with `kind`: the greater of that of both parts."""
+    """The status of pytest with `kind`: the greatest of that of its parts."""
     name = kind.upper()
     with contextlib.ExitStack() as servers:
         policy, reward = pair(kind, folder)
@@ -70,13 +88,22 @@ def tested(kind: Kind, folder: Path, more: Sequence[str]) -> int:
             server.wait(_UP_SECONDS)
         say(f"{kind}: {policy.url} and {reward.url}, up after {time.monotonic() - started:.0f} s")
         found = {f"SPEX_{name}_URL": policy.url, f"SPEX_{name}_REWARD_URL": reward.url}
-        first = tests(kind, "not faults", found, more)
-        if first:
+        statuses = [pytest_status(kind, "not faults", found, more)]
+        if statuses[0] not in (0, _NONE_FOUND):
             for server in (policy, reward):
                 server.check()
     # Two at a time: a third one would have no core.
     say(f"{kind}: both ended; now the tests that start, and kill, theirs")
-    return max(first, tests(kind, "faults", _of_folder(kind, folder), more))
+    statuses.append(pytest_status(kind, "faults", _of_folder(kind, folder), more))
+    if kind == "sglang":
+        statuses.append(in_process_status(folder, more))
+    return of_parts(statuses, chosen=bool(more))
+
+
+def of_parts(statuses: Sequence[int], *, chosen: bool) -> int:
+    """The status of all parts. Who has `chosen` tests may have chosen none of a part, but not none of any."""
+    found = [status for status in statuses if status != _NONE_FOUND] if chosen else statuses
+    return max(found, default=_NONE_FOUND)
 
 
 def tested_short(kind: Kind, folder: Path, more: Sequence[str]) -> int:
@@ -108,15 +135,26 @@ def served(kind: Kind, folder: Path, role: Role, core: int, flags: Sequence[str]
     return Server(f"{kind} for the {role}", command, port, log, {"PYTHON": sys.executable})
 
 
-def tests(kind: Kind, marked: str, variables: Mapping[str, str], more: Sequence[str]) -> int:
-    """Run pytest; its status, where 5 (no test is so marked) is 0."""
-    status = pytest_status(kind, marked, variables, more)
-    return 0 if status == 5 else status
-
-
 def pytest_status(kind: Kind, marked: str, variables: Mapping[str, str], more: Sequence[str]) -> int:
-    places = [place for place in ("tests/live", f"tests/engine/test_{kind}_live.py") if (_ROOT / place).exists()]
-    command = [sys.executable, "-m", "pytest", "-m", f"(live or engine) and {marked}", "-v", "-rs", *places, *more]
+    """The status of pytest with the tests of servers that are so `marked`."""
+    apart = [f"--ignore={_IN_PROCESS}", "-m", f"(live or engine) and {marked}", "-v", "-rs"]
+    return _ended([sys.executable, "-m", "pytest", *apart, *_OF_SERVERS[kind], *more], variables)
+
+
+def in_process_status(folder: Path, more: Sequence[str]) -> int:
+    """The status of pytest with the tests of SGLang's `Engine`, by the Python of `folder` with SPEX's packages behind.
+
+    The model is loaded in pytest's own process, which takes the place of a server.
+    """
+    launch = launch_of(Asked("sglang", folder.absolute(), 1, deterministic=True))
+    variables = {**launch.environment, "SPEX_SGLANG_MODEL": str(folder.absolute() / MODEL)}
+    say("sglang: now its Engine in a process of its own")
+    own = [launch.command[0], "-m", "engines.beside", sysconfig.get_path("purelib")]
+    return _ended([*own, "-v", "-rs", _IN_PROCESS, *more], variables)
+
+
+def _ended(command: Sequence[str], variables: Mapping[str, str]) -> int:
+    """The status of a run of tests, which has time to end what it has started where this process is interrupted."""
     with subprocess.Popen(command, cwd=_ROOT, env={**os.environ, **variables}) as process:
         try:
             return process.wait()

@@ -8,12 +8,18 @@ from textwrap import dedent
 
 _ENGINE = '''\
 #!{python}
-"""Pretends to be a server: says so, starts a process in a session of its own, and answers at /health, or not."""
+"""Pretends to be a server: says so, starts a process in a session of its own, and answers at /health, or not.
+
+Where it is asked to run tests it pretends to have some, and none of any name.
+"""
 import os, subprocess, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 arguments = sys.argv[1:]
+if "engines.beside" in arguments:
+    (Path("{folder}") / "beside").write_text(os.environ["SPEX_SGLANG_MODEL"] + " " + " ".join(arguments))
+    sys.exit(5 if "-k" in arguments else 0)
 port = int(arguments[arguments.index("--port") + 1])
 child = subprocess.Popen(["sleep", "600"], start_new_session=True)
 (Path("{folder}") / f"started-{{port}}").write_text(f"{{os.getpid()}} {{child.pid}} {{' '.join(arguments)}}\\n")

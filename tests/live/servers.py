@@ -45,6 +45,17 @@ def _needed(variable: str) -> list[pytest.MarkDecorator]:
     return [pytest.mark.live, pytest.mark.skipif(not os.environ.get(variable), reason=told)]
 
 
+def keeps_prefixes(engine: str) -> bool:
+    """Whether the server of `engine` finds prefixes again: SGLang does, vLLM says whether it was started so."""
+    kind, _, url = engine.partition(":")
+    if kind == "sglang":
+        return True
+    told = httpx2.get(f"{url}/metrics", timeout=30.0).raise_for_status().text
+    found = re.search(r'^vllm:cache_config_info\{.*\benable_prefix_caching="(True|False)"', told, re.MULTILINE)
+    assert found is not None, told
+    return found[1] == "True"
+
+
 def at_work(engine: str) -> int:
     """How many requests the server of `engine` (`sglang:URL` or `vllm:URL`) runs or lets wait, as it says itself."""
     kind, _, url = engine.partition(":")

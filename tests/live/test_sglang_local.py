@@ -1,7 +1,8 @@
 """SGLang's own `Engine` in this process: G1, G3 and G4 where no server stands between.
 
-Run by a Python in every process of which `import sglang` works, with SPEX_SGLANG_MODEL naming a model's folder; without
-a GPU it takes what makes SGLang deterministic on a CPU, as `engines/` has it, and one thread:
+`make test-engines` runs it, by the engines' own Python (`engines/beside.py`). By hand: a Python in every process of
+which `import sglang` works, with SPEX_SGLANG_MODEL naming a model's folder; without a GPU it takes what makes SGLang
+deterministic on a CPU, as `engines/` has it, and one thread:
 
     OMP_NUM_THREADS=1 SPEX_SGLANG_MODEL=... python -m pytest tests/live/test_sglang_local.py
 """
