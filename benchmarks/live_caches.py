@@ -8,6 +8,7 @@ import httpx2
 import stamina
 
 from spex.engine.base import Engine, Generation, Progress
+from spex.engine.http import is_loopback
 from spex.problem import Problem
 from spex.prompt import Prompt
 from spex.tasks.base import Task
@@ -22,8 +23,9 @@ class NotEmptied(Exception):
 
 async def emptied(addresses: Sequence[str]) -> None:
     """POST to each address until its server says that it has: none does while a request runs. Raises `NotEmptied`."""
-    async with httpx2.AsyncClient(timeout=_SECONDS) as client:
-        for address in addresses:
+    for address in addresses:
+        # No proxy leads to this machine.
+        async with httpx2.AsyncClient(timeout=_SECONDS, trust_env=not is_loopback(address)) as client:
             async for attempt in stamina.retry_context(
                 NotEmptied, attempts=_TRIES, timeout=_SECONDS, wait_initial=0.1, wait_max=1.0
             ):
@@ -32,9 +34,12 @@ async def emptied(addresses: Sequence[str]) -> None:
 
 
 async def _emptied(client: httpx2.AsyncClient, address: str) -> None:
-    answer = await client.post(address)
+    try:
+        answer = await client.post(address)
+    except httpx2.HTTPError as error:
+        raise NotEmptied(f"{address}: {type(error).__name__}, look in the server's log whether it died") from error
     if not answer.is_success or answer.text.replace(" ", "") == '{"success":false}':  # vLLM says so with 200
-        raise NotEmptied(f"{address}: {answer.status_code} {answer.text[:200]}")
+        raise NotEmptied(f"{address}: its cache is not emptied: {answer.status_code} {answer.text[:200]!a}")
 
 
 async def read_in(engine: Engine, task: Task, problems: Sequence[Problem]) -> None:

@@ -87,14 +87,18 @@ class Watch:
 
 
 def pace_of(profile: EngineProfile, scores: Watch) -> Pace:
-    """What was measured of a policy's server, and of the scores of a plain run. Raises `ValueError` without an ℓ(b)."""
+    """What was measured of a policy's server, and of the scores of a plain run. Raises `ValueError` without an ℓ(b).
+
+    Slots are those that were seen to run at once, where they are fewer than the server says: a lane has no more either.
+    """
     if profile.itl is None:
         raise ValueError(f"ℓ(b) was not measured: {profile.unmeasured.get('itl')}")
     reward = Affine(scores.score_seconds or 0.0, 0.0)
     cache, dear = profile.cache, profile.prefill_seconds or 0.0
+    slots = min(profile.slots, profile.itl.at_once or profile.slots)
     if cache is None:
-        return Pace(profile.itl.curve, profile.slots, dear, reward)
-    return Pace(profile.itl.curve, profile.slots, dear, reward, cache.grain or 1, cache.token_seconds or 0.0)
+        return Pace(profile.itl.curve, slots, dear, reward)
+    return Pace(profile.itl.curve, slots, dear, reward, cache.grain or 1, cache.token_seconds or 0.0)
 
 
 class Again:

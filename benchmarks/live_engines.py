@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 from benchmarks import live
+from benchmarks.live_caches import NotEmptied
 from engines.run import nothing_left, pair, say
 from engines.server import ServerFailed
 from engines.serving import Kind
@@ -43,7 +44,7 @@ def measured(kind: Kind, folder: Path, more: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure on each engine that is named; 3 where a server failed."""
+    """Measure on each engine that is named; 3 where a server failed, or did not empty its cache."""
     own, more = arguments, []
     if "--" in arguments:
         at = list(arguments).index("--")
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             for kind in asked.kinds or get_args(Kind):
                 measured(kind, asked.folder, more)
-        except ServerFailed as error:
+        except (ServerFailed, NotEmptied) as error:
             say(str(error))
             return 3
         except KeyboardInterrupt:
