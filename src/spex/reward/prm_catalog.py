@@ -34,6 +34,24 @@ class PrmModel(NamedTuple):
     embedded: str = ""
 
 
+class PrmServer(NamedTuple):
+    """What serves PRMs. `checked`: the version that the models' flags were checked with, `port`: the usual one here.
+
+    starts: how it is started, up to the model's name, by the distribution that it is installed as, the usual one first.
+    """
+
+    name: str
+    title: str
+    checked: str
+    port: int
+    starts: Mapping[str, tuple[str, ...]]
+
+
+def prm_servers() -> tuple[PrmServer, ...]:
+    """All that are listed, in the order of their file."""
+    return _listed().servers
+
+
 def prm_models() -> tuple[PrmModel, ...]:
     """All that are listed, in the order of their file."""
     return tuple(_listed().models.values())
@@ -82,6 +100,7 @@ def form_of(name: str, values: Mapping[str, Any]) -> Form:
 class _Listed(NamedTuple):
     forms: Mapping[str, Form]
     models: Mapping[str, PrmModel]
+    servers: tuple[PrmServer, ...]
 
 
 @lru_cache(maxsize=1)
@@ -89,7 +108,13 @@ def _listed() -> _Listed:
     table = tomllib.loads(files("spex.reward").joinpath("prms.toml").read_text(encoding="utf-8"))
     forms = {name: form_of(name, values) for name, values in table["forms"].items()}
     models = {name: _model(name, values) for name, values in table["models"].items()}
-    return _Listed(forms, models)
+    servers = tuple(_server(name, values) for name, values in table["servers"].items())
+    return _Listed(forms, models, servers)
+
+
+def _server(name: str, values: Mapping[str, Any]) -> PrmServer:
+    starts = {distribution: tuple(start) for distribution, *start in values["starts"]}
+    return PrmServer(name, values["title"], values["checked"], values["port"], starts)
 
 
 def _model(name: str, values: Mapping[str, Any]) -> PrmModel:
