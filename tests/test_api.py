@@ -308,6 +308,22 @@ def test_an_option_that_cannot_be_is_refused_by_its_name_before_anything_starts(
     assert engine.counters().cost.prompt_uncached == 0
 
 
+def test_who_wants_to_know_is_told_of_the_engine_once_when_it_is_open() -> None:
+    class Opened(FunctionPolicy):
+        is_open = False
+
+        async def open(self) -> None:
+            self.is_open = True
+
+    engine = Opened(speak)
+    told: list[tuple[object, bool]] = []
+    run_sync(["a?", "b?"], **options(policy=engine, on_open=lambda found: told.append((found, engine.is_open))))
+    ((found, is_open),) = told
+    assert isinstance(found, Retrying)
+    assert found.inner is engine
+    assert is_open
+
+
 @pytest.mark.parametrize(("name", "meant"), [("tempratur", "temperature"), ("width", None), ("Seed", "seed")])
 def test_an_option_that_does_not_exist_is_refused_with_the_nearest_name(name: str, meant: str | None) -> None:
     with pytest.raises(InputError) as refused:

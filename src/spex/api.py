@@ -65,7 +65,7 @@ class Options(TypedDict, total=False):
     connect_seconds, first_token_seconds, token_gap_seconds: deadlines of servers by name, for a connection (usually 5),
     for the first token of an answer (300), and between two (60); above 0. patience_seconds: how long one that is away,
     full or silent is asked again, four times in any case (60); a policy that is an engine has that alone.
-    on_event, on_solution: called as things happen.
+    on_event, on_solution: called as things happen; on_open: with the policy's engine when it and the rewards are open.
     stop: set it to end the run with what there is. stop_early: when a search may end before its end: `"off"`
     (default), `"exact"`, `"confident:0.05"`, `"paper"`, `"adaptive-consistency"`, or a stopping rule.
     """
@@ -90,6 +90,7 @@ class Options(TypedDict, total=False):
     token_gap_seconds: float
     patience_seconds: float
     on_event: Sink
+    on_open: Callable[[Engine], None]
     on_solution: Callable[[Solution], None]
     stop: asyncio.Event
     stop_early: StoppingRule | str
@@ -133,6 +134,8 @@ async def run(problems: Sequence[Problem | str], **options: Unpack[Options]) -> 
     ):
         if not are_open:
             return Run((), 0.0, interrupted=True)
+        if (tell := options.get("on_open")) is not None:
+            tell(with_log.policy.engine)
         before = unread_by(setup.rewards.values())
         done = await carry_out(all_problems, with_log, conduct)
         return replace(done, unread=unread_by(setup.rewards.values()) - before)

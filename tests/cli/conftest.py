@@ -37,6 +37,12 @@ class Toy:
 def slow(model=None):
     return Toy(latency_seconds=0.2)
 
+class Poor(Toy):
+    """A toy that promises nothing."""
+    @property
+    def capabilities(self):
+        return replace(self._inner.capabilities, seed="none", log_probabilities=False, abort_confirmed=False)
+
 class Short(Toy):
     """A toy with a context of a thousand tokens."""
     @property
@@ -44,7 +50,13 @@ class Short(Toy):
         return replace(self._inner.capabilities, context_tokens=1000)
 '''
 METADATA = "Metadata-Version: 2.1\nName: toy-engines\nVersion: 1.0\n"
-ENTRY_POINTS = "[spex.engines]\ntoy = toy_engines:Toy\ntoy-slow = toy_engines:slow\ntoy-short = toy_engines:Short\n"
+ENTRY_POINTS = """\
+[spex.engines]
+toy = toy_engines:Toy
+toy-slow = toy_engines:slow
+toy-poor = toy_engines:Poor
+toy-short = toy_engines:Short
+"""
 
 
 @pytest.fixture

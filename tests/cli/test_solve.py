@@ -56,6 +56,29 @@ def test_talk_goes_to_standard_error(spex: Command) -> None:
     assert "spex:" not in ended.out
 
 
+def test_what_the_engine_has_not_got_is_told_once_on_standard_error_and_in_the_record(
+    spex: Command, folder: Path
+) -> None:
+    (folder / "three.jsonl").write_text('{"question": "a?"}\n{"question": "b?"}\n{"question": "c?"}\n')
+    poor = ("solve", "--file", "three.jsonl", "--policy", "toy-poor", "--reward", "arithmetic", "--json")
+    ended = spex(*poor)
+    (line,) = [line for line in ended.err.splitlines() if "no seeds that can be relied on" in line]
+    assert line.startswith("spex: toy: no seeds")
+    lacks = json.loads(ended.out)["lacks"]
+    assert [lack.partition(" — ")[0] for lack in lacks] == [
+        "no seeds that can be relied on",
+        "no log-probabilities",
+        "aborts are not confirmed",
+    ]
+    assert "no seeds" not in spex(*poor, "--quiet").err
+
+
+def test_of_an_engine_that_has_all_nothing_of_the_kind_is_told(spex: Command) -> None:
+    ended = spex("solve", "2 + 40?", *TOY, "--json")
+    assert json.loads(ended.out)["lacks"] == []
+    assert "no seeds" not in ended.err
+
+
 def test_quiet_prints_the_answer_alone(spex: Command) -> None:
     ended = spex("solve", "2 + 40?", *TOY, "--quiet")
     assert ended.out in {"40\n", "41\n", "42\n"}

@@ -18,6 +18,8 @@ from spex.demo.show import Demonstration, Stage, demonstrate, simulate
 from spex.engine.llamacpp import LlamaCpp
 from spex.errors import InputError
 from spex.events import Sink
+from spex.report.lacks import lacks_line
+from spex.visible import visible
 
 
 def show(name: str, settings: SolveSettings) -> int:
@@ -48,6 +50,8 @@ async def _seen(
     programme: Programme, engine: LlamaCpp, settings: SolveSettings, sink: Sink | None, tell: Callable[[str], None]
 ) -> Demonstration:
     await engine.open()
+    if (line := lacks_line(engine)) is not None and not settings.quiet:
+        say(visible(line))
     try:
         reward = programme.reward()
         await reward.open()

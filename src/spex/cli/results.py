@@ -43,9 +43,13 @@ def together(sinks: Sequence[Sink]) -> Sink | None:
     return give
 
 
-def show(run: Run, configuration: Mapping[str, object], settings: SolveSettings, task: Task) -> None:
+def show(
+    run: Run, configuration: Mapping[str, object], settings: SolveSettings, task: Task, lacks: Sequence[str]
+) -> None:
     """Print the results in the form that was asked for; `task` checks the answers in a tree."""
-    record = run_record(run.solutions, run.seconds, configuration, interrupted=run.interrupted, unread=run.unread)
+    record = run_record(
+        run.solutions, run.seconds, configuration, interrupted=run.interrupted, unread=run.unread, lacks=lacks
+    )
     if settings.json_:
         put_json(msgspec.to_builtins(record))
     elif settings.quiet:

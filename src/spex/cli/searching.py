@@ -13,10 +13,13 @@ from spex.cli.settings import SolveSettings
 from spex.cli.streams import say
 from spex.cli.usual import with_usual
 from spex.control.run import Run
+from spex.engine.base import Engine
 from spex.errors import InputError
 from spex.problem import Problem
+from spex.report.lacks import lacks_line, lacks_of
 from spex.tasks.base import Task
 from spex.trace.write import TraceWriter
+from spex.visible import visible
 
 
 def search_all(problems: Sequence[Problem], settings: SolveSettings) -> int:
@@ -43,9 +46,11 @@ def _searched(problems: Sequence[Problem], settings: SolveSettings) -> int:
             sink = together([sink for sink in (trace, live) if sink is not None])
             if sink is not None:
                 options["on_event"] = sink
+            lacks: list[str] = []
+            options["on_open"] = lambda engine: lacks.extend(_told_lacks(engine, quiet=settings.quiet))
             run = carry_out(problems, options, interrupt)
     _refuse_unfit(run, settings)
-    show(run, configuration, settings, setup.policy.task)
+    show(run, configuration, settings, setup.policy.task, lacks)
     if interrupt.number is not None:
         say(f"interrupted; {advice(settings.log)}")
         return interrupt.exit_code
@@ -53,6 +58,14 @@ def _searched(problems: Sequence[Problem], settings: SolveSettings) -> int:
         say(trace.error)
         return ENVIRONMENT
     return exit_code_of(run)
+
+
+def _told_lacks(engine: Engine, *, quiet: bool) -> list[str]:
+    """What the engine that is open has not got; it is said, where there is something."""
+    line = lacks_line(engine)
+    if line is not None and not quiet:
+        say(visible(line))
+    return lacks_of(engine.capabilities)
 
 
 def _tells_states(task: Task, problem: Problem) -> bool:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from spex.engine.measured import Aborts, Cache, EngineProfile, Itl, Labels, Seeds, Share
+from spex.report.lacks import ABORT_LOST, LOGPROBS_LOST, SEED_LOST
 
 _LABEL_ERROR_MAX = 0.05
 _HIT_SHARE = 0.5
@@ -103,8 +104,7 @@ def _seed(seeds: Seeds) -> str:
     seen += "" if seeds.differing else ", and other seeds give the same text"
     if seeds.found == "whole":
         return f"whole: {seen} — a text that was stopped is written again from its start"
-    lost = "a speculated run's tree is one of many; it cannot be compared with the plain one's"
-    return f"none: {seen} — {lost}"
+    return f"none: {seen} — {SEED_LOST}"
 
 
 def _cache(cache: Cache) -> str:
@@ -131,8 +131,7 @@ def _labels(labels: Labels) -> str:
 
 
 def _logprobs(profile: EngineProfile) -> str:
-    lost = "none — no confidence as a reward, and rewards are foretold less well"
-    return "told with every text" if profile.log_probabilities else lost
+    return "told with every text" if profile.log_probabilities else f"none — {LOGPROBS_LOST}"
 
 
 def _abort(aborts: Aborts) -> str:
@@ -145,7 +144,7 @@ def _abort(aborts: Aborts) -> str:
         return f"confirmed: {took}, and its server counted 0 of them"
     if aborts.effective:
         how = f"the server counted {aborts.left}, and 0 later" if aborts.left else "by its pace they had stopped"
-        return f"effective: {took}, {how} — it cannot be told when one has stopped"
+        return f"effective: {took}, {how} — {ABORT_LOST}"
     return f"not known: {took}; its server does not tell what runs, and its pace cannot — zombies would not be seen"
 
 

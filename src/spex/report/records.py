@@ -66,13 +66,14 @@ class SummaryRecord(msgspec.Struct, frozen=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True):
-    """The one object of `spex solve --json`."""
+    """The one object of `spex solve --json`. `lacks`: what the policy's engine has not got (`spex.report.lacks`)."""
 
     spex: int
     run: dict[str, Any]
     interrupted: bool
     summary: SummaryRecord
     solutions: tuple[SolutionRecord, ...]
+    lacks: tuple[str, ...] = ()
 
 
 def run_record(
@@ -82,6 +83,7 @@ def run_record(
     *,
     interrupted: bool,
     unread: int = 0,
+    lacks: Sequence[str] = (),
 ) -> RunRecord:
     """The record of a run; `configuration` as values that JSON has, by name. unread: verdicts, by all rewards."""
     return RunRecord(
@@ -90,6 +92,7 @@ def run_record(
         interrupted=interrupted,
         summary=summary_record(solutions, makespan_seconds, unread),
         solutions=tuple(map(solution_record, solutions)),
+        lacks=tuple(lacks),
     )
 
 
