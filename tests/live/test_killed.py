@@ -73,10 +73,13 @@ def searching(
     reward: str,
     speculation: spex.Speculation | None,
     log: CallLog | None = None,
+    patience_seconds: float = 0.0,
 ) -> asyncio.Task[spex.Run]:
+    """Without patience a server that is away is given up after four attempts, a few seconds."""
     options: Options = {
         "policy": policy,
-        "reward": spex.Judge(Retrying(find_engine(reward))),
+        "patience_seconds": patience_seconds,
+        "reward": spex.Judge(Retrying(find_engine(reward), patience_seconds=patience_seconds)),
         "task": "gsm8k",
         "search": SEARCH,
         "speculation": speculation,
@@ -99,9 +102,7 @@ def test_a_run_goes_on_where_its_server_comes_back(two: Two) -> None:
 
     async def main() -> None:
         undisturbed = await searching(QUESTIONS[:1], policy, reward, None)
-        # The four attempts of every run take four seconds in all, less than a server needs to start.
-        patient = Retrying(find_engine(policy), attempts=200)
-        running = searching(QUESTIONS[:1], patient, reward, spex.Speculation())
+        running = searching(QUESTIONS[:1], policy, reward, spex.Speculation(), patience_seconds=UP_SECONDS)
         await busy(policy, running)
         two.first.kill()
         assert not running.done()
@@ -223,7 +224,7 @@ def test_a_server_that_comes_back_with_another_model_ends_its_queries(two: Two, 
     (tmp_path / "another-model").symlink_to((Path(folder_of(two.kind)) / MODEL).resolve())
 
     async def main() -> None:
-        running = searching(QUESTIONS[:2], Retrying(find_engine(policy), attempts=200), reward, spex.Speculation())
+        running = searching(QUESTIONS[:2], policy, reward, spex.Speculation(), patience_seconds=UP_SECONDS)
         await busy(policy, running)
         two.first.kill()
         two.first.start("--model", str(tmp_path / "another-model"))
