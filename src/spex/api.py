@@ -19,7 +19,7 @@ from spex.control.setup import Setup, Speculation
 from spex.engine.base import Engine, Sampling
 from spex.engine.catalog import find_engine
 from spex.engine.profiled import profiled
-from spex.engine.retrying import Retrying
+from spex.engine.retrying import retrying
 from spex.engine.template import Template, Templated
 from spex.engine.waits import Waits, told_of_waits, waits_of
 from spex.errors import InputError
@@ -171,9 +171,9 @@ def setup_of(options: Options) -> Setup:
     options = with_usual(options)
     waits = _waits(options)
     plain = _engine(options["policy"], options.get("profile"), waits)
-    engine = Retrying(plain, patience_seconds=waits.patience_seconds)
+    engine = retrying(plain, waits.patience_seconds)
     templated = _templated(plain, options)
-    writer = engine if templated is plain else Retrying(templated, patience_seconds=waits.patience_seconds)
+    writer = engine if templated is plain else retrying(templated, waits.patience_seconds)
     search = _search(options)
     return Setup(
         search=search,

@@ -21,9 +21,11 @@ from spex.engine.base import (
     SeedKind,
     innermost,
 )
-from spex.engine.retrying import Retrying
+from spex.engine.recorded import Recorded
+from spex.engine.retrying import Retrying, retrying
 from spex.errors import EngineError, InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 from spex.prompt import Prompt
+from spex.record import MemoryLog
 from spex.usage import Tokens
 from tests.builders import Words, policy, request
 
@@ -245,6 +247,14 @@ def test_retrying_changes_nothing_about_an_engine() -> None:
         engine.counters(),
     )
     assert innermost(retrying) is engine
+
+
+def test_an_engine_that_retries_already_is_left_as_it_is() -> None:
+    plain = policy(Words())
+    once = retrying(plain)
+    assert isinstance(once, Retrying)
+    recording = Recorded(once, MemoryLog())
+    assert (retrying(once), retrying(recording)) == (once, recording)
 
 
 def test_retries_are_not_shouted_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:

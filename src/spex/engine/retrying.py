@@ -19,6 +19,8 @@ from spex.engine.base import (
     Labelling,
     Message,
     Progress,
+    Server,
+    Wrapper,
 )
 from spex.engine.doubted import Doubted
 from spex.errors import PASSING, Overloaded
@@ -98,6 +100,16 @@ class Retrying:
             patience_seconds=self._patience_seconds,
             keeps_tokens=self.capabilities.keeps_tokens,
         )
+
+
+def retrying(engine: Engine, patience_seconds: float = PATIENCE_SECONDS) -> Engine:
+    """The engine with retries; as it is where it has them, since twice as many wrappers have the patience of both."""
+    within: Server = engine
+    while isinstance(within, Wrapper):
+        if isinstance(within, Retrying):
+            return engine
+        within = within.inner
+    return Retrying(engine, patience_seconds=patience_seconds)
 
 
 async def repeated(

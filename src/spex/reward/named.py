@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from spex.engine.base import Engine
 from spex.engine.catalog import addresses, find_engine
 from spex.engine.profiled import profiled
-from spex.engine.retrying import Retrying
+from spex.engine.retrying import retrying
 from spex.engine.waits import Waits
 from spex.errors import InputError
 from spex.reward.base import Reward
@@ -61,7 +61,7 @@ class Served(NamedTuple):
         try:
             if self.place not in self.known:
                 engine = profiled(find_engine(self.place, self.waits.unusual))
-                self.known[self.place] = Retrying(engine, patience_seconds=self.waits.patience_seconds)
+                self.known[self.place] = retrying(engine, self.waits.patience_seconds)
             return self.known[self.place]
         except InputError as error:
             raise InputError("reward", error.value, error.allowed) from error
