@@ -76,9 +76,10 @@ class TimedOut(EngineError):
 
 
 class Misbehaving(EngineError):
-    """The engine answered something that cannot be right; `got` is what it said."""
+    """The engine answered something that cannot be right; `got` is what it said, `expected` what it should have."""
 
     def __init__(self, engine: str, expected: str, got: object) -> None:
+        self.expected = expected
         self.got = got
         super().__init__(engine, f"expected {expected}, got {_shown(got)}")
 

@@ -27,7 +27,7 @@ from tests.reward.paths import path, request
 
 
 class Able(Place):
-    """A server that reads templates and texts of others, and renders its model's template."""
+    """A server that reads templates and texts of others (digits are less likely), and renders its chat template."""
 
     reads = True
 
@@ -43,7 +43,7 @@ class Able(Place):
         self.asked.append(request.key)
         progress.spend(reward=request.prompt.token_count)
         self._fail()
-        return (-0.5,) * len(request.read)
+        return tuple(-0.5 - (0.01 * (token - 47) if chr(token).isdigit() else 0.0) for token in request.read)
 
 
 def test_control_tokens_are_told_by_servers_that_know_them() -> None:

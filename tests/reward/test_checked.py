@@ -37,11 +37,26 @@ def test_other_kinds_of_real_numbers_become_floats() -> None:
 def test_anything_else_is_named_with_reward_problem_and_step(value: object) -> None:
     with pytest.raises(Misbehaving) as caught:
         validated([0.5, value], request(2, 3), "prm")
-    assert str(caught.value).startswith("prm: expected a number from 0 to 1 for problem 'sum-7', step 3, got ")
+    assert str(caught.value).startswith("prm: expected a number from 0 to 1 for problem 'sum-7', step 3 (")
     assert caught.value.got is value
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (float("nan"), r"\(does it divide by 0, or overflow\? let it say what such a path is worth\), got nan"),
+        (-3.0, r"\(is it a logit or a percentage\? let the reward map it to that range\), got -3\.0"),
+        (float("inf"), r"\(is it a logit or a percentage\? "),
+        ("0.5", r"\(does it return its score\? that is one number for each path\), got '0\.5'"),
+    ],
+)
+def test_what_may_be_wrong_with_a_reward_is_told_by_what_it_gave(value: object, told: str) -> None:
+    with pytest.raises(Misbehaving, match=told):
+        validated([value], request(1), "prm")
 
 
 @pytest.mark.parametrize("values", [[0.5], [0.5, 0.5, 0.5], [], None, 0.5, "ab", b"ab"])
 def test_another_number_of_scores_than_paths_is_refused(values: object) -> None:
-    with pytest.raises(Misbehaving, match="prm: expected 2 scores for problem 'sum-7', the root and step 3"):
+    told = r"prm: expected 2 scores for problem 'sum-7', the root and step 3 \(a reward gives one for each path"
+    with pytest.raises(Misbehaving, match=told):
         validated(values, request(0, 3), "prm")

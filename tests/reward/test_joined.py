@@ -11,6 +11,7 @@ from spex.errors import InputError
 from spex.reward.base import servers_of
 from spex.reward.combined import Combined
 from spex.reward.joined import joined
+from spex.reward.known_answer import WRONG
 from spex.reward.named import find_reward
 from tests.reward.paths import path, request, scores
 
@@ -18,7 +19,10 @@ URL = "sglang:http://127.0.0.1:30001"
 
 
 def policy() -> Retrying:
-    return Retrying(FunctionPolicy(lambda prompt, seed: "", labels=lambda prompt, labels: (0.6, 0.2)))
+    def choose(prompt: str, labels: tuple[str, ...]) -> tuple[float, float]:
+        return (0.1, 0.7) if WRONG[-1] in prompt else (0.6, 0.2)
+
+    return Retrying(FunctionPolicy(lambda prompt, seed: "", labels=choose))
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from spex.engine.apart import apart
 from spex.engine.base import Completion, Engine, Generation, Labelling, Message, Progress
 from spex.engine.function import FunctionPolicy
 from spex.engine.said import Said
-from spex.engine.text_tokens import transcript
+from spex.engine.text_tokens import decoded, transcript
 from spex.errors import InputError, Misbehaving, Unreachable
 from spex.reward.asked import TURNS
 from spex.reward.base import Reward
 from spex.reward.judge import Judge as AnsweringJudge
+from spex.reward.known_answer import RIGHT, USUAL
 from spex.reward.rubric import Rubric, score_in
 from spex.reward.value import Value
 from spex.reward.vote import Vote, choice_in
@@ -189,7 +190,10 @@ def test_an_engine_that_runs_on_past_a_stop_string_is_read_up_to_it() -> None:
 
 
 class Worded(FunctionPolicy):
-    """A tokenizer with ids of its own for some words; the first label is four times as likely as the others."""
+    """A tokenizer with ids of its own for some words; of a small known problem it tells right from wrong.
+
+    Anywhere else the first label is four times as likely as the others.
+    """
 
     def __init__(self, words: dict[str, tuple[int, ...]]) -> None:
         super().__init__(lambda prompt, seed: "", labels=lambda prompt, labels: [0.5] * len(labels))
@@ -197,6 +201,8 @@ class Worded(FunctionPolicy):
         self.asked: list[tuple[int, ...]] = []
         self.users = 0
         self.told: tuple[float, ...] = (0.4, 0.1)
+        self.knows: tuple[float, ...] = (0.6, 0.3)
+        self.knew = 0
 
     async def open(self) -> None:
         self.users += 1
@@ -208,6 +214,10 @@ class Worded(FunctionPolicy):
         return self.words[text] if text in self.words else await super().encode(text)
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        text = decoded(request.prompt.token_ids, self.name)
+        if USUAL[0] in text:
+            self.knew += 1
+            return self.knows if RIGHT[-1] in text else (0.3, 0.6)
         self.asked.append(request.labels)
         return self.told
 
@@ -255,8 +265,38 @@ def test_a_judge_that_tells_no_probabilities_is_refused_before_the_policy_has_wr
 def test_a_judge_takes_no_numbers_that_are_no_probabilities(told: tuple[float, ...]) -> None:
     engine = Worded({"Yes": (901,), "No": (902,)})
     engine.told = told
-    with pytest.raises(Misbehaving):
+    with pytest.raises(Misbehaving, match=r", for problem 'sum-7', step 1 \("):
         scores(AnsweringJudge(engine), request(path("a")))
+
+
+@pytest.mark.parametrize("told", [(0.3, 0.6), (0.0, 0.0), (0.1, 0.2)])
+def test_a_judge_to_whom_right_and_wrong_are_the_same_is_refused_when_it_is_opened(told: tuple[float, ...]) -> None:
+    class Same(Worded):
+        async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+            await super().label(request, progress)
+            return told
+
+    engine = Same({"Yes": (901,), "No": (902,)})
+    advice = r"\(is it a model that answers at once, in a word\? the reward rubric reads what others write\)"
+    with pytest.raises(Misbehaving, match=f"another score for a right solution than for a wrong one {advice}, got"):
+        asyncio.run(AnsweringJudge(engine).open())
+    assert engine.users == 0
+    assert engine.knew == 2
+
+
+@pytest.mark.parametrize("knows", [(float("nan"), 0.5), (0.5,)])
+def test_an_engine_that_fails_while_a_judge_is_opened_is_closed_again(knows: tuple[float, ...]) -> None:
+    engine = Worded({"Yes": (901,), "No": (902,)})
+    engine.knows = knows
+    with pytest.raises(Misbehaving, match=r", for a small known problem \("):
+        asyncio.run(AnsweringJudge(engine).open())
+    assert engine.users == 0
+
+
+def test_a_judge_that_finds_the_wrong_solution_better_is_let_in() -> None:
+    engine = Worded({"Yes": (901,), "No": (902,)})
+    engine.knows = (0.1, 0.8)
+    assert scores(AnsweringJudge(engine), request(path("a"))) == pytest.approx((0.8,))
 
 
 def test_a_judge_that_is_not_open_says_so() -> None:

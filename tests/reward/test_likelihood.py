@@ -16,18 +16,23 @@ from spex.engine.function import FunctionPolicy
 from spex.engine.retrying import Retrying
 from spex.errors import InputError, Misbehaving, Overloaded, Unreachable
 from spex.prompt import Prompt
+from spex.reward.known_answer import USUAL
 from spex.reward.likelihood import FORMS, Likelihood
 from spex.reward.named import find_reward
 from spex.tasks.gsm8k import Gsm8k
 from spex.testing.difference import first_difference
 from spex.tree import Step
+from spex.usage import Tokens
 from tests.reward.paths import PROBLEM, path, request, scores
 
 URL = "http://127.0.0.1:30001"
 
 
 class Larger(FunctionPolicy):
-    """Finds an x likely and anything else not; keeps what it was asked to read."""
+    """Finds an x likely and anything else not, digits the less the larger they are; keeps what it was asked to read.
+
+    Of a small known problem nothing is kept, and nothing goes wrong there.
+    """
 
     def __init__(self, answer: object = None) -> None:
         self.asked: list[tuple[str, str]] = []
@@ -35,11 +40,14 @@ class Larger(FunctionPolicy):
         self.failures = 0
 
         def likely(before: str, text: str) -> Sequence[float]:
+            found = [-0.5 if letter == "x" else -2.0 - 0.01 * (letter.isdigit() and int(letter)) for letter in text]
+            if USUAL[0] in before:
+                return found
             self.asked.append((before, text))
             if self.failures:
                 self.failures -= 1
                 raise Overloaded("larger", "busy", retry_after_seconds=0.0)
-            return [-0.5 if letter == "x" else -2.0 for letter in text] if answer is None else answer  # type: ignore[return-value]
+            return found if answer is None else answer  # type: ignore[return-value]
 
         super().__init__(lambda prompt, seed: "", likely=likely, name="larger")
 
@@ -98,7 +106,8 @@ def test_the_contrast_compares_likelihoods_of_one_text_whatever_their_tokens_are
 
 @pytest.mark.parametrize("logprobs", [None, nan, 1.0])
 def test_the_contrast_without_the_policys_log_probabilities_is_misbehaving(logprobs: float | None) -> None:
-    with pytest.raises(Misbehaving, match=r"sum-7.*step 1"):
+    told = r"\(does it tell any\? likelihood:step reads none of them\), for problem 'sum-7', step 1, got"
+    with pytest.raises(Misbehaving, match=told):
         scores(Likelihood(Larger(), "contrast"), request(own(("xx", logprobs))))
 
 
@@ -143,7 +152,7 @@ def test_a_task_says_how_the_problem_is_asked() -> None:
 @pytest.mark.parametrize("answer", [[-1.0], "no", [0.5, 0.5], [nan, nan], None, [None, None]])
 def test_an_answer_that_cannot_be_right_is_misbehaving(answer: object) -> None:
     engine = Larger(answer if answer is not None else [])
-    with pytest.raises(Misbehaving):
+    with pytest.raises(Misbehaving, match=r", for problem 'sum-7', step 1 \("):
         scores(Likelihood(engine), request(path("xb")))
     assert engine.counters().running == 0
     assert engine.opened == 0
@@ -201,15 +210,26 @@ def test_a_server_that_failed_is_asked_whether_its_model_is_the_same(
 
 
 def test_what_it_has_cost_is_told() -> None:
-    engine, progress = Larger(), Progress()
-    scores(Likelihood(engine), request(path("x")), progress)
-    assert progress.cost == engine.counters().cost
-    assert progress.cost.reward > 0
+    async def main() -> None:
+        engine, progress = Larger(), Progress()
+        reward = Likelihood(engine)
+        await reward.open()
+        opening = engine.counters().cost.reward
+        await reward.score(request(path("x")), progress)
+        assert progress.cost == Tokens(reward=engine.counters().cost.reward - opening)
+        assert progress.cost.reward > 0
+
+    asyncio.run(main())
 
 
 def test_cancelling_a_score_lets_go_of_the_engine() -> None:
     async def main() -> None:
-        engine = FunctionPolicy(lambda prompt, seed: "", likely=lambda before, text: -1.0, latency_seconds=60.0)
+        async def likely(before: str, text: str) -> float:
+            if USUAL[0] not in before:
+                await asyncio.sleep(60.0)
+            return -0.001 * (sum(text.encode()) % 700)
+
+        engine = FunctionPolicy(lambda prompt, seed: "", likely=likely)  # type: ignore[arg-type]  # awaited all the same
         reward = Likelihood(engine)
         await reward.open()
         task = asyncio.ensure_future(reward.score(request(path("x")), Progress()))
@@ -221,6 +241,25 @@ def test_cancelling_a_score_lets_go_of_the_engine() -> None:
         assert engine.counters().running == 0
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("answer", [-1.0, 0.0, "no", [nan]])
+def test_an_engine_to_whom_right_and_wrong_are_the_same_is_refused_and_closed_again(form: str, answer: object) -> None:
+    engine = Larger()
+    engine._likely = lambda before, text: answer  # type: ignore[assignment,return-value]
+    told = "for a small known problem" if isinstance(answer, str | list) else "another score for a right solution"
+    with pytest.raises(Misbehaving, match=rf"{told}.* \("):
+        scores(Likelihood(engine, form), request(path("x")))
+    assert engine.opened == 0
+
+
+def test_what_a_task_asks_is_not_asked_of_the_small_known_problem() -> None:
+    def messages(problem: spex.Problem) -> tuple[Message, ...]:
+        assert problem == PROBLEM
+        return (Message("user", problem.text),)
+
+    assert scores(Likelihood(Larger(), messages=messages), request(path("x"))) == pytest.approx((exp(-0.5),))
 
 
 def test_an_engine_that_reads_no_foreign_text_is_refused_and_closed_again() -> None:

@@ -12,6 +12,7 @@ from math import exp
 from typing import Any
 
 import pytest
+import stamina
 
 from spex.engine.base import Progress, Scoring
 from spex.engine.http import Deadlines
@@ -69,6 +70,13 @@ class Server:
         self.varies = False
         self.tells_names = True
         self.model: object = "/models/prm"
+        self.full_times = 0
+        self.busy_at = 0
+        self.rids: list[str | None] = []
+        self.running: dict[str, asyncio.Event] = {}
+        self.aborts: list[str] = []
+        self.deaf_times = 0
+        self.loads: object = {"loads": [{"num_running_reqs": 2, "num_waiting_reqs": 3}]}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -91,20 +99,48 @@ class Server:
             said = "".join(names.get(token) or chr(token - 100) for token in kept)
             await self.say(writer, {"text": said, "prompt": said})
             return
+        if where == "/abort_request":
+            await self.abort(body["rid"], writer)
+            return
         ids = body["input"] if where == "/pooling" else body["input_ids"]
         self.asked.append(ids)
+        self.rids.append(body.get("rid"))
         if self.hangs and len(self.asked) >= self.spoilt_from:
-            await reader.read()
+            await self.hang(reader, body.get("rid"))
+        if len(self.asked) == self.busy_at:
+            await self.say(writer, [], "429 Too Many Requests")
+            return
         answer = self.answer(where, ids)
         await self.say(writer, self.spoil(answer) if len(self.asked) >= self.spoilt_from else answer)
+
+    async def hang(self, reader: asyncio.StreamReader, rid: str | None) -> None:
+        """Until it is aborted; SGLang does not look whether who asked is still there."""
+        if rid is None:
+            await reader.read()
+            return
+        self.running[rid] = asyncio.Event()
+        await self.running[rid].wait()
+        del self.running[rid]
+
+    async def abort(self, rid: str, writer: asyncio.StreamWriter) -> None:
+        self.aborts.append(rid)
+        for begun, event in self.running.items():
+            if begun.startswith(rid) and len(self.aborts) > self.deaf_times:
+                event.set()
+        await self.say(writer, "")
 
     async def tell(self, where: str, writer: asyncio.StreamWriter) -> None:
         answers: dict[str, object] = {
             "/v1/models": {"data": [{"id": "large", "root": self.model}]},
             "/version": {"version": "0.32.0"},
+            "/v1/loads?include=core": self.loads,
             "/server_info": {"version": "0.5.23", "model_path": self.model, "is_embedding": True},
         }
-        await self.say(writer, answers.get(where, []))
+        if self.full_times and where in ("/v1/models", "/server_info"):
+            self.full_times -= 1
+            await self.say(writer, [], "503 Service Unavailable")
+            return
+        await self.say(writer, answers.get(where, []), "404 Not Found" if answers.get(where) is None else "")
 
     def answer(self, where: str, ids: list[int]) -> dict[str, Any]:
         if where == "/classify":
@@ -120,9 +156,9 @@ class Server:
             share *= 1.0 - 1e-3 * (len(self.asked[-1]) % 7)
         return [share] if self.outputs == 1 else [1.0 - share, share]
 
-    async def say(self, writer: asyncio.StreamWriter, value: object) -> None:
+    async def say(self, writer: asyncio.StreamWriter, value: object, status: str = "") -> None:
         text = json.dumps(value).encode()
-        status = self.status if len(self.asked) >= self.spoilt_from else "200 OK"
+        status = status or (self.status if len(self.asked) >= self.spoilt_from else "200 OK")
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text)
         await writer.drain()
 
@@ -240,7 +276,7 @@ def test_a_log_of_another_models_scores_is_refused(kind: str, form: HeadForm) ->
 def test_a_server_that_failed_is_asked_whether_its_model_is_the_same(
     kind: str, form: HeadForm, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, _progress=None, **more: ask())
+    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, _progress=None, **_: ask())
 
     async def main() -> None:
         server = Server(outputs=form.outputs)
@@ -392,15 +428,24 @@ def change(key: str, value: object) -> Spoil:
 def test_an_answer_that_cannot_be_right_is_misbehaving(spoil: Spoil) -> None:
     server = Server()
     server.spoil = spoil
-    with pytest.raises(Misbehaving):
+    with pytest.raises(Misbehaving, match=r"\?.*, for problem 'sum-7', step 2|, for problem 'sum-7', step 2 \(.*\?"):
         told(server, TAGGED, request(path("One.", "Two.")))
+
+
+def test_a_number_that_is_none_is_told_with_what_helps_against_it() -> None:
+    server = Server("all", outputs=1)
+    server.spoil = change("rows", [[float("nan")]] * 25)
+    with pytest.raises(Misbehaving, match=r"step 2 \(do its numbers overflow\? serve it in bfloat16 or float32"):
+        told(server, LINES, request(path("One.", "Two.")))
 
 
 def test_what_is_wrong_names_problem_and_step() -> None:
     server = Server()
     server.spoil = change("rows", [[0.5, 0.5]])
     with pytest.raises(
-        Misbehaving, match=r"2 scores, one for each step.*: .* problem 'sum-7', step 2, got '1 of them'"
+        Misbehaving,
+        match=r"2 scores, one for each step, for problem 'sum-7', step 2 \(is it the model that is meant, laid out in "
+        r"its form\? `spex prm NAME` prints how it is served\), got '1 of them'",
     ):
         told(server, TAGGED, request(path("One.", "Two.")))
 
@@ -408,16 +453,28 @@ def test_what_is_wrong_names_problem_and_step() -> None:
 def test_where_scores_are_read_at_another_token_it_says_by_which_flag_that_is_changed() -> None:
     server = Server()
     server.spoil = change("rows", [])
-    how = f"one for each step (vLLM: --pooler-config.step_tag_id {CONTROL['<tag>']}): "
+    how = (
+        "one for each step (does it look for another tag? vLLM: --pooler-config.step_tag_id"
+        f" {CONTROL['<tag>']}), for problem 'sum-7', step 2, got"
+    )
     with pytest.raises(Misbehaving, match=re.escape(how)):
         told(server, TAGGED, request(path("One.", "Two.")))
 
 
-@pytest.mark.parametrize(("form", "rows"), [(TAGGED, [[0.5, 0.5]]), (WHOLE, []), (replace(WHOLE, tag="\n"), [])])
-def test_where_another_tag_would_change_nothing_it_names_no_flag(form: HeadForm, rows: list[list[float]]) -> None:
+@pytest.mark.parametrize(
+    ("form", "rows", "wanted"),
+    [
+        (TAGGED, [[0.5, 0.5]], "one for each step, for problem 'sum-7', step 2 "),
+        (WHOLE, [], "a score at the last token, for a small known problem "),
+        (replace(WHOLE, tag="\n"), [], "a score at the last token, for a small known problem "),
+    ],
+)
+def test_where_another_tag_would_change_nothing_it_names_no_flag(
+    form: HeadForm, rows: list[list[float]], wanted: str
+) -> None:
     server = Server()
     server.spoil = change("rows", rows)
-    with pytest.raises(Misbehaving, match="one for each step: "):
+    with pytest.raises(Misbehaving, match=wanted):
         told(server, form, request(path("One.", "Two.")))
 
 
@@ -449,7 +506,7 @@ def test_another_kind_of_server_is_told(status: str, error: type[SpexError]) -> 
 
 
 def test_a_server_that_fails_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None, **more: ask())
+    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None, **_: ask())
 
     async def main() -> None:
         server = Server()
@@ -463,19 +520,42 @@ def test_a_server_that_fails_once_is_asked_again(monkeypatch: pytest.MonkeyPatch
     asyncio.run(main())
 
 
-def test_a_cancelled_score_leaves_nothing_running() -> None:
+async def begun(server: Server, head: ScoreHead) -> asyncio.Task[tuple[float, ...]]:
+    """A score that the server is at work on, and does not end by itself."""
+    task = asyncio.ensure_future(head.score(request(path("One.")), Progress()))
+    while len(server.asked) < 3:  # noqa: ASYNC110  # a server on a real clock
+        await asyncio.sleep(0.005)
+    assert head.server.counters().running == 1
+    return task
+
+
+@pytest.mark.parametrize(("kind", "form"), [("vllm", TAGGED), ("sglang", WHOLE)])
+def test_a_cancelled_score_leaves_nothing_running(kind: str, form: HeadForm) -> None:
     async def main() -> None:
-        server = Server()
+        server = Server(outputs=form.outputs)
         server.hangs = True
-        async with head_of(server, TAGGED) as head:
-            task = asyncio.ensure_future(head.score(request(path("One.")), Progress()))
-            while len(server.asked) < 3:  # noqa: ASYNC110  # a server on a real clock
-                await asyncio.sleep(0.005)
-            assert head.server.counters().running == 1
+        async with head_of(server, form, kind) as head:
+            task = await begun(server, head)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert head.server.counters().running == 0
+            assert not server.running
+
+    asyncio.run(main())
+
+
+def test_what_one_path_has_cost_is_not_lost_where_another_is_asked_for_again() -> None:
+    async def main() -> None:
+        server = Server()
+        async with head_of(server, TAGGED) as head:
+            progress = Progress()
+            server.busy_at = 4
+            with stamina.set_testing(True, attempts=2):
+                await head.score(request(path("One."), path("Two.")), progress)
+            assert progress.lost == Tokens()
+            assert progress.cost == Tokens(reward=sum(map(len, server.asked[2::2])))
+            assert [len(asked) for asked in server.asked[2:]] == [len(server.asked[2])] * 3
 
     asyncio.run(main())
 
@@ -490,7 +570,7 @@ def test_a_server_without_a_kind_or_an_address_is_refused() -> None:
 
 
 def test_a_score_head_that_is_not_open_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None, **more: ask())
+    monkeypatch.setattr("spex.reward.head_server.repeated", lambda ask, progress=None, **_: ask())
     head = ScoreHead("vllm:http://127.0.0.1:9", TAGGED)
     with pytest.raises(Unreachable, match="not open"):
         asyncio.run(head.score(request(path("One.")), Progress()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
+from math import isfinite, isnan
 from numbers import Real
 
 from spex.engine.base import Path, Scoring
@@ -19,7 +19,9 @@ def validated(values: object, request: Scoring, reward_name: str) -> tuple[float
     got = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else None
     paths = request.paths
     if got is None or len(got) != len(paths):
-        where = f"for problem {request.problem.id!r}, {_places(paths)}"
+        where = (
+            f"for problem {request.problem.id!r}, {_places(paths)} (a reward gives one for each path, in their order)"
+        )
         raise Misbehaving(reward_name, f"{len(paths)} score{'s' * (len(paths) != 1)} {where}", values)
     return tuple(score_of(value, request, path, reward_name) for value, path in zip(got, paths, strict=True))
 
@@ -30,12 +32,26 @@ def score_of(value: object, request: Scoring, path: Path, reward_name: str) -> f
         number = float(value)
         if isfinite(number) and 0.0 <= number <= 1.0:
             return number
-    raise Misbehaving(reward_name, expectation(request, path), value)
+    raise Misbehaving(reward_name, f"{expectation(request, path)} ({_remedy(value)})", value)
 
 
 def expectation(request: Scoring, path: Path) -> str:
     """What a reward should have said of `path`, for a message."""
-    return f"a number from 0 to 1 for problem {request.problem.id!r}, {_place(path)}"
+    return f"a number from 0 to 1 for {place(request, path)}"
+
+
+def place(request: Scoring, path: Path) -> str:
+    """Where a reward was asked, for a message."""
+    return f"problem {request.problem.id!r}, {_place(path)}"
+
+
+def _remedy(value: object) -> str:
+    """What may be wrong with a reward that gave `value`."""
+    if not isinstance(value, Real):
+        return "does it return its score? that is one number for each path"
+    if isnan(float(value)):
+        return "does it divide by 0, or overflow? let it say what such a path is worth"
+    return "is it a logit or a percentage? let the reward map it to that range"
 
 
 def _place(path: Path) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from spex.engine.base import Engine, Labelling, Message, Progress, Scoring, Server
+from spex.engine.base import Engine, Labelling, Message, Path, Progress, Scoring, Server
 from spex.engine.told import checked_chances
 from spex.errors import InputError, Misbehaving, Unreachable
 from spex.prompt import Prompt
+from spex.reward.known_answer import check_known_answer
+from spex.reward.memory import Memory
+from spex.reward.one_by_one import one_by_one
 
 _QUESTION = (
     "Problem:\n{problem}\n\nSolution so far, between the lines of dashes:\n"
     "----------\n{solution}\n----------\n\n"
     "Is every step of the solution so far correct? Answer with one word, Yes or No."
 )
+_ADVICE = "is it a model that answers at once, in a word? the reward rubric reads what others write"
 
 
 class Judge:
@@ -19,12 +23,15 @@ class Judge:
 
     What it judges is encoded as text: nothing in it becomes a control token. `open` asks what tokens the two words are:
     each must be one, and they must differ (`InputError`). Where a token is a byte of the text, their first bytes are
-    what is asked for. An engine that tells no probabilities of tokens is refused there, too (`InputError`).
+    what is asked for. An engine that tells no probabilities of tokens is refused there, too (`InputError`), and one
+    that finds a right solution of a small problem exactly as good as a wrong one (`Misbehaving`). Scores are kept by
+    what is judged, the last 65,536 of them.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._labels: tuple[int, int] | None = None
+        self._known: Memory[str, float] = Memory()
 
     @property
     def name(self) -> str:
@@ -38,7 +45,9 @@ class Judge:
         """Raises `InputError` and `EngineError`; then the engine is closed again."""
         await self._engine.open()
         try:
+            self._known.forget()  # another model may be served by now
             self._labels = await self._learnt()
+            await check_known_answer(self._known_score, self.name, _ADVICE)
         except BaseException:
             await self._engine.close()
             raise
@@ -47,18 +56,28 @@ class Judge:
         await self._engine.close()
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
+        async def score(path: Path, own: Progress) -> float:
+            return await self._score(request.key, request.problem.text, path.text, own)
+
+        return await one_by_one(request, progress, score, _ADVICE)
+
+    async def _known_score(self, problem: str, steps: tuple[str, ...]) -> float:
+        return await self._score("known answer", problem, "\n\n".join(steps), Progress())
+
+    async def _score(self, key: str, problem: str, solution: str, progress: Progress) -> float:
         if self._labels is None:
             raise Unreachable(self.name, "it is not open")
-        scores = []
-        for path in request.paths:
-            text = _QUESTION.format(problem=request.problem.text, solution=path.text)
-            prompt = Prompt([await self._engine.encode_chat([Message("user", text)])])
-            told = await self._engine.label(Labelling(request.key, prompt, self._labels), progress)
-            if len(told) != 2:
-                raise Misbehaving(self.name, "a probability for Yes and one for No", told)
-            yes, no = checked_chances(told, self.name)
-            scores.append(yes / (yes + no) if yes + no > 0.0 else 0.5)
-        return tuple(scores)
+        text = _QUESTION.format(problem=problem, solution=solution)
+        prompt = Prompt([await self._engine.encode_chat([Message("user", text)])])
+        asked = Labelling(key, prompt, self._labels)
+        return await self._known.said(prompt.digest, lambda: self._probability(asked, progress))
+
+    async def _probability(self, asked: Labelling, progress: Progress) -> float:
+        told = await self._engine.label(asked, progress)
+        if len(told) != 2:
+            raise Misbehaving(self.name, "a probability for Yes and one for No", told)
+        yes, no = checked_chances(told, self.name)
+        return yes / (yes + no) if yes + no > 0.0 else 0.5
 
     async def _learnt(self) -> tuple[int, int]:
         if not self._engine.capabilities.label_scores:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from spex.errors import Misbehaving
 from spex.reward.prm_form import KnownAnswer
+from spex.reward.remedy import asked_of
 
 RIGHT = ("Tom has 7 apples and buys 5 more, so he has 7 + 5 = 12 apples.", "The answer is: 12")
 WRONG = ("Tom has 7 apples and buys 5 more, so he has 7 + 5 = 75 apples.", "The answer is: 75")
@@ -16,22 +17,26 @@ _SHOWN = 80
 
 
 async def check_known_answer(
-    score: Callable[[str, tuple[str, ...]], Awaitable[float]], name: str, known: KnownAnswer | None = None
+    score: Callable[[str, tuple[str, ...]], Awaitable[float]],
+    name: str,
+    advice: str,
+    known: KnownAnswer | None = None,
 ) -> None:
     """Score both by `score`, of problem and steps; `known`: the form's own, None for the usual. Raises what it raises.
 
-    Raises `Misbehaving` where they are equal. Of the usual ones it is not judged which is higher: a weak model may be
-    wrong, a broken one says the same of everything. Of a form's own the right one must be above ⅔, and the other below
-    ⅓: a model that would say neither label gives about ½ for everything, by chance a little more or less.
+    Raises `Misbehaving`, with `advice` what to do, where they are equal. Of the usual ones it is not judged which is
+    higher: a weak model may be wrong, a broken one says the same of everything. Of a form's own the right one must be
+    above ⅔, and the other below ⅓: a model that would say neither label gives about ½ for everything, by chance a
+    little more or less.
     """
     problem, good, bad = known or USUAL
-    right, wrong = await score(problem, tuple(good)), await score(problem, tuple(bad))
+    with asked_of("a small known problem", advice):
+        right, wrong = await score(problem, tuple(good)), await score(problem, tuple(bad))
     if known is not None and not (right > _SURE and wrong < _SURELY_NOT):
         told = f"of {problem[:_SHOWN]!r} a score above ⅔ for {_shown(good)} and below ⅓ for {_shown(bad)}"
-        raise Misbehaving(name, f"{told} (is it this model?)", f"{right:.4g} and {wrong:.4g}")
+        raise Misbehaving(name, f"{told} ({advice})", f"{right:.4g} and {wrong:.4g}")
     if right == wrong:
-        told = "another score for a right solution than for a wrong one (is it this model, laid out in this form?)"
-        raise Misbehaving(name, told, right)
+        raise Misbehaving(name, f"another score for a right solution than for a wrong one ({advice})", right)
 
 
 def _shown(steps: Sequence[str]) -> str:

@@ -17,10 +17,9 @@ policy's. An engine whose temperature is not 1 may tell the policy's log-probabi
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from math import exp, fsum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from spex.engine.abilities import Reading, Reads, reader_of
 from spex.engine.base import Engine, Message, Path, Progress, Scoring, Server
@@ -29,16 +28,16 @@ from spex.engine.retrying import PATIENCE_SECONDS, repeated
 from spex.errors import InputError, Misbehaving, Unreachable
 from spex.problem import Problem
 from spex.prompt import Prompt
-from spex.reward.checked import expectation
 from spex.reward.encoder import Encoder
-
-K = TypeVar("K")
-V = TypeVar("V")
+from spex.reward.known_answer import check_known_answer
+from spex.reward.memory import Memory
+from spex.reward.one_by_one import one_by_one
 
 FORMS = ("step", "path", "contrast")
 
-_KEPT = 1 << 16
 _CHATS_KEPT = 256
+_ADVICE = "is it the model that is meant, and does its server tell log-probabilities of what it reads?"
+_NONE_OWN = "log-probabilities from the policy's engine (does it tell any? likelihood:step reads none of them)"
 
 Messages = Callable[[Problem], Sequence[Message]]
 """A problem as the larger model is asked about it: a task's `messages`, best."""
@@ -59,10 +58,11 @@ class Likelihood:
     """The likelihood of a path's last `step`, or of the whole `path`, under the model of `engine`; or the `contrast`.
 
     engine: one that tells log-probabilities of a text that it has not written (`sglang:`, `vllm:`); `open` refuses
-    another one. messages: how the problem is asked (default: its text alone); the task's own make the larger model
-    read what the policy was told. A step without tokens scores 0. What was read is kept by its content, the last 65,536
-    of them. `contrast` needs the policy's log-probabilities, and a step without them is `Misbehaving`. Raises
-    `InputError`.
+    another one, and one whose model finds the last step of a right solution of a small problem exactly as likely as
+    that of a wrong one (`Misbehaving`). messages: how the problem is asked (default: its text alone); the task's own
+    make the larger model read what the policy was told. A step without tokens scores 0. What was read is kept by its
+    content, the last 65,536 of them. `contrast` needs the policy's log-probabilities, and a step without them is
+    `Misbehaving`. Raises `InputError`.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class Likelihood:
         self._messages = messages
         self._reader: Reads | None = None
         self._encoder = Encoder(engine.encode)
-        self._chats: OrderedDict[tuple[Message, ...], tuple[int, ...]] = OrderedDict()
-        self._known: OrderedDict[tuple[str, int], Read] = OrderedDict()
+        self._chats: Memory[tuple[Message, ...], tuple[int, ...]] = Memory(_CHATS_KEPT)
+        self._known: Memory[tuple[str, int], Read] = Memory()
 
     @property
     def name(self) -> str:
@@ -101,43 +101,62 @@ class Likelihood:
     async def open(self) -> None:
         """Raises `InputError` and `EngineError`; then the engine is closed again."""
         await self._engine.open()
-        self._doubted.believe()
-        self._reader = reader_of(self._engine)
-        if self._reader is None:
+        try:
+            await self._learn()
+        except BaseException:
             await self._engine.close()
-            told = "it tells no log-probabilities of a text that it has not written: sglang: and vllm: do"
-            raise InputError("reward", self.name, told)
-        self._encoder.forget()  # another model may be served by now
-        self._chats.clear()
-        self._known.clear()
+            raise
 
     async def close(self) -> None:
         await self._engine.close()
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
-        return tuple([await self._scored(request, path, progress) for path in request.paths])
+        async def score(path: Path, own: Progress) -> float:
+            return await self._score(request, path, own)
 
-    async def _scored(self, request: Scoring, path: Path, progress: Progress) -> float:
+        return await one_by_one(request, progress, score, _ADVICE)
+
+    async def _learn(self) -> None:
+        self._doubted.believe()
+        self._reader = reader_of(self._engine)
+        if self._reader is None:
+            told = "it tells no log-probabilities of a text that it has not written: sglang: and vllm: do"
+            raise InputError("reward", self.name, told)
+        self._encoder.forget()  # another model may be served by now
+        self._chats.forget()
+        self._known.forget()
+        await check_known_answer(self._known_score, self.name, _ADVICE)
+
+    async def _known_score(self, problem: str, steps: tuple[str, ...]) -> float:
+        # A task's own messages may be of problems of another kind.
+        chat = await self._chat(_question(Problem(problem)))
+        read = await self._found("known answer", chat, [f"{step}\n\n" for step in steps], len(steps) - 1, Progress())
+        return _mean(read)
+
+    async def _score(self, request: Scoring, path: Path, progress: Progress) -> float:
         first = 0 if self._form == "path" else max(0, len(path.steps) - 1)
-        own = self._own(request, path) if self._form == "contrast" else Read(0.0, 0)
-        chat = await self._chat(request.problem)
-        texts = [await self._encoder.tokens(step.text) if step.text else () for step in path.steps]
+        own = self._own(path) if self._form == "contrast" else Read(0.0, 0)
+        chat = await self._chat(tuple(self._messages(request.problem)))
+        read = await self._found(request.key, chat, [step.text for step in path.steps], first, progress)
+        if self._form == "contrast" and read.token_count:
+            return _sigmoid((read.logprob - own.logprob) / own.token_count) if own.token_count else 0.0
+        return _mean(read)
+
+    async def _found(
+        self, key: str, chat: tuple[int, ...], steps: Sequence[str], first: int, progress: Progress
+    ) -> Read:
+        """What the larger model finds of the steps from number `first` (from 0) on, given all before them."""
+        texts = [await self._encoder.tokens(step) if step else () for step in steps]
         prompt = Prompt([chat, *texts])
         start = prompt.token_count - sum(map(len, texts[first:]))
         if start == prompt.token_count:
-            return 0.0
+            return Read(0.0, 0)
         if start < 1:
-            raise Misbehaving(self.name, f"a chat of one token at least: {expectation(request, path)}", chat)
-        read = await self._read(Reading(request.key, prompt, start), progress)
-        if self._form == "contrast":
-            return _sigmoid((read.logprob - own.logprob) / own.token_count) if own.token_count else 0.0
-        return exp(read.logprob / read.token_count)
+            raise Misbehaving(self.name, "a chat of one token at least", chat)
+        asked = Reading(key, prompt, start)
+        return await self._known.said((prompt.digest, start), lambda: self._read(asked, progress))
 
     async def _read(self, request: Reading, progress: Progress) -> Read:
-        name = (request.prompt.digest, request.start)
-        found = self._known.get(name)
-        if found is not None:
-            return found
         reader = self._reader
         if reader is None:
             raise Unreachable(self.name, "it is not open")
@@ -146,30 +165,22 @@ class Likelihood:
         expected = request.prompt.token_count - request.start
         if len(logprobs) != expected or not all(value <= 0.0 for value in logprobs):
             raise Misbehaving(self.name, f"{expected} log-probabilities", logprobs)
-        # Of two equal requests at once, what was said first stays: every reader gets the same.
-        read = self._known.setdefault(name, Read(fsum(logprobs), expected))
-        _forget(self._known, _KEPT)
-        return read
+        return Read(fsum(logprobs), expected)
 
-    async def _chat(self, problem: Problem) -> tuple[int, ...]:
-        messages = tuple(self._messages(problem))
-        if messages not in self._chats:
-            self._chats[messages] = await self._engine.encode_chat(messages)
-            _forget(self._chats, _CHATS_KEPT)
-        return self._chats[messages]
+    async def _chat(self, messages: tuple[Message, ...]) -> tuple[int, ...]:
+        return await self._chats.said(messages, lambda: self._engine.encode_chat(messages))
 
-    def _own(self, request: Scoring, path: Path) -> Read:
+    def _own(self, path: Path) -> Read:
         """What the policy itself finds of the last step."""
         logprobs = path.steps[-1].logprobs if path.steps and path.steps[-1].token_ids else ()
         if logprobs is None or not all(value <= 1e-3 for value in logprobs):
-            told = f"log-probabilities from the policy's engine, for {expectation(request, path)}"
-            raise Misbehaving(self.name, told, "none" if logprobs is None else logprobs)
+            raise Misbehaving(self.name, _NONE_OWN, "none" if logprobs is None else logprobs)
         return Read(fsum(min(0.0, value) for value in logprobs), len(logprobs))
 
 
-def _forget(memory: OrderedDict[K, V], kept: int) -> None:
-    while len(memory) > kept:
-        memory.popitem(last=False)
+def _mean(read: Read) -> float:
+    """The likelihood of a token, as a geometric mean; 0 of none."""
+    return exp(read.logprob / read.token_count) if read.token_count else 0.0
 
 
 def _sigmoid(value: float) -> float:

@@ -77,5 +77,6 @@ async def _ask_one(
     except Exception as error:
         # The function is the user's: whatever it raises is told as the reward's failure.
         said = f"{type(error).__name__}: {error}"
-        raise Misbehaving(reward_name, expectation(request, path), said) from error
+        told = f"{expectation(request, path)} (can the reward's own function read such a text? it has raised)"
+        raise Misbehaving(reward_name, told, said) from error
     return score_of(value, request, path, reward_name)

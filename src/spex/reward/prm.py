@@ -14,12 +14,14 @@ from spex.engine.told import checked_chances
 from spex.errors import InputError, Misbehaving, Unreachable
 from spex.prompt import Prompt
 from spex.reward.chat_frames import ChatFrames, chat_frames, dialogue
-from spex.reward.checked import score_of
 from spex.reward.control_tokens import control_token, only_token
 from spex.reward.encoder import Encoder
 from spex.reward.known_answer import check_known_answer
+from spex.reward.memory import Memory
+from spex.reward.one_by_one import one_by_one
 from spex.reward.prm_catalog import find_form
 from spex.reward.prm_form import PrmForm, pieces_of, steps_of
+from spex.reward.remedy import SERVED
 
 UNKNOWN = 0.5
 """The score of a path without a step, and of one where the model would say neither label."""
@@ -29,9 +31,10 @@ class Prm:
     """Score = P(good) / (P(good) + P(bad)) after the last step, as `form` lays the solution out.
 
     form: a `PrmForm`, or the name of one, or of a model (`spex prm`). Blank steps are not shown to the model; a path
-    without any other scores 0.5, and so does one where it would say neither label. `open` makes two requests: each
-    label must be one token (`InputError`), and a right and a wrong solution of a small problem, or of the form's
-    `known`, must be told apart (`Misbehaving`). Raises `InputError`.
+    without any other scores 0.5, and so does one where it would say neither label. Scores are kept by a path's whole
+    content, the last 65,536 of them. `open` makes two requests: each label must be one token (`InputError`), and a
+    right and a wrong solution of a small problem, or of the form's `known`, must be told apart (`Misbehaving`). Raises
+    `InputError`.
     """
 
     def __init__(self, engine: Engine, form: PrmForm | str = "math-shepherd") -> None:
@@ -45,6 +48,7 @@ class Prm:
         self._tag: tuple[int, ...] = ()
         self._frames: ChatFrames | None = None
         self._encoder = Encoder(engine.encode)
+        self._known: Memory[str, float] = Memory()
 
     @property
     def name(self) -> str:
@@ -72,20 +76,21 @@ class Prm:
         await self._engine.close()
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
-        return tuple([await self._scored(request, path, progress) for path in request.paths])
+        async def score(path: Path, own: Progress) -> float:
+            steps = steps_of(path)
+            return await self._score(request.key, request.problem.text, steps, own) if steps else UNKNOWN
 
-    async def _scored(self, request: Scoring, path: Path, progress: Progress) -> float:
-        steps = steps_of(path)
-        if not steps:
-            return UNKNOWN
-        value = await self._probability(request.key, request.problem.text, steps, progress)
-        return score_of(value, request, path, self.name)
+        return await one_by_one(request, progress, score, SERVED)
 
-    async def _probability(self, key: str, problem: str, steps: Sequence[str], progress: Progress) -> float:
+    async def _score(self, key: str, problem: str, steps: Sequence[str], progress: Progress) -> float:
         if self._labels is None:
             raise Unreachable(self.name, "it is not open")
         prompt = Prompt([await self._tokens(problem, steps)])
-        told = await self._engine.label(Labelling(key, prompt, self._labels), progress)
+        asked = Labelling(key, prompt, self._labels)
+        return await self._known.said(prompt.digest, lambda: self._probability(asked, progress))
+
+    async def _probability(self, asked: Labelling, progress: Progress) -> float:
+        told = await self._engine.label(asked, progress)
         if len(told) != 2:
             raise Misbehaving(self.name, "a probability for each label", told)
         good, bad = checked_chances(told, self.name)
@@ -119,6 +124,7 @@ class Prm:
     async def _learn(self) -> None:
         form, engine = self._form, self._engine
         self._encoder.forget()
+        self._known.forget()
         if not engine.capabilities.label_scores:
             raise InputError("reward", self.name, f"{engine.name} tells no probabilities of single tokens")
         await self._learn_tokens()
@@ -126,9 +132,9 @@ class Prm:
             self._frames = await chat_frames(engine, form.good)
 
         async def score(problem: str, steps: tuple[str, ...]) -> float:
-            return await self._probability("known answer", problem, steps, Progress())
+            return await self._score("known answer", problem, steps, Progress())
 
-        await check_known_answer(score, self.name, form.known)
+        await check_known_answer(score, self.name, SERVED, form.known)
 
     async def _learn_tokens(self) -> None:
         form, engine = self._form, self._engine

@@ -9,7 +9,6 @@ their names is cut in the text of others, `HeadForm` says.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Sequence
 from math import exp, fsum, isfinite
 from typing import NamedTuple
@@ -20,16 +19,17 @@ from spex.engine.retrying import PATIENCE_SECONDS
 from spex.engine.server_tokens import cut_within
 from spex.errors import InputError, Misbehaving
 from spex.prompt import Prompt
-from spex.reward.checked import expectation, score_of
 from spex.reward.encoder import Encoder
 from spex.reward.head_server import HeadServer
 from spex.reward.known_answer import check_known_answer
+from spex.reward.memory import Memory
+from spex.reward.one_by_one import one_by_one
 from spex.reward.pooling import POOLINGS, Rows
 from spex.reward.prm import UNKNOWN
 from spex.reward.prm_catalog import find_form
 from spex.reward.prm_form import HeadForm, numbered, steps_of
+from spex.reward.remedy import SERVED
 
-_KEPT = 1 << 16
 _SUM_ROUNDING = 0.02
 _CONTROL_LOOK = re.compile(r"<\|[^<>|\s]{1,64}\|>")
 
@@ -77,7 +77,7 @@ class ScoreHead:
         )
         self._frames = Encoder(self._server.tokens)
         self._texts = Encoder(self._text_tokens)
-        self._known: OrderedDict[str, float] = OrderedDict()
+        self._known: Memory[str, float] = Memory()
 
     @property
     def name(self) -> str:
@@ -91,12 +91,11 @@ class ScoreHead:
         """Raises `InputError` and `EngineError`; then nothing is left open."""
         self._server.open()
         try:
-            for memory in (self._frames, self._texts):
+            for memory in (self._frames, self._texts, self._known):
                 memory.forget()
-            self._known.clear()
             await self._server.learn()
             async with self._server.told_of_another_kind():
-                await check_known_answer(self._known_score, self._name, self._form.known)
+                await check_known_answer(self._known_score, self._name, SERVED, self._form.known)
         except BaseException:
             await self._server.close()
             raise
@@ -105,32 +104,22 @@ class ScoreHead:
         await self._server.close()
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
-        return tuple([await self._scored(request, path, progress) for path in request.paths])
+        async def score(path: Path, own: Progress) -> float:
+            steps = steps_of(path)
+            return await self._last_score(request.problem.text, steps, own) if steps else UNKNOWN
+
+        return await one_by_one(request, progress, score, SERVED)
 
     async def _known_score(self, problem: str, steps: tuple[str, ...]) -> float:
-        return await self._last_score(problem, steps, Progress(), "a small known problem")
+        return await self._last_score(problem, steps, Progress())
 
-    async def _scored(self, request: Scoring, path: Path, progress: Progress) -> float:
-        steps = steps_of(path)
-        if not steps:
-            return UNKNOWN
-        expected = expectation(request, path)
-        value = await self._last_score(request.problem.text, steps, progress, expected)
-        return score_of(value, request, path, self._name)
-
-    async def _last_score(self, problem: str, steps: Sequence[str], progress: Progress, expected: str) -> float:
+    async def _last_score(self, problem: str, steps: Sequence[str], progress: Progress) -> float:
         laid = await self._laid(problem, steps)
-        name = Prompt([laid.token_ids]).digest
-        found = self._known.get(name)
-        if found is not None:
-            return found
+        return await self._known.said(Prompt([laid.token_ids]).digest, lambda: self._asked(laid, progress))
+
+    async def _asked(self, laid: Laid, progress: Progress) -> float:
         rows = await self._server.rows(laid.token_ids, progress)
-        scores = [self._read(row, expected) for row in self._chosen(rows, laid, expected)]
-        # Of two equal requests at once, what was said first stays: every reader gets the same.
-        score = self._known.setdefault(name, scores[-1])
-        while len(self._known) > _KEPT:
-            self._known.popitem(last=False)
-        return score
+        return [self._read(row) for row in self._chosen(rows, laid)][-1]
 
     async def _laid(self, problem: str, steps: Sequence[str]) -> Laid:
         form = self._form
@@ -154,7 +143,7 @@ class ScoreHead:
         known = {part: await self._server.text_tokens(part) for part in dict.fromkeys(parts)}
         return tuple(token for part in parts for token in known[part])
 
-    def _chosen(self, rows: Rows, laid: Laid, expected: str) -> Rows:
+    def _chosen(self, rows: Rows, laid: Laid) -> Rows:
         """The rows of the steps' ends. Raises `Misbehaving` where their count is of neither steps nor tokens."""
         ends, token_ids = laid.ends, laid.token_ids
         if len(rows) == len(token_ids):
@@ -166,19 +155,20 @@ class ScoreHead:
             return rows
         # None at all: it looks for another tag than the form's.
         elsewhere = not rows and self._form.every and not self._server.last_only
-        how = f" (vLLM: --pooler-config.step_tag_id {laid.tag})" if elsewhere else ""
-        raise Misbehaving(self._name, f"{len(ends)} scores, one for each step{how}: {expected}", f"{len(rows)} of them")
+        how = f" (does it look for another tag? vLLM: --pooler-config.step_tag_id {laid.tag})" if elsewhere else ""
+        wanted = f"{len(ends)} scores, one for each step" if self._form.every else "a score at the last token"
+        raise Misbehaving(self._name, wanted + how, f"{len(rows)} of them")
 
-    def _read(self, row: Sequence[float], expected: str) -> float:
+    def _read(self, row: Sequence[float]) -> float:
         form = self._form
         if len(row) != form.outputs or not all(map(isfinite, row)):
-            raise Misbehaving(self._name, f"finite numbers, {form.outputs} for each step: {expected}", list(row[:8]))
+            raise Misbehaving(self._name, f"finite numbers, {form.outputs} for each score", list(row[:8]))
         if form.logits:
             return _sigmoid(row[0]) if form.outputs == 1 else _softmax(row)[form.good]
         if not all(0.0 <= value <= 1.0 for value in row):
-            raise Misbehaving(self._name, f"probabilities: {expected}", list(row))
+            raise Misbehaving(self._name, "probabilities", list(row))
         if form.outputs > 1 and abs(fsum(row) - 1.0) > _SUM_ROUNDING:
-            raise Misbehaving(self._name, f"probabilities that sum to 1: {expected}", list(row))
+            raise Misbehaving(self._name, "probabilities that sum to 1", list(row))
         return row[form.good]
 
 
