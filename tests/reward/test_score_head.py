@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import stamina
 
-from spex.engine.base import Progress, Scoring
+from spex.engine.base import Progress, Scoring, load_of
 from spex.engine.http import Deadlines
 from spex.engine.server_tokens import cut_within
 from spex.errors import InputError, LogMismatch, Misbehaving, SpexError, Unreachable
@@ -541,6 +541,57 @@ def test_a_cancelled_score_leaves_nothing_running(kind: str, form: HeadForm) -> 
                 await task
             assert head.server.counters().running == 0
             assert not server.running
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("impatient", [False, True])
+def test_sglang_is_asked_to_abort_a_score_until_it_is_over(impatient: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spex.engine.sglang_abort._ABORT_AGAIN_SECONDS", 0.01)
+
+    async def main() -> None:
+        server = Server(outputs=1)
+        server.hangs, server.deaf_times = True, 3
+        async with head_of(server, WHOLE, "sglang") as head:
+            task = await begun(server, head)
+            task.cancel()
+            await asyncio.sleep(0)
+            if impatient:
+                task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert not server.running
+            assert set(server.aborts) == {server.rids[-1]}
+            assert len(server.aborts) > 3
+
+    asyncio.run(main())
+
+
+def test_no_id_of_a_score_is_the_beginning_of_another_or_can_be_guessed() -> None:
+    server = Server(outputs=1)
+    told(server, WHOLE, request(path("One."), path("Two.")), "sglang")
+    rids = [str(rid) for rid in server.rids]
+    assert len(set(rids)) == 4
+    assert {len(rid) for rid in rids} == {32}
+    assert all(re.fullmatch("[0-9a-f]+", rid) for rid in rids)
+    assert len({rid[:24] for rid in rids}) == 4
+
+
+def test_vllm_is_sent_no_id_that_it_does_not_know() -> None:
+    server = Server()
+    told(server, TAGGED, request(path("One.")))
+    assert set(server.rids) == {None}
+
+
+@pytest.mark.parametrize(
+    ("loads", "load"), [({"loads": [{"num_running_reqs": 2, "num_waiting_reqs": 3}] * 2}, 10), (None, None)]
+)
+def test_sglang_tells_its_load_where_it_has_a_page_for_it(loads: object, load: int | None) -> None:
+    async def main() -> None:
+        server = Server(outputs=1)
+        server.loads = loads
+        async with head_of(server, WHOLE, "sglang") as head:
+            assert await load_of(head.server) == load
 
     asyncio.run(main())
 

@@ -6,16 +6,23 @@ one. Which of these it was is seen by their count, and judged by who asked.
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
 from spex.engine.base import Identity
 from spex.engine.http import Count, Http
+from spex.engine.interruption import uninterrupted
+from spex.engine.sglang_abort import ended
 from spex.engine.sglang_tokens import SglangTokenizer
+from spex.engine.sglang_told import Loads
 from spex.engine.vllm_tokens import VllmTokenizer
 from spex.engine.vllm_told import Models, chosen, told_load, told_version
+from spex.errors import InputError
 from spex.reward.head_tokens import HeadTokenizer
 
 Rows: TypeAlias = list[list[float]]
@@ -60,7 +67,7 @@ class Pooling(Protocol):
     async def ask(self, http: Http, token_ids: Sequence[int], model: Mapping[str, str]) -> Answer:
         """The numbers at `token_ids`. `model`: its name as a part of the request, or nothing where none is wanted.
 
-        Raises `EngineError` and `InputError`.
+        When a cancellation comes through, it is over. Raises `EngineError` and `InputError`.
         """
         ...
 
@@ -126,11 +133,25 @@ class SglangClassify:
         info = await http.get("/server_info", _Info)
         return Identity(f"SGLang {info.version}", info.model_path)
 
-    async def load(self, http: Http) -> int | None:  # noqa: ARG002
+    async def load(self, http: Http) -> int | None:
+        with suppress(InputError):
+            return (await http.get("/v1/loads?include=core", Loads)).requests
         return None
 
     async def ask(self, http: Http, token_ids: Sequence[int], model: Mapping[str, str]) -> Answer:  # noqa: ARG002
-        answer = await http.post("/classify", {"input_ids": list(token_ids)}, _SglangAnswer)
+        async def abort(rid: str) -> None:
+            await http.send("/abort_request", {"rid": rid})
+
+        # It aborts by prefix: ids of one length, so that none is the beginning of another.
+        rid = secrets.token_hex(16)
+        body = {"rid": rid, "input_ids": list(token_ids)}
+        # The server looks only every few seconds whether who waits for a whole answer is still there.
+        answering = asyncio.ensure_future(http.post("/classify", body, _SglangAnswer))
+        try:
+            answer = await asyncio.shield(answering)
+        except asyncio.CancelledError:
+            await uninterrupted(ended(answering, rid, abort))
+            raise
         return Answer([answer.embedding], answer.meta_info.prompt_tokens)
 
 
