@@ -17,7 +17,7 @@ import stamina
 from spex.engine.base import Progress, Scoring, load_of
 from spex.engine.http import Deadlines
 from spex.engine.server_tokens import cut_within
-from spex.errors import InputError, LogMismatch, Misbehaving, SpexError, Unreachable
+from spex.errors import InputError, LogMismatch, Misbehaving, Overloaded, SpexError, Unreachable
 from spex.record import MemoryLog
 from spex.reward.head_tokens import text_tokens
 from spex.reward.prm_form import HeadForm
@@ -594,6 +594,38 @@ def test_sglang_tells_its_load_where_it_has_a_page_for_it(loads: object, load: i
             assert await load_of(head.server) == load
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("kind", "form"), [("vllm", TAGGED), ("sglang", WHOLE)])
+def test_a_server_that_is_full_when_it_is_opened_is_waited_for(kind: str, form: HeadForm) -> None:
+    async def main() -> None:
+        server = Server(outputs=form.outputs)
+        server.full_times = 2
+        with stamina.set_testing(True, attempts=3):
+            async with head_of(server, form, kind) as head:
+                assert len(await head.score(request(path("One.")), Progress())) == 1
+            server.full_times = 3
+            with pytest.raises(Overloaded):
+                async with head_of(server, form, kind):
+                    pass
+
+    asyncio.run(main())
+
+
+def test_a_server_that_is_away_when_it_is_opened_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("spex.reward.head_server.HeadServer._told", away(slept))
+    with pytest.raises(Unreachable):
+        asyncio.run(ScoreHead("vllm:http://127.0.0.1:9", TAGGED).open())
+    assert len(slept) == 1
+
+
+def away(asked: list[float]) -> Callable[[Any], Any]:
+    async def tell(server: Any) -> None:
+        asked.append(0.0)
+        raise Unreachable(server.name, "away")
+
+    return tell
 
 
 def test_what_one_path_has_cost_is_not_lost_where_another_is_asked_for_again() -> None:

@@ -18,7 +18,7 @@ from spex.engine.other_kind import told_of_another_kind
 from spex.engine.retrying import PATIENCE_SECONDS, repeated
 from spex.engine.same_model import refuse_other_model
 from spex.engine.told import rooted
-from spex.errors import InputError, Misbehaving
+from spex.errors import InputError, Misbehaving, Overloaded
 from spex.profile import Affine
 from spex.reward.head_tokens import text_tokens
 from spex.reward.pooling import Pooling, Rows
@@ -90,9 +90,12 @@ class HeadServer:
         return await self._pooling.load(self._http)
 
     async def learn(self) -> None:
-        """Who the server is, as far as it says. Raises `EngineError` where it cannot be asked."""
+        """Who the server is, as far as it says; one that is full is waited for.
+
+        Raises `EngineError` where it cannot be asked.
+        """
         self._identity = Identity()
-        self._identity = await self._told()
+        self._identity = await repeated(self._told, may_pass=_full)  # whoever would start it is still there
         self._doubted.believe()
 
     async def recheck(self) -> None:
@@ -148,3 +151,10 @@ class HeadServer:
         progress.spend(reward=len(token_ids))
         self._cost = self._cost.plus(Tokens(reward=len(token_ids)))
         return answer.rows
+
+
+def _full(error: Exception) -> bool | float:
+    """Whether a server is full; for how many seconds, where it says so."""
+    if not isinstance(error, Overloaded):
+        return False
+    return True if error.retry_after_seconds is None else error.retry_after_seconds
