@@ -18,12 +18,11 @@ import msgspec
 from spex.engine.abilities import Reading
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.http import Deadlines, Http
-from spex.engine.interruption import uninterrupted
 from spex.engine.keys import key_for
 from spex.engine.other_kind import told_of_another_kind
 from spex.engine.same_model import refuse_other_model
 from spex.engine.server_tokens import encoded, encoded_chat
-from spex.engine.sglang_abort import ended
+from spex.engine.sglang_abort import answered
 from spex.engine.sglang_requests import SglangRequests
 from spex.engine.sglang_stream import Piece
 from spex.engine.sglang_tokens import SglangTokenizer
@@ -50,11 +49,7 @@ class _HttpLine:
     async def answer(self, body: Mapping[str, object], kind: type[T]) -> T:
         # The server looks only every few seconds whether who waits for a whole answer is still there.
         answering = asyncio.ensure_future(self._http.post("/generate", body, kind))
-        try:
-            return await asyncio.shield(answering)
-        except asyncio.CancelledError:
-            await uninterrupted(ended(answering, str(body["rid"]), self.abort))
-            raise
+        return await answered(answering, str(body["rid"]), self.abort)
 
     async def abort(self, rid: str) -> None:
         await self._http.send("/abort_request", {"rid": rid})

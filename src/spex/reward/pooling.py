@@ -16,8 +16,7 @@ import msgspec
 
 from spex.engine.base import Identity
 from spex.engine.http import Count, Http
-from spex.engine.interruption import uninterrupted
-from spex.engine.sglang_abort import ended
+from spex.engine.sglang_abort import answered
 from spex.engine.sglang_tokens import SglangTokenizer
 from spex.engine.sglang_told import Loads
 from spex.engine.vllm_tokens import VllmTokenizer
@@ -146,12 +145,7 @@ class SglangClassify:
         rid = secrets.token_hex(16)
         body = {"rid": rid, "input_ids": list(token_ids)}
         # The server looks only every few seconds whether who waits for a whole answer is still there.
-        answering = asyncio.ensure_future(http.post("/classify", body, _SglangAnswer))
-        try:
-            answer = await asyncio.shield(answering)
-        except asyncio.CancelledError:
-            await uninterrupted(ended(answering, rid, abort))
-            raise
+        answer = await answered(asyncio.ensure_future(http.post("/classify", body, _SglangAnswer)), rid, abort)
         return Answer([answer.embedding], answer.meta_info.prompt_tokens)
 
 
