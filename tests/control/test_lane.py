@@ -18,7 +18,7 @@ from spex.engine.function import FunctionPolicy
 from spex.engine.kv_pool import Hold, Segment
 from spex.engine.retrying import Retrying
 from spex.engine.simulated import SimulatedPolicy
-from spex.errors import EngineError, InvariantError, Misbehaving, Unreachable
+from spex.errors import EngineError, InvariantError, Misbehaving, Overloaded, Unreachable
 from spex.profile import Affine, Scaled
 from spex.prompt import Prompt
 from spex.speculate.market import RateMarket
@@ -518,9 +518,10 @@ def test_a_text_that_was_stopped_between_teaches_the_pace_of_its_last_stretch() 
 
 
 class Faltering:
-    """The simulated engine, away for ten seconds after half of its first text, or in error then."""
+    """The simulated engine, away for a while after half of its first text, and in error then."""
 
-    def __init__(self, error: EngineError) -> None:
+    def __init__(self, error: EngineError, away_seconds: float = 10.0) -> None:
+        self._away_seconds = away_seconds
         self.inner = engine()
         self.name, self.capabilities, self.counters = self.inner.name, self.inner.capabilities, self.inner.counters
         self._error: EngineError | None = error
@@ -532,7 +533,7 @@ class Faltering:
         with suppress(TimeoutError):
             async with asyncio.timeout(0.055):
                 await self.inner.generate(request, progress)
-        await asyncio.sleep(10.0)
+        await asyncio.sleep(self._away_seconds)
         raise error
 
 
@@ -566,6 +567,29 @@ def test_a_guess_that_failed_for_a_while_goes_on_from_its_tokens_and_one_that_wa
         assert faltering.counters().cost.generated == generated
 
     on_bench(scene, faltering, Eager())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("after", "again_at"), [(None, 2.0), (5.0, 5.0)])
+def test_where_an_engine_has_no_room_guesses_stop_for_a_while_and_what_is_demanded_goes_on_asking(
+    after: float | None, again_at: float
+) -> None:
+    faltering = Faltering(Overloaded("engine", "queue full", after), away_seconds=0.0)
+
+    async def scene(bench: Bench) -> None:
+        first, second, wanted = bench.job("first"), bench.job("second"), bench.job("wanted")
+        bench.wish(first)
+        await at(0.1)
+        bench.wish(second)
+        bench.demand(wanted)
+        await at(again_at)
+        assert (bench.names("failed"), bench.names("started")) == (["first"], ["first", "wanted"])
+        bench.pump()  # it is full until 0.055 s later
+        await at(again_at + 0.1)
+        bench.pump()
+        assert bench.names("started") == ["first", "wanted", "second"]
+        await at(again_at + 1.0)
+
+    on_bench(scene, Retrying(faltering, wait_jitter_seconds=0.0), Eager())  # type: ignore[arg-type]
 
 
 def test_what_is_left_of_a_job_shrinks_as_it_runs() -> None:

@@ -177,6 +177,14 @@ def test_who_is_told_to_come_back_does_not_come_in_the_same_instant_as_all_other
     assert max(found) <= 21.1 + 1e-9
 
 
+def test_a_guess_for_which_there_is_no_room_is_not_asked_for_again_and_one_that_is_demanded_meanwhile_is() -> None:
+    engine = Failing([FULL, FULL])
+    with pytest.raises(Overloaded):
+        run_virtual(Retrying(engine).generate(request(), Progress(demanded=False)))
+    assert len(engine.asked) == 1
+    assert run_virtual(Retrying(engine).generate(request(), Progress())).text == "text"
+
+
 def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         engine = Retrying(Failing([AWAY, AWAY, FULL]))

@@ -179,7 +179,7 @@ class Lane:
 
     @property
     def _room(self) -> int:
-        there = self._others.places - self._on_engine
+        there = 0 if self._others.is_full else self._others.places - self._on_engine
         return int(min(self.slots - self.running, self.speculations_max - self.speculations, there))
 
     def _speculate(self) -> None:
@@ -246,6 +246,7 @@ class Lane:
             job.phase = Phase.PLANNED
             job.leave_off(keeps_tokens=self.server.capabilities.keeps_tokens)
         else:
+            self._others.heed(outcome.error)
             job.phase = Phase.DONE if job.demanded else Phase.PLANNED
             passes = isinstance(outcome.error, PASSING)
             job.progress.fail(keeps_tokens=passes and self.server.capabilities.keeps_tokens)
@@ -279,12 +280,11 @@ class Lane:
         stalled = min(elapsed, self._stalled_seconds)
         self._stalled_seconds -= stalled
         if elapsed > 0.0 and self._market is not None:
-            demanded = self.running - self.speculations
             itl_seconds = self.profile.itl_seconds(max(1, self._on_engine))
             # At the level of the prior: when the level moves, what ran meanwhile is not to be counted as news again.
             self._expected_tokens += (elapsed - stalled) * self.profile.level / itl_seconds
-            life_seconds = self.lengths.mean * itl_seconds
-            self._demanded_of_late += (1.0 - exp(-elapsed / life_seconds)) * (demanded - self._demanded_of_late)
+            lived = 1.0 - exp(-elapsed / (self.lengths.mean * itl_seconds))
+            self._demanded_of_late += lived * (self.running - self.speculations - self._demanded_of_late)
 
     def check(self) -> None:
         """Raise `InvariantError` when the lane is in a state that cannot be."""

@@ -17,10 +17,12 @@ from typing import NamedTuple, Protocol
 
 from spex.engine.abilities import queue_of
 from spex.engine.base import Server, Telling, innermost, load_of
+from spex.errors import Overloaded
 from spex.profile import Curve
 from spex.speculate.market import Candidate, Load
 
 _REGAINED = 32.0
+_FULL_SECONDS = 2.0
 
 
 class Shared(Protocol):
@@ -39,6 +41,18 @@ class Others:
     count: int = 0
     places: float = inf
     _most: int = 0
+    _full_until_seconds: float = -inf
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the engine has just refused a request for want of room."""
+        return asyncio.get_running_loop().time() < self._full_until_seconds
+
+    def heed(self, error: Exception) -> None:
+        """A call has failed so: where there was no room for it, there is none for guesses for a while."""
+        if isinstance(error, Overloaded):
+            seconds = _FULL_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
+            self._full_until_seconds = asyncio.get_running_loop().time() + seconds
 
     def saw(self, running: int) -> None:
         """So many of ours run now."""

@@ -10,8 +10,8 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from math import exp
 from pathlib import Path
@@ -173,16 +173,9 @@ class LlamaCpp:
             "n_probs": 1,
         }
         answer = StreamedAnswer(self.name, progress, tells_logprobs=self._draft is None)
-        self._running += 1
-        try:
-            async with aclosing(self._events(body)) as events:
-                async for event in events:
-                    self._cost = self._cost.plus(answer.take(event))
-        except asyncio.CancelledError:
-            await self._until_free()
-            raise
-        finally:
-            self._running -= 1
+        async with self._occupying(), aclosing(self._events(body)) as events:
+            async for event in events:
+                self._cost = self._cost.plus(answer.take(event))
         completion = answer.completion()
         if completion.end == "length" and room < request.tokens_max:
             completion = completion._replace(end="context")
@@ -190,15 +183,12 @@ class LlamaCpp:
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
         """A label that is not among the 4,096 likeliest tokens counts as impossible."""
-        self._running += 1
-        try:
-            found: Mapping[int, float] = {}
+        found: Mapping[int, float] = {}
+        async with self._occupying():
             for candidates in _LABEL_CANDIDATES:
                 found = await self._likeliest(request, candidates, progress)
                 if all(label in found for label in request.labels):
                     break
-        finally:
-            self._running -= 1
         return tuple(found.get(label, 0.0) for label in request.labels)
 
     async def _likeliest(self, request: Labelling, candidates: int, progress: Progress) -> Mapping[int, float]:
@@ -275,6 +265,18 @@ class LlamaCpp:
             raise Overloaded(self.name, "the embedded server has no room")
         if status != httpx2.codes.OK:
             raise Misbehaving(self.name, "status 200", f"{status}: {text}")
+
+    @asynccontextmanager
+    async def _occupying(self) -> AsyncIterator[None]:
+        """A request of ours runs; one that is cancelled has left its slot before the cancellation goes on."""
+        self._running += 1
+        try:
+            yield
+        except asyncio.CancelledError:
+            await self._until_free()
+            raise
+        finally:
+            self._running -= 1
 
     async def _until_free(self) -> None:
         """Wait until no more slots are busy than we have requests: the aborted one has left."""

@@ -131,6 +131,8 @@ async def repeated(
     patient = passes if attempts is not None else _patiently(passes, patience_seconds)
 
     def wait(error: Exception) -> bool | float:
+        if progress is not None and not progress.demanded and isinstance(error, Overloaded):
+            return False  # a guess for which there is no room is let go of: what is demanded comes first
         told = patient(error)
         # Who has been told to come back then should not come all at once; stamina's own jitter is for its own waits.
         return told if isinstance(told, bool) else told + uniform(0.0, wait_jitter_seconds)  # noqa: S311  # no secret
