@@ -268,6 +268,39 @@ def test_a_kept_text_that_is_nothing_but_half_a_stop_string_begins_anew() -> Non
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"model_path": "large"}, "it serves 'large' now and served 'small'"),
+        ({"enable_deterministic_inference": False}, "its seeds are 'none' now and were 'positional'"),
+        ({"version": "0.5.24"}, None),
+    ],
+)
+def test_a_server_that_came_back_as_another_is_refused(change: dict[str, Any], told: str | None) -> None:
+    async def main() -> None:
+        server = Server({**INFO, "model_path": "small"})
+        async with engine_of(server) as engine:
+            await engine.recheck()
+            server.info = {**INFO, "model_path": "small", **change}
+            if told is None:
+                await engine.recheck()
+            else:
+                with pytest.raises(InputError, match=told):
+                    await engine.recheck()
+
+    asyncio.run(main())
+
+
+def test_a_gateway_that_says_no_more_who_its_server_is_is_believed() -> None:
+    async def main() -> None:
+        server = Server({**INFO, "model_path": "small"})
+        async with engine_of(server) as engine:
+            server.info = {}
+            await engine.recheck()
+
+    asyncio.run(main())
+
+
 def test_ids_are_of_one_length_so_that_none_begins_another() -> None:
     async def main() -> None:
         server = Server()

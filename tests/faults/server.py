@@ -162,7 +162,6 @@ class Server:
             "/health": {},
             "/version": {"version": "0.32.0"},
             "/server_info": {**info, "internal_states": [slots], "model_path": self.model},
-            "/model_info": {"model_path": self.model},
             "/v1/models": {"data": [{"id": self.model, "root": self.model, "max_model_len": 4096}]},
             "/v1/loads": {"loads": [{"num_running_reqs": self.running, "num_waiting_reqs": 0}]},
             "/metrics": f"vllm:num_requests_running {self.running}.0\nvllm:num_requests_waiting 0.0\n",

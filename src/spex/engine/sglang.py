@@ -13,14 +13,12 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-import msgspec
-
 from spex.engine.abilities import Reading
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.http import Deadlines, Http
 from spex.engine.keys import key_for
 from spex.engine.other_kind import told_of_another_kind
-from spex.engine.same_model import refuse_other_model
+from spex.engine.same_model import refuse_other_model, refuse_other_seeds
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.sglang_abort import answered
 from spex.engine.sglang_requests import SglangRequests
@@ -31,10 +29,6 @@ from spex.engine.told import rooted
 from spex.errors import InputError, Misbehaving
 
 T = TypeVar("T")
-
-
-class _Loaded(msgspec.Struct, frozen=True):
-    model_path: str
 
 
 class _HttpLine:
@@ -118,11 +112,13 @@ class Sglang:
             raise
 
     async def recheck(self) -> None:
-        """Raises `InputError` where the server has another model by now, and `EngineError`."""
-        found = ""
+        """Raises `InputError` where the server has another model or other seeds by now, and `EngineError`."""
+        found: Info | None = None
         with suppress(InputError, Misbehaving):  # what stands before a server may not pass it on
-            found = (await self._http.get("/model_info", _Loaded)).model_path
-        refuse_other_model(found, self._identity.model, self._name)
+            found = await self._http.get("/server_info", Info)
+        if found is not None:
+            refuse_other_model(found.model_path, self._identity.model, self._name)
+            refuse_other_seeds(found.applied(self.capabilities, self._name).seed, self.capabilities.seed, self._name)
 
     async def close(self) -> None:
         await self._http.close()
