@@ -33,10 +33,10 @@ async def ended(answering: asyncio.Future[Any], rid: str, abort: Abort) -> None:
     """`answering`, the request of this id, has come to its end, or is let go of after ten seconds."""
     asking = asyncio.ensure_future(_ask(answering, rid, abort))
     await asyncio.wait({answering}, timeout=_ABORT_SECONDS)
+    answering.cancel()
     # One that is cut off while it connects leaves its socket open; nobody waits long for one that is not answered.
     await asyncio.wait({asking}, timeout=_LAST_ABORT_SECONDS)
     asking.cancel()
-    answering.cancel()
     await asyncio.gather(asking, answering, return_exceptions=True)
 
 
