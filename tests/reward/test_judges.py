@@ -281,7 +281,6 @@ def test_a_judge_to_whom_right_and_wrong_are_the_same_is_refused_when_it_is_open
     with pytest.raises(Misbehaving, match=f"another score for a right solution than for a wrong one {advice}, got"):
         asyncio.run(AnsweringJudge(engine).open())
     assert engine.users == 0
-    assert engine.knew == 2
 
 
 @pytest.mark.parametrize("knows", [(float("nan"), 0.5), (0.5,)])
@@ -383,3 +382,16 @@ def test_what_a_judge_asks_for_a_speculation_is_told_as_one() -> None:
     for demanded in (True, False):
         with apart(Progress(demanded=demanded)) as own:
             assert own.demanded == demanded
+
+
+def test_a_judge_whose_coarse_numbers_are_equal_by_chance_is_let_in() -> None:
+    """In bfloat16 they may be, of a right solution and a wrong one; a broken judge says the same of everything."""
+
+    class Coarse(Worded):
+        async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+            await super().label(request, progress)
+            return (0.5, 0.25) if b"apples" in bytes(request.prompt.token_ids) else (0.25, 0.5)
+
+    engine = Coarse({"Yes": (901,), "No": (902,)})
+    asyncio.run(AnsweringJudge(engine).open())
+    assert engine.users == 1
