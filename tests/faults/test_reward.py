@@ -26,7 +26,7 @@ PASSING: dict[str, tuple[type[spex.SpexError], str]] = {
 LASTING: dict[str, tuple[type[spex.SpexError], str]] = {
     "garbage": (spex.Misbehaving, "expected JSON"),
     "page": (spex.Misbehaving, "no web page (is something else at this address, or a proxy before it?)"),
-    "nan": (spex.Misbehaving, "expected"),
+    "nan": (spex.Misbehaving, "serve it in bfloat16 or float32 (--dtype)"),
     "fewer": (spex.Misbehaving, "expected"),
 }
 

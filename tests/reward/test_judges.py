@@ -281,6 +281,7 @@ def test_a_judge_to_whom_right_and_wrong_are_the_same_is_refused_when_it_is_open
     with pytest.raises(Misbehaving, match=f"another score for a right solution than for a wrong one {advice}, got"):
         asyncio.run(AnsweringJudge(engine).open())
     assert engine.users == 0
+    assert engine.knew == 2
 
 
 @pytest.mark.parametrize("knows", [(float("nan"), 0.5), (0.5,)])

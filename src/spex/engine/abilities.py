@@ -40,10 +40,13 @@ class Queueing(Protocol):
 
 @runtime_checkable
 class Renewable(Protocol):
-    """An engine whose server may be started anew with another model while it is open: it is asked after a failure."""
+    """An engine whose server may be started anew with another model while it is open.
+
+    It is asked after a failure, and where it was not heard of for seconds.
+    """
 
     async def recheck(self) -> None:
-        """Raises `InputError` where the model is not that of when the engine was opened, and `EngineError`."""
+        """Raises `InputError` where model or mode are not those of when the engine was opened, and `EngineError`."""
         ...
 
 

@@ -102,10 +102,10 @@ class Progress:
     """One attempt at a request, written by the engine as it goes, read by the scheduler.
 
     `token_ids`, `logprobs` and `text` are the work so far: an engine that `resumes` goes on from
-    them, any other starts from nothing. `cost` is what this attempt made the engine
-    do, kept tokens and dropped ones; `lost` what failed attempts before it did. `failed`: there were such, and its
-    seconds tell nothing. `replayed`: some of the answer came
-    from a log; `replayed_cost`: what of `cost`, and of earlier attempts', was therefore not asked of the engine.
+    them, any other starts from nothing. `cost` is what this attempt made the engine do, kept tokens and
+    dropped ones; `lost` what failed attempts before it did. `failed`: there were such, and its seconds
+    tell nothing. `replayed`: some of the answer came from a log; `replayed_cost`: what of `cost`, and of
+    earlier attempts', was therefore not asked of the engine.
     `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
     `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`).
     """

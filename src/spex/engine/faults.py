@@ -6,13 +6,27 @@ import ssl
 from collections.abc import Iterator
 
 import httpx2
+import msgspec
 
 from spex.errors import InputError, SpexError, Unreachable
+
+BUSY = frozenset({429, 503})
+"""Statuses of a server that takes no more requests now."""
+
+OWN_FAULT = 500
+"""From this status on it is the server's."""
 
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 _WANTS_TLS = ("to https port", "to an https server")
 _UNSPOKEN = ("without sending", "illegal request line")  # it closed, or answered in something that is no HTTP
 _OTHER_NAME = frozenset({62, 64})  # OpenSSL's codes for a host and an address that are not in the certificate
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What a server tells within a stream that went wrong after the answer had begun."""
+
+    message: str = ""
+    code: int | None = None
 
 
 def connection_fault(error: httpx2.HTTPError, name: str, url: str) -> SpexError:

@@ -18,14 +18,13 @@ from typing import Annotated, TypeAlias, TypeVar
 import httpx2
 import msgspec
 
-from spex.engine.faults import connection_fault, says_that_it_wants_tls, wants_tls
+from spex.engine.faults import BUSY, OWN_FAULT, connection_fault, says_that_it_wants_tls, wants_tls
 from spex.engine.paced import paced, within
 from spex.errors import InputError, Misbehaving, Overloaded, TimedOut, Unreachable
 
 _DONE = "[DONE]"
 _ERROR = '"error"'
 _REFUSED = frozenset({401, 403})
-_BUSY = frozenset({429, 503})
 _BODY_BYTES_MAX = 64 << 20
 _KEPT_IDLE_SECONDS = 3.0  # servers close what was idle for five: what is sent in that instant would be lost
 _ADDRESS = "it must be an address such as http://127.0.0.1:30000"
@@ -195,11 +194,11 @@ class Http:
             raise wants_tls(self._url)
         if status == httpx2.codes.NOT_FOUND:
             raise InputError("policy", self._url, f"it has no {path}: it is another kind of server, or another model")
-        if status in _BUSY:
+        if status in BUSY:
             after = _seconds(response.headers.get("Retry-After"))
             told = f"it takes no more requests now (status {status}): wait, or ask for less at once"
             raise Overloaded(self._name, told, after)
-        if status >= httpx2.codes.INTERNAL_SERVER_ERROR:
+        if status >= OWN_FAULT:
             raise Unreachable(self._name, f"it failed with status {status}, see the server's log: {text[:200]!a}")
         raise Misbehaving(self._name, "status 200", f"{status}: {text}")
 

@@ -70,9 +70,9 @@ class OpenAI:
 
     model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given. None
     is sent in the clear to another machine (`spex.engine.keys`).
-    slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing;
-    where it takes none, a text that was stopped goes on behind what it had. There are no
-    probabilities of labels, so that no judge can be asked. Raises `InputError`.
+    slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing; where it takes
+    none, a text that was stopped goes on behind what it had. There are no probabilities of labels, so that no judge can
+    be asked. Raises `InputError`.
     """
 
     def __init__(

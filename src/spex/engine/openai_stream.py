@@ -74,6 +74,8 @@ class OpenAIAnswer:
         self._stop = tuple(stop)
         progress.text = _whole(progress.text)
         progress.token_ids.clear()
+        if not progress.text:
+            progress.logprobs.clear()
         # What it has cost is what was drawn; one token at least is left to be asked for.
         self.written: int = min(progress.cost.generated, tokens_max - 1) if progress.text else 0
         self._prompt_tokens = -(-len((prompt + progress.text).encode()) // _BYTES_A_TOKEN)

@@ -28,7 +28,7 @@ from spex.errors import PASSING, Overloaded
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0
-"""A server that is started anew answers after 20 to 40."""
+"""Longer than a server of a small model takes to start."""
 
 _ATTEMPTS_MIN = 4
 
@@ -72,7 +72,7 @@ class Retrying:
 
     async def open(self) -> None:
         await repeated(
-            self.inner.open, None, self._attempts, self._jitter, _full, patience_seconds=self._patience_seconds
+            self.inner.open, None, self._attempts, self._jitter, full, patience_seconds=self._patience_seconds
         )
         self._doubted.believe()
 
@@ -160,7 +160,8 @@ def _patiently(
     return passes
 
 
-def _full(error: Exception) -> bool | float:
+def full(error: Exception) -> bool | float:
+    """Whether an engine is full, as `may_pass` of `repeated`: for one that is opened, and else is not waited for."""
     return isinstance(error, Overloaded) and _wait_before_next(error)
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from spex.engine.faults import BUSY
 from spex.engine.http import Deadlines
 from spex.engine.paced import paced, within
 from spex.engine.sglang_local_home import Home
@@ -18,7 +19,6 @@ from spex.errors import EngineError, InputError, Misbehaving, Overloaded
 
 T = TypeVar("T")
 
-_BUSY = frozenset({429, 503})
 _GONE_SECONDS = 10.0
 _LOOK_SECONDS = 0.005
 
@@ -100,7 +100,7 @@ class LocalLine:
         if isinstance(error, EngineError | InputError):
             return error
         detail = getattr(error, "detail", error)
-        if getattr(error, "status_code", None) in _BUSY:
+        if getattr(error, "status_code", None) in BUSY:
             return Overloaded(self._name, f"it takes no more requests now: {ascii(detail)[:200]}")
         return Misbehaving(self._name, "an answer", f"{type(error).__name__}: {detail}")
 

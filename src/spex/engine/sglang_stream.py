@@ -8,14 +8,13 @@ from typing import TypeAlias
 import msgspec
 
 from spex.engine.base import Completion, Progress
+from spex.engine.faults import BUSY, OWN_FAULT, Fault
 from spex.engine.http import Count, TokenId
 from spex.engine.told import ABORTED, CUT, checked_logprob
 from spex.errors import EngineError, Misbehaving, Overloaded, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
 
-BUSY = frozenset({429, 503})
-OWN_FAULT = 500
 _SHOWN = 200
 
 Chance: TypeAlias = tuple[float | None, TokenId, object]
@@ -33,13 +32,6 @@ class Finish(msgspec.Struct, frozen=True):
     @property
     def is_abort(self) -> bool:
         return self.type == "abort"
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """What went wrong after the answer had begun."""
-
-    message: str = ""
-    code: int | None = None
 
 
 class Meta(msgspec.Struct, frozen=True):

@@ -8,13 +8,12 @@ from typing import Annotated
 import msgspec
 
 from spex.engine.base import Completion, Progress
+from spex.engine.faults import OWN_FAULT, Fault
 from spex.engine.http import Count, TokenId
 from spex.engine.told import ABORTED, CUT, checked_logprob
 from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
-
-_OWN_FAULT = 500
 
 
 class Logprobs(msgspec.Struct, frozen=True):
@@ -51,13 +50,6 @@ class Told(msgspec.Struct, frozen=True):
     def cached_tokens(self) -> int:
         details = self.prompt_tokens_details
         return (details.cached_tokens or 0) if details else 0
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """What went wrong after the answer had begun."""
-
-    message: str = ""
-    code: int | None = None
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -159,7 +151,7 @@ class VllmAnswer:
         return Tokens(0, cached, -cached)
 
     def _fail(self, fault: Fault) -> None:
-        if fault.code is None or fault.code >= _OWN_FAULT:
+        if fault.code is None or fault.code >= OWN_FAULT:
             raise Unreachable(self._engine, f"it failed in the middle of a text: {fault.message[:200]!a}")
         raise Misbehaving(self._engine, "a piece of a text", fault)
 

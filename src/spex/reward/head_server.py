@@ -15,10 +15,10 @@ from spex.engine.doubted import Doubted
 from spex.engine.http import Deadlines, Http
 from spex.engine.keys import key_for
 from spex.engine.other_kind import told_of_another_kind
-from spex.engine.retrying import PATIENCE_SECONDS, repeated
+from spex.engine.retrying import PATIENCE_SECONDS, full, repeated
 from spex.engine.same_model import refuse_other_model
 from spex.engine.told import rooted
-from spex.errors import InputError, Misbehaving, Overloaded
+from spex.errors import InputError, Misbehaving
 from spex.profile import Affine
 from spex.reward.head_tokens import text_tokens
 from spex.reward.pooling import Pooling, Rows
@@ -95,7 +95,8 @@ class HeadServer:
         Raises `EngineError` where it cannot be asked.
         """
         self._identity = Identity()
-        self._identity = await repeated(self._told, may_pass=_full)  # whoever would start it is still there
+        # Whoever would start it is still there.
+        self._identity = await repeated(self._told, may_pass=full, patience_seconds=self._patience_seconds)
         self._doubted.believe()
 
     async def recheck(self) -> None:
@@ -136,8 +137,7 @@ class HeadServer:
 
     async def _repeated(self, ask: Callable[[], Awaitable[T]], progress: Progress | None = None) -> T:
         with of_a_reward():
-            again, patience_seconds = lambda: self._doubted.asked(ask), self._patience_seconds
-            return await repeated(again, progress, patience_seconds=patience_seconds)
+            return await repeated(lambda: self._doubted.asked(ask), progress, patience_seconds=self._patience_seconds)
 
     async def _rows(self, token_ids: Sequence[int], progress: Progress) -> Rows:
         self._running += 1
@@ -151,10 +151,3 @@ class HeadServer:
         progress.spend(reward=len(token_ids))
         self._cost = self._cost.plus(Tokens(reward=len(token_ids)))
         return answer.rows
-
-
-def _full(error: Exception) -> bool | float:
-    """Whether a server is full; for how many seconds, where it says so."""
-    if not isinstance(error, Overloaded):
-        return False
-    return True if error.retry_after_seconds is None else error.retry_after_seconds

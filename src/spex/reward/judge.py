@@ -24,8 +24,8 @@ class Judge:
     What it judges is encoded as text: nothing in it becomes a control token. `open` asks what tokens the two words are:
     each must be one, and they must differ (`InputError`). Where a token is a byte of the text, their first bytes are
     what is asked for. An engine that tells no probabilities of tokens is refused there, too (`InputError`), and one
-    that finds a right solution of a small problem exactly as good as a wrong one (`Misbehaving`). Scores are kept by
-    what is judged, the last 65,536 of them.
+    that finds a right solution of a small problem, a wrong one and what else it is asked all exactly as good
+    (`Misbehaving`). Scores are kept by what is judged, the last 65,536 of them.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -58,11 +58,11 @@ class Likelihood:
     """The likelihood of a path's last `step`, or of the whole `path`, under the model of `engine`; or the `contrast`.
 
     engine: one that tells log-probabilities of a text that it has not written (`sglang:`, `vllm:`); `open` refuses
-    another one, and one whose model finds the last step of a right solution of a small problem exactly as likely as
-    that of a wrong one (`Misbehaving`). messages: how the problem is asked (default: its text alone); the task's own
-    make the larger model read what the policy was told. A step without tokens scores 0. What was read is kept by its
-    content, the last 65,536 of them. `contrast` needs the policy's log-probabilities, and a step without them is
-    `Misbehaving`. Raises `InputError`.
+    another one, and one whose model finds the last steps of a right solution of a small problem, of a wrong one and of
+    others all exactly as likely (`Misbehaving`). messages: how the problem is asked (default: its text alone); the
+    task's own make the larger model read what the policy was told. A step without tokens scores 0. What was read is
+    kept by its content, the last 65,536 of them. `contrast` needs the policy's log-probabilities, and a step without
+    them is `Misbehaving`. Raises `InputError`.
     """
 
     def __init__(
