@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,98 +18,7 @@ from spex.errors import InputError, Misbehaving, SpexError, Unreachable
 from spex.prompt import Prompt
 from spex.usage import Tokens
 from tests.engine.listening import listening
-
-PIECES = ("one", " two", ".\n", "\nthree", "\n\nfour")
-QUESTION = "Count: "
-
-
-class Server:
-    """Writes PIECES, a token each; refuses or ignores the options that it does not know."""
-
-    def __init__(self, *known: str, strict: bool = False) -> None:
-        self.known = set(known)
-        self.strict = strict
-        self.models: object = [{"id": "policy"}]
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str] = []
-        self.status = "200 OK"
-        self.pieces: tuple[str, ...] = PIECES
-        self.finish: str | None = "stop"
-        self.newer = False
-        self.spoil: Callable[[dict[str, Any]], object] = lambda event: event
-        self.left_after: int | None = None
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.keys += [line[15:] for line in head.splitlines() if line.lower().startswith("authorization: ")]
-        lengths = [line[15:] for line in head.splitlines() if line.lower().startswith("content-length:")]
-        body = json.loads(await reader.readexactly(int(lengths[0]))) if lengths else {}
-        path = head.split()[1]
-        if path == "/v1/models" and self.models is not None:
-            await self.send(writer, "200 OK", json.dumps({"data": self.models}))
-        elif path == "/v1/completions":
-            await self.complete(body, writer)
-        else:
-            await self.send(writer, "404 Not Found", "{}")
-
-    async def complete(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        self.asked.append(body)
-        unknown = {"logprobs", "seed", "stream_options"} & body.keys() - self.known
-        if self.strict and unknown:
-            await self.send(writer, "400 Bad Request", f"unknown: {unknown}")
-        elif self.status != "200 OK":
-            await self.send(writer, self.status, "no")
-        else:
-            await self.write(body, writer)
-
-    async def write(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
-        pieces = self.pieces[: body["max_tokens"]]
-        with suppress(ConnectionError):
-            for number, piece in enumerate(pieces, start=1):
-                self.left_after = number
-                await self.tell(writer, {"choices": [self.choice(body, piece, None)]})
-                await asyncio.sleep(0.01)
-            finish = "length" if len(pieces) < len(self.pieces) else self.finish
-            await self.tell(writer, {"choices": [self.choice(body, "", finish)]})
-            if "stream_options" in body and "stream_options" in self.known:
-                usage = {"prompt_tokens": 7, "completion_tokens": len(pieces)}
-                await self.tell(writer, {"choices": [], "usage": usage})
-            writer.write(b"data: [DONE]\n\n")
-            await writer.drain()
-
-    def choice(self, body: dict[str, Any], text: str, finish: str | None) -> dict[str, Any]:
-        told: dict[str, Any] | None = None
-        if "logprobs" in body and "logprobs" in self.known and text:
-            told = {"content": [{"logprob": -0.5}]} if self.newer else {"token_logprobs": [-0.5], "tokens": [text]}
-        return {"index": 0, "text": text, "logprobs": told, "finish_reason": finish}
-
-    async def tell(self, writer: asyncio.StreamWriter, event: dict[str, Any]) -> None:
-        writer.write(f"data: {json.dumps(self.spoil(event))}\n\n".encode())
-        await writer.drain()
-
-    async def send(self, writer: asyncio.StreamWriter, status: str, text: str) -> None:
-        length = len(text.encode())
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}".encode())
-        await writer.drain()
-
-
-ALL = ("logprobs", "seed", "stream_options")
-
-
-@asynccontextmanager
-async def engine_of(server: Server, path: str = "", model: str | None = None) -> AsyncIterator[OpenAI]:
-    async with listening(server.serve) as url:
-        engine = OpenAI(url + path, model=model, key="secret")
-        try:
-            await engine.open()
-            yield engine
-        finally:
-            await engine.close()
-
-
-def request(stop: tuple[str, ...] = ("\n\n",), tokens_max: int = 50, prompt: str = QUESTION) -> Generation:
-    return Generation("p|c", Prompt([tuple(prompt.encode())]), (1 << 64) - 1, stop, tokens_max, Sampling(0.8))
+from tests.engine.openai_server import ALL, PIECES, QUESTION, Server, engine_of, request
 
 
 def test_a_text_ends_behind_its_first_stop_string_wherever_its_pieces_break_and_is_let_go_of() -> None:
@@ -160,7 +67,7 @@ def test_a_limit_ends_a_text_at_a_whole_character() -> None:
 
 @given(st.text("ab\n", max_size=12), st.lists(st.integers(1, 3), max_size=12), st.sampled_from(["\n\n", "ab", "a"]))
 def test_where_a_text_is_cut_does_not_depend_on_its_pieces(text: str, lengths: list[int], stop: str) -> None:
-    answer = OpenAIAnswer("engine", Progress(), "", (stop, "\n\nb"), 50)
+    answer = OpenAIAnswer("engine", Progress(), 0, (stop, "\n\nb"), 50)
     rest = text
     for length in [*lengths, *[1] * len(text)]:
         piece, rest = rest[:length], rest[length:]
@@ -206,11 +113,11 @@ def test_what_a_server_lacks_is_not_asked_for_again_and_told(known: tuple[str, .
     asyncio.run(main())
 
 
-def test_a_server_of_chats_alone_is_refused_with_the_remedy() -> None:
+def test_a_server_of_neither_form_is_refused() -> None:
     async def main() -> None:
         server = Server()
-        server.status = "404 Not Found"
-        with pytest.raises(InputError, match=r"no /v1/completions for 'policy'.*half an answer.*vllm: and sglang:"):
+        server.forms = ()
+        with pytest.raises(InputError, match="neither /v1/completions nor /v1/chat/completions for 'policy'"):
             async with engine_of(server):
                 pass
 
@@ -356,14 +263,14 @@ def test_where_there_are_seeds_a_text_that_was_stopped_is_written_again_by_its_o
 
 def test_a_stop_string_is_found_across_the_place_where_a_text_goes_on() -> None:
     progress = Progress(text="one.\n", cost=Tokens(3, 0, 2))
-    answer = OpenAIAnswer("engine", progress, "", ("\n\n",), 50)
+    answer = OpenAIAnswer("engine", progress, 0, ("\n\n",), 50)
     answer.take(Piece([Choice("\ntwo")]))
     assert (answer.written, answer.completion().text) == (3, "one.\n\n")
 
 
 def test_what_ended_a_text_that_was_stopped_in_the_same_instant_is_written_again() -> None:
     progress = Progress()
-    answer = OpenAIAnswer("engine", progress, "", ("\n\n",), 50)
+    answer = OpenAIAnswer("engine", progress, 0, ("\n\n",), 50)
     answer.take(Piece([Choice("one")]))
     answer.take(Piece([Choice(".\n\ntwo")]))
     answer.reopen()
@@ -372,7 +279,7 @@ def test_what_ended_a_text_that_was_stopped_in_the_same_instant_is_written_again
 
 def test_half_a_character_is_no_part_of_what_goes_on() -> None:
     progress = Progress(text="caf\ufffd", cost=Tokens(2, 0, 2))
-    assert OpenAIAnswer("engine", progress, "", (), 50).written == 2
+    assert OpenAIAnswer("engine", progress, 0, (), 50).written == 2
     assert progress.text == "caf"
 
 

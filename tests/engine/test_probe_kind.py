@@ -13,7 +13,7 @@ from spex.engine.catalog import find_engine
 from spex.engine.probe_kind import spec_of
 from spex.engine.retrying import Retrying
 from spex.errors import InputError, Unreachable
-from tests.engine import test_openai, test_sglang, test_vllm
+from tests.engine import openai_server, test_sglang, test_vllm
 from tests.engine.listening import Serve, listening
 
 
@@ -36,7 +36,7 @@ def vllm() -> Serving:
 KINDS = {
     "sglang": (sglang, Identity("SGLang 0.5.23", "/models/one"), 5),
     "vllm": (vllm, Identity("vLLM 0.32.0", "/models/two"), 0),
-    "openai": (lambda: test_openai.Server(*test_openai.ALL), Identity("", "policy"), None),
+    "openai": (lambda: openai_server.Server(*openai_server.ALL), Identity("", "policy"), None),
 }
 
 
@@ -72,7 +72,7 @@ def test_a_server_of_no_kind_is_refused_with_what_each_kind_says() -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_gateway_that_fails_where_it_knows_no_path_is_asked_as_the_next_kind(status: int) -> None:
-    server = test_openai.Server(*test_openai.ALL)
+    server = openai_server.Server(*openai_server.ALL)
 
     async def gateway(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -16,7 +16,7 @@ from spex.engine.sglang import Sglang
 from spex.engine.vllm import Vllm
 from spex.errors import TimedOut
 from spex.prompt import Prompt
-from tests.engine import test_openai, test_sglang, test_vllm
+from tests.engine import openai_server, test_sglang, test_vllm
 from tests.engine.listening import Serve, listening
 
 QUICK = Deadlines(first_token=0.4, token_gap=0.2)
@@ -42,7 +42,7 @@ class Chatter:
         servers: dict[str, Serve] = {
             "sglang": SGLANG.serve,
             "vllm": test_vllm.Server().serve,
-            "openai": test_openai.Server(*test_openai.ALL).serve,
+            "openai": openai_server.Server(*openai_server.ALL).serve,
         }
         self.before = servers[kind]
         self.is_open = False

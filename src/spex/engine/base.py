@@ -101,11 +101,10 @@ class Scoring:
 class Progress:
     """One attempt at a request, written by the engine as it goes, read by the scheduler.
 
-    `token_ids`, `logprobs` and `text` are the work so far: an engine that `resumes` goes on from
-    them, any other starts from nothing. `cost` is what this attempt made the engine do, kept tokens and
-    dropped ones; `lost` what failed attempts before it did. `failed`: there were such, and its seconds
-    tell nothing. `replayed`: some of the answer came from a log; `replayed_cost`: what of `cost`, and of
-    earlier attempts', was therefore not asked of the engine.
+    `token_ids`, `logprobs` and `text` are the work so far: an engine that `resumes` goes on from them, any other starts
+    from nothing. `cost` is what this attempt made the engine do, kept tokens and dropped ones; `lost` what failed
+    attempts before it did. `failed`: there were such, and its seconds tell nothing. `replayed`: some of the answer came
+    from a log; `replayed_cost`: what of `cost`, and of earlier attempts', was therefore not asked of the engine.
     `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
     `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`).
     """
@@ -159,12 +158,12 @@ SeedKind: TypeAlias = Literal["none", "whole", "positional"]
 class Capabilities:
     """What an engine can do. `curve` is a first belief about ℓ(b), in seconds; it is refined by use.
 
-    seed: `whole` repeats a text from its start, `positional` also from any token on. resumes: it goes on
-    from a text's tokens, whatever its seeds are. slots: most requests at once. context_tokens: prompt
-    and text together, None where there is no limit. prefill_seconds: what an uncached prompt token
-    costs (τ); cached_seconds: what a cached one does, next to nothing but on some CPUs. priority: its own
-    queue has demanded calls first. retain: it keeps their prompts longer. drafts: its token-level
-    speculation, None for none that is known of.
+    seed: `whole` repeats a text from its start, `positional` also from any token on. resumes: it goes on from a text's
+    tokens, whatever its seeds are. continues: in the very place where a prompt ends. counts: it tells how many tokens a
+    request took. slots: most requests at once. context_tokens: prompt and text together, None where there is no limit.
+    prefill_seconds: what an uncached prompt token costs (τ); cached_seconds: what a cached one does, next to nothing
+    but on some CPUs. priority: its own queue has demanded calls first. retain: it keeps their prompts longer. drafts:
+    its token-level speculation, None for none that is known of.
     """
 
     seed: SeedKind = "none"
@@ -173,6 +172,8 @@ class Capabilities:
     log_probabilities: bool = True
     label_scores: bool = False
     resumes: bool = False
+    continues: bool = True
+    counts: bool = True
     slots: int = 256
     context_tokens: int | None = None
     curve: Curve = Affine(0.010, 0.0001)

@@ -24,6 +24,7 @@ ENGINES: Catalog[Engine] = Catalog(
     {
         "llamacpp": "spex.engine.llamacpp:LlamaCpp",
         "openai": "spex.engine.openai:OpenAI",
+        "openai-chat": "spex.engine.openai:OPENAI_CHAT",
         "sglang": "spex.engine.sglang:Sglang",
         "sglang-local": "spex.engine.sglang_local:SglangLocal",
         "vllm": "spex.engine.vllm:Vllm",

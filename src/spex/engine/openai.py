@@ -1,10 +1,10 @@
-"""Servers that speak OpenAI's completions protocol (`/v1/completions`), whoever made them.
+"""Servers that speak OpenAI's protocol, completions (`/v1/completions`) or chats alone, whoever made them.
 
-They take texts and give texts. So a token id is a byte of the text, as with `FunctionPolicy`, a chat is a plain
-transcript, and what looks like a control token in a text is read as the server reads it. Limits are in the server's
-tokens; costs are as it tells them, or else a token a piece of its stream, and one for four bytes of the prompt. They do
-not tell which stop string they matched, so that none is sent: the stream is read until one is written, and let go of.
-A log-probability, where the server tells them, is the mean of those of the text's tokens.
+They take texts and give texts. So a token id is a byte of the text, as with `FunctionPolicy`; by completions a chat is
+a plain transcript, and what looks like a control token in a text is read as the server reads it. Limits are in the
+server's tokens; costs are as it tells them, or else a token a piece of its stream, and one for four bytes of the
+prompt. They do not tell which stop string they matched, so that none is sent: the stream is read until one is written,
+and let go of. A log-probability, where the server tells them, is the mean of those of the text's tokens.
 
 For vLLM and SGLang there are engines of their own (`vllm:`, `sglang:`), which lack none of this.
 """
@@ -12,9 +12,10 @@ For vLLM and SGLang there are engines of their own (`vllm:`, `sglang:`), which l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 
@@ -28,33 +29,20 @@ from spex.engine.base import (
     Labelling,
     Message,
     Progress,
-    Sampling,
 )
 from spex.engine.http import Deadlines, Http
 from spex.engine.keys import key_for
-from spex.engine.openai_stream import OpenAIAnswer, Piece
+from spex.engine.openai_chat import Chats
+from spex.engine.openai_form import SEED_BITS, Asking, Completions
+from spex.engine.openai_learning import learned
+from spex.engine.openai_stream import OpenAIAnswer
 from spex.engine.same_model import refuse_other_model
-from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import folded, listed, rooted
-from spex.errors import EngineError, InputError, Misbehaving, Unreachable
+from spex.engine.told import listed, rooted
+from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
-from spex.prompt import Prompt
 from spex.usage import Tokens
 
-_SEED_BITS = 31
 _SLOTS = 32
-_TRIED = "1, 2, 3,"
-_CHAT = (
-    "a search goes on from half an answer, and chats alone cannot do that:"
-    " serve the model with completions, as vllm: and sglang: do"
-)
-
-_OPTIONS: Mapping[str, Mapping[str, object]] = {
-    "logprobs": {"logprobs": 1},
-    "seed": {"seed": 1},
-    "usage": {"stream_options": {"include_usage": True}},
-}
-"""What not every server takes: each is sent where the server has taken it once."""
 
 
 class _Model(msgspec.Struct, frozen=True):
@@ -69,7 +57,8 @@ class OpenAI:
     """An engine for the server at `url` (with or without `/v1`).
 
     model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given. None
-    is sent in the clear to another machine (`spex.engine.keys`).
+    is sent in the clear to another machine (`spex.engine.keys`). chats: by those even where it has completions, so that
+    its model's chat template is used.
     slots: requests at once (1 to 4096). Seeds are sent where the server takes them, and promise nothing; where it takes
     none, a text that was stopped goes on behind what it had. There are no probabilities of labels, so that no judge can
     be asked. Raises `InputError`.
@@ -81,25 +70,27 @@ class OpenAI:
         *,
         model: str | None = None,
         key: str | None = None,
+        chats: bool = False,
         slots: int = _SLOTS,
         deadlines: Deadlines | None = None,
     ) -> None:
         if not 1 <= slots <= 1 << 12:
             raise InputError("slots", slots, "it must be a whole number from 1 to 4096")
-        self._name = f"openai:{url}"
+        self._name = f"{'openai-chat' if chats else 'openai'}:{url}"
         address, named = rooted(url)
         self._wanted = model or named
         known = key_for("openai", address, key)
         self._http = Http(self._name, address, known.value, deadlines, advice=known.advice)
+        self._chats = chats
         self._model = ""
-        self._options: frozenset[str] = frozenset()
+        self._asking = Asking(self._http, "", Chats(self._name) if chats else Completions(self._name))
         self._users = 0
         self._opening = asyncio.Lock()
         self._running = 0
         self._cost = Tokens()
         self._capabilities = Capabilities(
             seed="none",
-            seed_bits=_SEED_BITS,
+            seed_bits=SEED_BITS,
             abort_confirmed=False,
             log_probabilities=False,
             label_scores=False,
@@ -129,7 +120,7 @@ class OpenAI:
         return None
 
     async def open(self) -> None:
-        """Raises `EngineError`, and `InputError` for a server that has no completions, or several models."""
+        """Raises `EngineError`, and `InputError` for a server that has neither form of texts, or several models."""
         if not self._users:  # a lock belongs to one event loop
             self._opening = asyncio.Lock()
         async with self._opening:
@@ -164,19 +155,18 @@ class OpenAI:
         return text_tokens.encoded(text)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """A transcript of turns (`User: …`), for no chat template of the server's is known."""
-        return text_tokens.encoded(text_tokens.transcript(messages))
+        """By completions a transcript of turns (`User: …`), for no chat template of the server's is known."""
+        return self._asking.form.encoded(messages)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         if request.sampling.top_k:
             raise InputError("top_k", request.sampling.top_k, f"{self._name} knows none: it must be 0")
-        prompt = text_tokens.decoded(request.prompt.token_ids, self._name)
         if not self._capabilities.resumes:
             progress.text = ""
-        answer = OpenAIAnswer(self._name, progress, prompt, request.stop, request.tokens_max)
+        answer = OpenAIAnswer(self._name, progress, request.prompt.token_count, request.stop, request.tokens_max)
         self._running += 1
         try:
-            await self._read(self._asked(request, prompt + progress.text, self._options, answer.written), answer)
+            await self._asking.read(request, answer, self._spend)
             return answer.completion()
         except BaseException:
             answer.reopen()
@@ -188,73 +178,26 @@ class OpenAI:
         told = "it tells no probabilities of labels: use the reward rubric, or a judge such as vllm: or sglang:"
         raise InputError("reward", self._name, told)
 
-    async def _read(self, body: Mapping[str, object], answer: OpenAIAnswer) -> None:
-        def take(piece: Piece) -> None:
-            self._cost = self._cost.plus(answer.take(piece))
-
-        async with aclosing(self._http.events("/v1/completions", body, Piece, lambda: answer.size)) as events:
-            await read_until(events, take, lambda: answer.is_over)
-            if not answer.is_cut:
-                await read_rest(events, take)
-
-    def _asked(self, request: Generation, prompt: str, options: Collection[str], written: int = 0) -> dict[str, object]:
-        body: dict[str, object] = {
-            "model": self._model,
-            "prompt": prompt,
-            "max_tokens": request.tokens_max - written,
-            "temperature": request.sampling.temperature,
-            "top_p": request.sampling.top_p,
-            "stream": True,
-        }
-        for option in options:
-            body |= _OPTIONS[option]
-        return body | {"seed": folded(request.seed, _SEED_BITS)} if "seed" in options else body
+    def _spend(self, cost: Tokens) -> None:
+        self._cost = self._cost.plus(cost)
 
     async def _learn(self) -> None:
-        """Which model it has, and which of the options it takes: shown by texts of one token."""
-        self._model = await self._chosen()
+        """Which model it has, how it is asked, and which of the options it takes."""
+        model = await self._chosen()
         try:
-            taken = frozenset(_OPTIONS)
-            answer = await self._tried(taken)
-            if answer is None:
-                plain = await self._written(())
-                taken = frozenset([option for option in sorted(_OPTIONS) if await self._tried([option])])
-                answer = await self._tried(taken)
-                if answer is None:
-                    taken, answer = frozenset(), plain
+            found = await learned(self._http, self._name, model, chats=self._chats)
         except (InputError, Misbehaving) as error:
-            wanted, self._model = self._model, ""
-            await self._refuse_unknown(wanted, error)
+            await self._refuse_unknown(model, error)
             raise
-        except BaseException:
-            self._model = ""
-            raise
-        finally:
-            self._cost = Tokens()
-        self._options = taken
+        self._model, self._asking = model, found.asking
         # With its seed a stopped text is written again; without, it goes on behind what it had (G1).
         self._capabilities = replace(
-            self._capabilities, log_probabilities=answer.tells_logprobs, resumes="seed" not in taken
+            self._capabilities,
+            log_probabilities=found.tells_logprobs,
+            resumes="seed" not in found.asking.options,
+            continues=found.asking.form.continues,
+            counts=found.counts,
         )
-
-    async def _tried(self, options: Collection[str]) -> OpenAIAnswer | None:
-        """A text of one token, asked for with `options`; None where they are refused."""
-        try:
-            return await self._written(options)
-        except (Misbehaving, Unreachable):
-            return None
-
-    async def _written(self, options: Collection[str]) -> OpenAIAnswer:
-        request = Generation("open", Prompt([text_tokens.encoded(_TRIED)]), 0, (), 1, Sampling(0.0))
-        answer = OpenAIAnswer(self._name, Progress(), _TRIED, (), 1)
-        try:
-            await self._read(self._asked(request, _TRIED, options), answer)
-        except InputError as error:
-            if error.field != "policy":
-                raise
-            raise InputError("policy", self._name, f"it has no /v1/completions for {self._model!r}; {_CHAT}") from error
-        answer.completion()
-        return answer
 
     async def _chosen(self) -> str:
         """The name of the model that is wanted, or of the only one."""
@@ -278,3 +221,7 @@ class OpenAI:
         if names and model not in names:
             told = f"it does not serve {model!r}; its models: {listed(names)}"
             raise InputError("policy", self._name, told) from error
+
+
+OPENAI_CHAT: partial[OpenAI] = partial(OpenAI, chats=True)
+"""The engine `openai-chat`."""

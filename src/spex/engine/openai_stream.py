@@ -45,11 +45,23 @@ class Choice(msgspec.Struct, frozen=True):
     finish_reason: str | None = None
 
 
+class Details(msgspec.Struct, frozen=True):
+    """What of a prompt was in the server's cache, where it says so."""
+
+    cached_tokens: Count | None = None
+
+
 class Told(msgspec.Struct, frozen=True):
     """Counts, in the server's tokens."""
 
     prompt_tokens: Count
     completion_tokens: Count
+    prompt_tokens_details: Details | None = None
+
+    @property
+    def cached_tokens(self) -> int:
+        """0 where it does not say."""
+        return (self.prompt_tokens_details.cached_tokens or 0) if self.prompt_tokens_details else 0
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -61,13 +73,15 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class OpenAIAnswer:
-    """What has come of one request, which goes on from its progress' text. `prompt` is all that stood before it.
+    """What has come of one request, which goes on from its progress' text. prompt_bytes: of all that stood before it.
 
     It is over where the first stop string is written, or the server ends it. tokens_max: of the whole text, of which
     `written` were there already.
     """
 
-    def __init__(self, engine: str, progress: Progress, prompt: str, stop: Sequence[str], tokens_max: int) -> None:
+    def __init__(
+        self, engine: str, progress: Progress, prompt_bytes: int, stop: Sequence[str], tokens_max: int
+    ) -> None:
         self._engine = engine
         self._tokens_max = tokens_max
         self._progress = progress
@@ -78,14 +92,20 @@ class OpenAIAnswer:
             progress.logprobs.clear()
         # What it has cost is what was drawn; one token at least is left to be asked for.
         self.written: int = min(progress.cost.generated, tokens_max - 1) if progress.text else 0
-        self._prompt_tokens = -(-len((prompt + progress.text).encode()) // _BYTES_A_TOKEN)
+        self._prompt_tokens = -(-(prompt_bytes + len(progress.text.encode())) // _BYTES_A_TOKEN)
         self._end: End | None = None
         self._open = progress.text, len(progress.logprobs)
         self._cost = Tokens()
+        self.is_counted: bool = False
 
     @property
     def is_over(self) -> bool:
         return self._end is not None
+
+    @property
+    def text(self) -> str:
+        """What there is of it."""
+        return self._progress.text
 
     @property
     def size(self) -> int:
@@ -176,7 +196,15 @@ class OpenAIAnswer:
         cost = self._cost
         if told.completion_tokens > self._tokens_max - self.written:
             raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", told)
-        return Tokens(told.completion_tokens - cost.generated, 0, told.prompt_tokens - cost.prompt_uncached)
+        if told.cached_tokens > told.prompt_tokens:
+            raise Misbehaving(self._engine, "no more tokens from its cache than the prompt has", told)
+        self.is_counted = True
+        uncached = told.prompt_tokens - told.cached_tokens
+        return Tokens(
+            told.completion_tokens - cost.generated,
+            told.cached_tokens - cost.prompt_cached,
+            uncached - cost.prompt_uncached,
+        )
 
 
 def _whole(text: str) -> str:

@@ -1,0 +1,157 @@
+"""Chats of OpenAI's protocol (`/v1/chat/completions`) as prompts that a search can go on from.
+
+A prompt is a chat and what the assistant has said so far. Its token ids are the bytes of the texts, with a byte that no
+UTF-8 text has before each turn, so that no content is taken for one. A server goes on from the assistant's unfinished
+turn in one of several ways, or in none: then it is asked for the rest in words.
+
+Templates cut white space off a turn's end, some of them. So it is held back from what is sent, and taken from the
+beginning of what comes, where it is written anew: the delimiter of the last step is neither lost nor a step of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from spex.engine import text_tokens
+from spex.engine.base import Message
+from spex.engine.http import Http
+from spex.engine.openai_form import SEED, USAGE
+from spex.engine.openai_stream import Choice, Logprobs, Piece, Told
+from spex.errors import Misbehaving
+
+Way: TypeAlias = Literal["flags", "prefix", "turn", "words"]
+"""How an unfinished turn goes on: by vLLM's and SGLang's flags, by Mistral's and DeepSeek's mark of the turn, where it
+is the last one without further ado (llama.cpp, Ollama), or by asking for it."""
+
+WAYS: tuple[Way, ...] = ("flags", "prefix", "turn")
+"""Those in which it is the same turn that goes on."""
+
+_MARKS: Mapping[str, int] = {"system": 0xF8, "user": 0xF9, "assistant": 0xFA}
+_ROLES = {bytes([mark]): role for role, mark in _MARKS.items()}
+_FLAGS: Mapping[str, object] = {"continue_final_message": True, "add_generation_prompt": False}
+_OPTIONS: Mapping[str, Mapping[str, object]] = {"logprobs": {"logprobs": True}, "seed": SEED, "usage": USAGE}
+_GO_ON = "Your answer was cut off. Write what comes next in it, from exactly where it ends: repeat nothing of it."
+_OF_A_TEXT = "Write a text."
+
+Turn: TypeAlias = dict[str, object]
+
+
+class Delta(msgspec.Struct, frozen=True):
+    """What is new of a turn; thoughts that are told apart are no part of the text."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+    @property
+    def thought(self) -> int:
+        return len(self.reasoning_content or self.reasoning or "")
+
+
+class ChatChoice(msgspec.Struct, frozen=True):
+    """What is new of a turn, and at its end why it ended."""
+
+    delta: Delta
+    logprobs: Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class ChatPiece(msgspec.Struct, frozen=True):
+    """One event of a stream."""
+
+    choices: Annotated[list[ChatChoice], msgspec.Meta(max_length=1)] = []
+    usage: Told | None = None
+    error: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chats:
+    """`/v1/chat/completions` of the engine `name`; `way`: how an unfinished turn goes on."""
+
+    name: str
+    way: Way = "words"
+    limit: str = "max_tokens"
+    path: str = "/v1/chat/completions"
+
+    @property
+    def options(self) -> Mapping[str, Mapping[str, object]]:
+        return _OPTIONS
+
+    @property
+    def continues(self) -> bool:
+        return self.way != "words"
+
+    def encoded(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        found: list[int] = []
+        for message in messages:
+            found += (_MARKS[message.role], *text_tokens.encoded(message.content))
+        return (*found, _MARKS["assistant"])
+
+    async def stream(
+        self, http: Http, prompt: Sequence[int], written: str, more: Mapping[str, object], size: Callable[[], int]
+    ) -> AsyncGenerator[Piece, None]:
+        turns, begun = self.turns(prompt)
+        joint = Joint(begun + written)
+        body = {"messages": turns, **more}
+        if joint.begun:
+            body |= self._going_on(turns, joint.begun)
+        thought = 0
+        async with aclosing(http.events(self.path, body, ChatPiece, lambda: size() + thought)) as events:
+            async for event in events:
+                thought += sum(choice.delta.thought for choice in event.choices)
+                yield Piece([_choice(choice, joint) for choice in event.choices], event.usage, event.error)
+
+    def turns(self, prompt: Sequence[int]) -> tuple[list[Turn], str]:
+        """The turns of a prompt, and what the assistant has said since. Raises `Misbehaving`.
+
+        A text that is no chat is one that the assistant has begun to write.
+        """
+        try:
+            data = bytes(prompt)
+            before, *parts = re.split(rb"([\xf8-\xfa])", data)
+            texts = [text.decode() for text in parts[1::2]]
+            if not parts:
+                return [{"role": "user", "content": _OF_A_TEXT}], before.decode()
+        except ValueError:
+            raise Misbehaving(self.name, "token ids of a chat", prompt) from None
+        roles = [_ROLES[mark] for mark in parts[::2]]
+        if before or roles[-1] != "assistant":
+            raise Misbehaving(self.name, "a chat in which the assistant speaks next", prompt)
+        turns: list[Turn] = [{"role": role, "content": text} for role, text in zip(roles[:-1], texts[:-1], strict=True)]
+        return turns, texts[-1]
+
+    def _going_on(self, turns: Sequence[Turn], begun: str) -> dict[str, object]:
+        """What of the body is another one behind a turn that was `begun`."""
+        last: Turn = {"role": "assistant", "content": begun}
+        if self.way == "words":
+            return {"messages": [*turns, last, {"role": "user", "content": _GO_ON}]}
+        if self.way == "prefix":
+            return {"messages": [*turns, {**last, "prefix": True}]}
+        return {"messages": [*turns, last], **(_FLAGS if self.way == "flags" else {})}
+
+
+class Joint:
+    """Where a turn that was `begun` goes on: the white space at its end is held back, and not written twice."""
+
+    def __init__(self, begun: str) -> None:
+        self.begun: str = begun.rstrip()
+        self._held = begun[len(self.begun) :]
+
+    def rest(self, text: str) -> str:
+        """What of a piece is new."""
+        while self._held and text:
+            if not text.startswith(self._held[0]):
+                self._held = ""
+                break
+            self._held, text = self._held[1:], text[1:]
+        return text
+
+
+def _choice(choice: ChatChoice, joint: Joint) -> Choice:
+    return Choice(joint.rest(choice.delta.content or ""), choice.logprobs, choice.finish_reason)
