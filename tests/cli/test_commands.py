@@ -53,10 +53,10 @@ def test_help_lists_the_names_that_an_option_takes_those_of_plug_ins_too(spex: C
     )  # lines may break after a hyphen
     assert "(default: text). Names: code, game24, game24-bare, gsm8k, text." in solve
     assert (
-        "if not llamacpp: NAME or NAME:PATH, as llamacpp:m.gguf. Names: llamacpp, openai, sglang, sglang-local, toy,"
-        in solve
+        "if not llamacpp: NAME or NAME:PATH, as llamacpp:m.gguf. Names: llamacpp, llamacpp-server, openai, openai-chat,"
+        " sglang, sglang-local, toy," in solve
     )
-    assert "the address of a server. Names: llamacpp, openai, sglang," in probe
+    assert "the address of a server. Names: llamacpp, llamacpp-server, openai, openai-chat, sglang," in probe
     rewards = "arithmetic, code, confidence, judge, likelihood, prm, rubric, value, vote"
     assert f"1 arithmetic). Names: {rewards}." in solve
     assert f"(default: rebase). Names: {', '.join(search_names())}." in solve

@@ -77,7 +77,7 @@ def test_an_aborted_text_leaves_its_slot_before_the_cancellation_comes_through()
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert engine.counters().running == 0
-            assert not any(slot["is_processing"] for slot in await engine._slots())
+            assert await engine.load() == 0
         finally:
             await engine.close()
 

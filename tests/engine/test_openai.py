@@ -18,6 +18,7 @@ from spex.errors import InputError, Misbehaving, SpexError, Unreachable
 from spex.prompt import Prompt
 from spex.usage import Tokens
 from tests.engine.listening import listening
+from tests.engine.llamacpp_real import real_server
 from tests.engine.openai_server import ALL, PIECES, QUESTION, Server, engine_of, request
 
 
@@ -342,29 +343,23 @@ def test_the_key_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.engine
 def test_a_real_server_of_another_make_is_understood() -> None:
-    pytest.importorskip("xllamacpp")
-    from spex.engine.llamacpp import LlamaCpp  # noqa: PLC0415
-
     async def main() -> None:
-        embedded = LlamaCpp(slots=2, context_tokens=512, threads=1)
-        await embedded.open()
-        client = embedded._open_client()
-        engine = OpenAI(str(client.base_url), key=client.headers["Authorization"].removeprefix("Bearer "))
-        try:
-            await engine.open()
-            assert engine.capabilities.log_probabilities
-            progress = Progress()
-            prompt = Prompt([await engine.encode("The alphabet: A, B, C, D, E,")])
-            completion = await engine.generate(Generation("k", prompt, 1, (",",), 20, Sampling(0.0)), progress)
-            assert completion.text.endswith(",")
-            assert (completion.end, completion.text.count(",")) == ("delimiter", 1)
-            assert completion.logprobs is not None
-            assert 1 <= progress.cost.generated <= 20
-            short = await engine.generate(Generation("k", prompt, 1, (), 5, Sampling(0.0)), Progress())
-            assert (short.end, engine.counters().running) == ("length", 0)
-        finally:
-            await engine.close()
-            await embedded.close()
+        async with real_server() as (url, key):
+            engine = OpenAI(url, key=key)
+            try:
+                await engine.open()
+                assert engine.capabilities.log_probabilities
+                progress = Progress()
+                prompt = Prompt([await engine.encode("The alphabet: A, B, C, D, E,")])
+                completion = await engine.generate(Generation("k", prompt, 1, (",",), 20, Sampling(0.0)), progress)
+                assert completion.text.endswith(",")
+                assert (completion.end, completion.text.count(",")) == ("delimiter", 1)
+                assert completion.logprobs is not None
+                assert 1 <= progress.cost.generated <= 20
+                short = await engine.generate(Generation("k", prompt, 1, (), 5, Sampling(0.0)), Progress())
+                assert (short.end, engine.counters().running) == ("length", 0)
+            finally:
+                await engine.close()
 
     asyncio.run(main())
 

@@ -18,6 +18,7 @@ from spex.errors import InputError, Misbehaving, Unreachable
 from spex.prompt import Prompt
 from spex.report.lacks import lacks_of
 from spex.usage import Tokens
+from tests.engine.llamacpp_real import real_server
 from tests.engine.openai_server import ALL, Server, begins_anew, engine_of
 
 CHAT = [Message("system", "Be brief."), Message("user", "Count.")]
@@ -286,29 +287,22 @@ def test_a_key_that_is_refused_is_named(status: str) -> None:
 
 @pytest.mark.engine
 def test_a_real_server_goes_on_from_half_an_answer() -> None:
-    pytest.importorskip("xllamacpp")
-    from spex.engine.llamacpp import LlamaCpp  # noqa: PLC0415
-
     async def main() -> None:
-        embedded = LlamaCpp(slots=2, context_tokens=512, threads=1)
-        await embedded.open()
-        client = embedded._open_client()
-        key = client.headers["Authorization"].removeprefix("Bearer ")
-        engine = OpenAI(str(client.base_url), key=key, chats=True)
-        try:
-            await engine.open()
-            assert engine.capabilities.continues
-            assert engine.capabilities.log_probabilities
-            assert engine.capabilities.counts
-            chat = await engine.encode_chat([Message("user", "Say the alphabet, in capitals.")])
-            prompt = Prompt([chat, await engine.encode("A, B, C, D, E,")])
-            progress = Progress()
-            found = await engine.generate(Generation("k", prompt, 1, (",",), 20, Sampling(0.0)), progress)
-            assert (found.text, found.end) == (" F,", "delimiter")
-            assert progress.cost.generated >= 1
-            assert engine.counters().running == 0
-        finally:
-            await engine.close()
-            await embedded.close()
+        async with real_server() as (url, key):
+            engine = OpenAI(url, key=key, chats=True)
+            try:
+                await engine.open()
+                assert engine.capabilities.continues
+                assert engine.capabilities.log_probabilities
+                assert engine.capabilities.counts
+                chat = await engine.encode_chat([Message("user", "Say the alphabet, in capitals.")])
+                prompt = Prompt([chat, await engine.encode("A, B, C, D, E,")])
+                progress = Progress()
+                found = await engine.generate(Generation("k", prompt, 1, (",",), 20, Sampling(0.0)), progress)
+                assert (found.text, found.end) == (" F,", "delimiter")
+                assert progress.cost.generated >= 1
+                assert engine.counters().running == 0
+            finally:
+                await engine.close()
 
     asyncio.run(main())

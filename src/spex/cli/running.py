@@ -23,6 +23,7 @@ from spex.tasks.usual import ANY_POLICY, ANY_REWARD
 
 _SERVERS: Mapping[str, str] = MappingProxyType(
     {
+        "llamacpp-server": "llamacpp-server:http://127.0.0.1:8080, and is the one that it was started with",
         "openai": "openai:https://api.openai.com/v1#NAME",
         "openai-chat": "openai-chat:https://api.openai.com/v1#NAME",
         "sglang": "sglang:http://127.0.0.1:30000, and is the one that it was started with",

@@ -23,6 +23,7 @@ ENGINES: Catalog[Engine] = Catalog(
     "spex.engines",
     {
         "llamacpp": "spex.engine.llamacpp:LlamaCpp",
+        "llamacpp-server": "spex.engine.llamacpp_server:LlamaCppServer",
         "openai": "spex.engine.openai:OpenAI",
         "openai-chat": "spex.engine.openai:OPENAI_CHAT",
         "sglang": "spex.engine.sglang:Sglang",

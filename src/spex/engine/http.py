@@ -25,6 +25,7 @@ from spex.errors import InputError, Misbehaving, Overloaded, TimedOut, Unreachab
 _DONE = "[DONE]"
 _ERROR = '"error"'
 _REFUSED = frozenset({401, 403})
+_ABSENT = frozenset({404, 501})
 _BODY_BYTES_MAX = 64 << 20
 _KEPT_IDLE_SECONDS = 3.0  # servers close what was idle for five: what is sent in that instant would be lost
 _ADDRESS = "it must be an address such as http://127.0.0.1:30000"
@@ -66,10 +67,15 @@ class Http:
         deadlines: Deadlines | None = None,
         *,
         advice: str = "",
+        keeps_connections: bool = True,
     ) -> None:
-        """advice: what to do where the server wants another key, for the message."""
+        """advice: what to do where the server wants another key, for the message.
+
+        keeps_connections: for the next requests; else each has one of its own.
+        """
         self._name = name
         self._advice = advice
+        self._keeps_connections = keeps_connections
         self._url = checked_url(url)
         self._key = checked_key(key)
         self._deadlines = deadlines or Deadlines()
@@ -91,9 +97,10 @@ class Http:
                 raise InputError("environment", None, f"{self._name}: {told}") from error
 
     def _made(self) -> httpx2.AsyncClient:
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         return httpx2.AsyncClient(
             base_url=self._url,
-            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            headers=headers if self._keeps_connections else {**headers, "Connection": "close"},
             timeout=httpx2.Timeout(None, connect=self._deadlines.connect),
             limits=httpx2.Limits(
                 max_connections=None, max_keepalive_connections=64, keepalive_expiry=_KEPT_IDLE_SECONDS
@@ -192,7 +199,7 @@ class Http:
             raise InputError("policy", self._url, f"it says that it is at {ascii(place)[1:-1][:200]}: name that one")
         if says_that_it_wants_tls(status, text):
             raise wants_tls(self._url)
-        if status == httpx2.codes.NOT_FOUND:
+        if status in _ABSENT:
             raise InputError("policy", self._url, f"it has no {path}: it is another kind of server, or another model")
         if status in BUSY:
             after = _seconds(response.headers.get("Retry-After"))

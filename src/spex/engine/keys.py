@@ -1,9 +1,9 @@
 """Keys of servers: one rule for all kinds of them.
 
-A key is never said on a command line, where every user of a machine can read it, and stands in no file of ours. What is
-not given in Python is in the variable that is called after the engine: VLLM_API_KEY for `vllm:`, as vLLM's own server
-has it, SGLANG_API_KEY, OPENAI_API_KEY. Either goes to this machine, or over an encrypted connection, and never in the
-clear to another one.
+A key is never said on a command line, where every user of a machine can read it, and stands in no file of ours. What
+is not given in Python is in the variable that is called after the engine: VLLM_API_KEY for `vllm:`, as vLLM's own
+server has it, SGLANG_API_KEY, OPENAI_API_KEY, and LLAMA_API_KEY, as llama.cpp's has it. Each goes to this machine, or
+over an encrypted connection, and never in the clear to another one.
 """
 
 from __future__ import annotations

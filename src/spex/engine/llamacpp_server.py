@@ -1,62 +1,147 @@
-"""llama.cpp's server in this process: how it is started, and let go of."""
+"""A running server of llama.cpp (`llama-server`), by its native interface, with its builds of 2026.
+
+Texts continue by token ids, and an abort is confirmed by the server's slots, where it tells them (`--slots`, which it
+does by itself). llama.cpp is not batch-invariant: the same seed may give other tokens beside other requests. What it
+has of each branch is in the slot that wrote it: with `--kv-unified`, and slots enough, branches share their prefix.
+"""
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from spex.engine.base import Capabilities
-from spex.engine.llamacpp_drafts import LocalDraft
-from spex.engine.llamacpp_library import xllamacpp
-from spex.errors import InputError
+import msgspec
 
-_BATCH_TOKENS = 32
-_RANDOM_SEED = 0xFFFFFFFF
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
+from spex.engine.drafts import Drafts
+from spex.engine.http import Count, Deadlines, Http, Positive
+from spex.engine.keys import key_for
+from spex.engine.llamacpp_requests import LlamaCppRequests
+from spex.engine.other_kind import told_of_another_kind
+from spex.engine.same_model import refuse_other_model
+from spex.engine.told import rooted
+from spex.errors import InputError, Misbehaving
+from spex.profile import Affine
 
-
-def program() -> str:
-    """What runs the model, with its version; empty where it is not installed."""
-    try:
-        return f"xllamacpp {version('xllamacpp')}"
-    except PackageNotFoundError:
-        return ""
+_CONFIRM_SECONDS = 1.0
 
 
-def started(model: Path, key: str, capabilities: Capabilities, threads: int, draft: LocalDraft | None = None) -> Any:
-    """A server of `model` on loopback that wants `key`.
+class _Settings(msgspec.Struct, frozen=True):
+    n_ctx: Count
 
-    Raises `InputError` for a file that it cannot load, and where the package is not installed.
+
+class Props(msgspec.Struct, frozen=True):
+    """What a server says of itself."""
+
+    total_slots: Positive
+    default_generation_settings: _Settings
+    model_path: str
+    build_info: str = ""
+
+
+class LlamaCppServer:
+    """An engine for the llama.cpp server at `url`.
+
+    key: what the server was started with, where it was; `LLAMA_API_KEY` if not given. Raises `InputError` for what is
+    no address.
     """
-    library = xllamacpp()
-    parameters = library.CommonParams()
-    parameters.model.path = str(model)
-    parameters.n_parallel = capabilities.slots
-    parameters.n_ctx = (capabilities.context_tokens or 0) * capabilities.slots
-    # Small batches: an abort takes effect between two of them, and who is first need not wait for the last.
-    parameters.n_batch = parameters.n_ubatch = max(_BATCH_TOKENS, capabilities.slots)
-    parameters.api_keys = [key]
-    parameters.endpoint_slots = True
-    parameters.verbosity = -1
-    parameters.cache_ram_mib = 0
-    parameters.warmup = False
-    parameters.cpuparams.n_threads = threads
-    parameters.cpuparams_batch.n_threads = threads
-    if draft is not None:
-        draft.put_into(parameters, threads)
-    try:
-        return library.Server(parameters)
-    except RuntimeError as error:
-        beside = "" if draft is None else f" with the draft {draft.source}"
-        raise InputError("model", str(model), f"llama.cpp cannot load it{beside}: {error}") from error
 
+    def __init__(
+        self, url: str = "http://127.0.0.1:8080", *, key: str | None = None, deadlines: Deadlines | None = None
+    ) -> None:
+        self._name = f"llamacpp-server:{url}"
+        address, model = rooted(url)
+        if model is not None:
+            raise InputError("url", url, "a server of llama.cpp has one model: leave out what follows #")
+        known = key_for("llama", address, key)
+        self._http = Http(self._name, address, known.value, deadlines, advice=known.advice, keeps_connections=False)
+        capabilities = Capabilities(
+            seed="none",
+            seed_bits=32,
+            label_scores=True,
+            curve=Affine(0.010, 0.0001),
+            prefill_seconds=0.0001,
+        )
+        self._requests = LlamaCppRequests(self._name, capabilities, self._http, _CONFIRM_SECONDS)
+        self._identity = Identity()
 
-def ended(servers: list[Any]) -> None:
-    """Let go of the server: its destructor stops it, and takes its time."""
-    servers.clear()
+    @property
+    def name(self) -> str:
+        return self._name
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._requests.capabilities
 
-def folded(seed: int) -> int:
-    """64 bits to 32, never the value that means "any"."""
-    folded = (seed ^ seed >> 32) & 0xFFFFFFFF
-    return folded if folded != _RANDOM_SEED else folded - 1
+    def counters(self) -> Counters:
+        return self._requests.counters()
+
+    @property
+    def identity(self) -> Identity:
+        return self._identity
+
+    async def load(self) -> int | None:
+        """Slots that are busy, whose ever their requests are; None where the server does not tell them."""
+        with suppress(InputError, Misbehaving):
+            return await self._requests.load()
+        return None
+
+    async def open(self) -> None:
+        """Raises `EngineError`, and `InputError` for another kind of server."""
+        self._http.open()
+        try:
+            async with told_of_another_kind(self._http, "llamacpp-server", self._name):
+                props = await self._http.get("/props", Props)
+            await self._learn(props)
+        except BaseException:
+            await self._http.close()
+            raise
+
+    async def _learn(self, props: Props) -> None:
+        slots = None
+        with suppress(InputError, Misbehaving):
+            slots = await self._requests.slots()
+        drafts = Drafts("its own", alone=True) if any(slot.speculative for slot in slots or ()) else None
+        self._requests.capabilities = replace(
+            self.capabilities,
+            slots=props.total_slots,
+            context_tokens=props.default_generation_settings.n_ctx,
+            abort_confirmed=slots is not None,
+            # Of tokens that were drafted llama.cpp tells no log-probabilities.
+            log_probabilities=drafts is None,
+            drafts=drafts,
+        )
+        name = Path(props.model_path).name
+        self._identity = Identity(f"llama.cpp {props.build_info}".rstrip(), name, str(drafts or ""))
+
+    async def recheck(self) -> None:
+        """Raises `InputError` where the server has another model by now, and `EngineError`."""
+        found: Props | None = None
+        with suppress(InputError, Misbehaving):  # what stands before a server may not pass it on
+            found = await self._http.get("/props", Props)
+        if found is not None:
+            refuse_other_model(Path(found.model_path).name, self._identity.model, self._name)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def encode(self, text: str) -> tuple[int, ...]:
+        return await self._requests.tokens(text, control=False)
+
+    async def tokens(self, text: str) -> tuple[int, ...]:
+        """A template's text as token ids: the names of control tokens become those. Raises `EngineError`."""
+        return await self._requests.tokens(text, control=True)
+
+    async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        return await self._requests.chat(messages, {})
+
+    async def encode_thinking_chat(self, messages: Sequence[Message], *, enable_thinking: bool) -> tuple[int, ...]:
+        return await self._requests.chat(messages, {"chat_template_kwargs": {"enable_thinking": enable_thinking}})
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        return await self._requests.generate(request, progress)
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        return await self._requests.label(request, progress)

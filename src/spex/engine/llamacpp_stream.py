@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from spex.engine.base import Completion, Progress
-from spex.errors import Misbehaving
+from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
 
@@ -25,8 +25,15 @@ class StreamedAnswer:
         self._gap = False
         self._last: Any = None
 
+    @property
+    def size(self) -> int:
+        """Tokens that there are."""
+        return self._counted.generated
+
     def take(self, event: Any) -> Tokens:
-        """Take a piece; what it adds to the cost."""
+        """Take a piece; what it adds to the cost. Raises `Misbehaving`, and `Unreachable` where the server fails."""
+        if "error" in event:
+            raise Unreachable(self._engine, f"it failed in the middle of a text: {ascii(event['error'])[:200]}")
         try:
             return self._take(event)
         except (KeyError, IndexError, TypeError) as error:

@@ -11,7 +11,8 @@ import msgspec
 from spex.engine.http import Http
 from spex.errors import EngineError, InputError, Misbehaving
 
-_KINDS: Mapping[str, str] = MappingProxyType({"sglang": "SGLang", "vllm": "vLLM"})
+_KINDS: Mapping[str, str] = MappingProxyType({"sglang": "SGLang", "vllm": "vLLM", "llamacpp-server": "llama.cpp"})
+_OWNERS: Mapping[str, str] = MappingProxyType({"sglang": "sglang", "vllm": "vllm", "llamacpp": "llamacpp-server"})
 
 
 class _Model(msgspec.Struct, frozen=True):
@@ -44,6 +45,6 @@ async def _kind_at(http: Http) -> str | None:
     """What engines for the server are called; None where it does not say."""
     with suppress(EngineError, InputError):
         for model in (await http.get("/v1/models", _Models)).data:
-            if model.owned_by in _KINDS:
-                return model.owned_by
+            if model.owned_by in _OWNERS:
+                return _OWNERS[model.owned_by]
     return None

@@ -11,7 +11,7 @@ from spex.engine.http import Deadlines
 from spex.errors import EngineError, InputError, Misbehaving, TimedOut, Unreachable
 from spex.visible import one_line
 
-_KINDS = ("sglang", "vllm", "openai")  # the one that needs least of a server is the last
+_KINDS = ("sglang", "vllm", "llamacpp-server", "openai")  # the one that needs least of a server is the last
 _SHOWN = 200
 
 

@@ -1,0 +1,220 @@
+"""What a llama.cpp server is asked for, by its native interface, in this process or elsewhere.
+
+Texts continue by token ids, seeds are folded to 32 bits. Each request has a connection of its own: a kept one would
+hold one of the server's few threads, and is closed by it without a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from math import exp
+from typing import Any
+
+import msgspec
+
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
+from spex.engine.http import Count, Http, TokenId
+from spex.engine.llamacpp_stream import StreamedAnswer
+from spex.errors import EngineError, Misbehaving, Unreachable
+from spex.usage import Tokens
+
+_RANDOM_SEED = 0xFFFFFFFF
+# Thousands make an answer of half a megabyte, and are seldom needed.
+_LABEL_CANDIDATES = (64, 4096)
+_SURE = 1000.0
+_PART = "\ue000spex-content-{}\ue000"
+
+# A server may have been started with others of its own.
+_SAMPLING: Mapping[str, object] = {
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "top_n_sigma": -1.0,
+    "xtc_probability": 0.0,
+    "repeat_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "dry_multiplier": 0.0,
+    "dynatemp_range": 0.0,
+    "mirostat": 0,
+}
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """A place for a request."""
+
+    n_ctx: Count
+    is_processing: bool
+    speculative: bool = False
+
+
+class _Tokens(msgspec.Struct, frozen=True):
+    tokens: list[TokenId]
+
+
+class _Rendered(msgspec.Struct, frozen=True):
+    prompt: str
+
+
+class LlamaCppRequests:
+    """The requests of the engine `name` to the server at `http`, while there is one.
+
+    confirm_seconds: how long an aborted request's slot is waited for at most, where others may have it; None for a
+    server that nobody else uses.
+    """
+
+    def __init__(
+        self, name: str, capabilities: Capabilities, http: Http | None = None, confirm_seconds: float | None = None
+    ) -> None:
+        self.name = name
+        self.capabilities = capabilities
+        self.http = http
+        self._confirm_seconds = confirm_seconds
+        self._running = 0
+        self._cost = Tokens()
+
+    def counters(self) -> Counters:
+        return Counters(self._running, self._cost)
+
+    async def slots(self) -> list[Slot]:
+        """Raises `EngineError`, and `InputError` where the server does not tell them."""
+        return await self._server().get("/slots", list[Slot])
+
+    async def load(self) -> int:
+        """How many slots are busy; raises as `slots` does."""
+        return sum(slot.is_processing for slot in await self.slots())
+
+    async def tokens(self, text: str, *, control: bool) -> tuple[int, ...]:
+        """`text` as token ids, the names of control tokens as those or not. Raises `EngineError`."""
+        if not text:
+            return ()
+        body = {"content": text, "add_special": False, "parse_special": control}
+        return tuple((await self._server().post("/tokenize", body, _Tokens)).tokens)
+
+    async def chat(self, messages: Sequence[Message], options: Mapping[str, object]) -> tuple[int, ...]:
+        """A chat up to where the assistant speaks next. Raises `EngineError`."""
+        marks = [_PART.format(number) for number in range(len(messages))]
+        turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
+        rendered = (await self._server().post("/apply-template", {"messages": turns, **options}, _Rendered)).prompt
+        token_ids: list[int] = []
+        for message, mark in zip(messages, marks, strict=True):
+            frame, found, rest = rendered.partition(mark)
+            if not found:
+                raise Misbehaving(self.name, "a chat template that keeps every message", rendered)
+            rendered = rest
+            token_ids += await self.tokens(frame, control=True)
+            token_ids += await self.tokens(message.content, control=False)
+        return (*token_ids, *await self.tokens(rendered, control=True))
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        """The request's text. Raises `EngineError`; a cancelled one has left its slot, as far as that can be seen."""
+        room = self._room(request)
+        body = {
+            **_SAMPLING,
+            "prompt": list(request.prompt.token_ids),
+            "n_predict": min(room, request.tokens_max),
+            "seed": folded(request.seed),
+            "stop": list(request.stop),
+            "temperature": request.sampling.temperature,
+            "top_p": request.sampling.top_p,
+            "top_k": request.sampling.top_k,
+            "n_probs": 1,
+            "stream": True,
+            "return_tokens": True,
+            "cache_prompt": True,
+            "timings_per_token": True,
+        }
+        answer = StreamedAnswer(self.name, progress, tells_logprobs=self.capabilities.log_probabilities)
+        events = self._server().events("/completion", body, dict[str, Any], lambda: answer.size)
+        async with self._occupying(), aclosing(events):
+            async for event in events:
+                self._cost = self._cost.plus(answer.take(event))
+        completion = answer.completion()
+        if completion.end == "length" and room < request.tokens_max:
+            completion = completion._replace(end="context")
+        return completion
+
+    async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
+        """A label that is not among the 4,096 likeliest tokens counts as impossible. Raises as `generate` does."""
+        found: Mapping[int, float] = {}
+        async with self._occupying():
+            for candidates in _LABEL_CANDIDATES:
+                found = await self._likeliest(request, candidates, progress)
+                if all(label in found for label in request.labels):
+                    break
+        return tuple(found.get(label, 0.0) for label in request.labels)
+
+    async def _likeliest(self, request: Labelling, candidates: int, progress: Progress) -> Mapping[int, float]:
+        """The probabilities of so many tokens behind the prompt."""
+        body = {
+            **_SAMPLING,
+            "prompt": list(request.prompt.token_ids),
+            "n_predict": 1,
+            "temperature": 0.0,
+            "n_probs": candidates,
+            "cache_prompt": True,
+            # What is drawn is one of the labels: of a token that ends the text, or is a part of a character, nothing is
+            # told. The probabilities are those from before the bias.
+            "logit_bias": [[label, _SURE] for label in request.labels],
+        }
+        answer = await self._server().post("/completion", body, dict[str, Any])
+        try:
+            timings = answer["timings"]
+            cost = Tokens(0, timings["cache_n"], 0, timings["prompt_n"])
+            progress.spend(prompt_cached=cost.prompt_cached, reward=cost.reward)
+            self._cost = self._cost.plus(cost)
+            likeliest = answer["completion_probabilities"][0]["top_logprobs"]
+            return {candidate["id"]: exp(candidate["logprob"]) for candidate in likeliest}
+        except (KeyError, IndexError, TypeError) as error:
+            raise Misbehaving(self.name, "token probabilities", f"an answer without {error}") from error
+
+    def _room(self, request: Generation) -> int:
+        """Tokens that fit behind the prompt. Raises `Misbehaving` when there are none."""
+        context = self.capabilities.context_tokens or 0
+        room = context - request.prompt.token_count - 1
+        if room < 1:
+            told = f"{request.prompt.token_count} tokens"
+            raise Misbehaving(self.name, f"a prompt shorter than the context of {context} tokens", told)
+        return room
+
+    def _server(self) -> Http:
+        if self.http is None:
+            raise Unreachable(self.name, "it is not open")
+        return self.http
+
+    @asynccontextmanager
+    async def _occupying(self) -> AsyncIterator[None]:
+        """A request of ours runs; one that is cancelled has left its slot before the cancellation goes on."""
+        self._running += 1
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.capabilities.abort_confirmed:
+                await self._until_free()
+            raise
+        finally:
+            self._running -= 1
+
+    async def _until_free(self) -> None:
+        """Wait until no more slots are busy than we have requests: the aborted one has left."""
+        clock = asyncio.get_running_loop().time
+        until = None if self._confirm_seconds is None else clock() + self._confirm_seconds
+        cancelled = False
+        while self.http is not None and (until is None or clock() < until):
+            try:
+                if await self.load() < self._running:
+                    break
+                await asyncio.sleep(0.005)
+            except asyncio.CancelledError:
+                cancelled = True
+            except EngineError:
+                break
+        if cancelled:
+            raise asyncio.CancelledError
+
+
+def folded(seed: int) -> int:
+    """64 bits to 32, never the value that means "any"."""
+    folded = (seed ^ seed >> 32) & 0xFFFFFFFF
+    return folded if folded != _RANDOM_SEED else folded - 1
