@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from spex.engine.abilities import namer_of
+from spex.engine.abilities import has_chats_alone, namer_of
 from spex.engine.apart import apart
 from spex.engine.base import Completion, Engine, Generation, Progress, Sampling
 from spex.errors import InputError
@@ -36,6 +36,9 @@ class Policy:
 
     async def check(self) -> None:
         """Whether the task can see what it must in the texts of the open engine. Raises `InputError`, `EngineError`."""
+        if self._guided is not None and self._guided.marks and has_chats_alone(self.engine):
+            told = f"servers of chats tell thoughts apart, and go on from none: name {self.engine.name} by completions"
+            raise InputError("task", self.task.name, told)
         reader = namer_of(self.engine)
         if self._guided is None or reader is None:
             return

@@ -15,6 +15,7 @@ from tests.engine.listening import listening
 
 PIECES = ("one", " two", ".\n", "\nthree", "\n\nfour")
 QUESTION = "Count: "
+HALF = "The weather today is very nic"
 
 
 def begins_anew(body: dict[str, Any]) -> bool:
@@ -36,9 +37,12 @@ class Server:
         goes_on: Callable[[dict[str, Any]], bool] = begins_anew,
     ) -> None:
         self.known = set(known)
-        self.forms: Collection[str] = ("/v1/chat/completions",) if chats else ("/v1/completions",)
+        self.forms: Collection[str] = ("/chat/completions",) if chats else ("/completions",)
         self.goes_on = goes_on
         self.limit = "max_tokens"
+        self.has_texts = True
+        self.refused: set[str] = set()
+        self.path = "/v1"
         self.strict = strict
         self.models: object = [{"id": "policy"}]
         self.asked: list[dict[str, Any]] = []
@@ -55,8 +59,8 @@ class Server:
         self.keys += [line[15:] for line in head.splitlines() if line.lower().startswith("authorization: ")]
         lengths = [line[15:] for line in head.splitlines() if line.lower().startswith("content-length:")]
         body = json.loads(await reader.readexactly(int(lengths[0]))) if lengths else {}
-        path = head.split()[1]
-        if path == "/v1/models" and self.models is not None:
+        path = head.split()[1].removeprefix(self.path)
+        if path == "/models" and self.models is not None:
             await self.send(writer, "200 OK", json.dumps({"data": self.models}))
         elif path in self.forms:
             await self.complete(body, writer)
@@ -66,8 +70,10 @@ class Server:
     async def complete(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         self.asked.append(body)
         unknown = {"logprobs", "seed", "stream_options"} & body.keys() - self.known
-        if self.limit not in body or (self.strict and unknown):
-            await self.send(writer, "400 Bad Request", f"unknown: {unknown}")
+        if self.limit not in body:
+            await self.send(writer, "400 Bad Request", f"use {self.limit}")
+        elif self.refused & body.keys() or (self.strict and unknown):
+            await self.send(writer, "400 Bad Request", f"unknown: {unknown or self.refused}")
         elif self.status != "200 OK":
             await self.send(writer, self.status, "no")
         else:
@@ -91,10 +97,12 @@ class Server:
             await writer.drain()
 
     def text_for(self, body: dict[str, Any]) -> tuple[str, ...]:
-        """Behind half a word its other half comes, where the turn goes on; else a turn of its own."""
+        """Behind half a word its other half comes, where the text goes on; else a turn of its own."""
         last = body["messages"][-1] if "messages" in body else {"role": "user"}
-        if last["content" if last["role"] == "assistant" else "role"] == "one, two, thr":
-            return ("ee", ", four") if self.goes_on(body) else ("one", ", two")
+        if last["role"] == "assistant" and last["content"] == HALF:
+            return ("e", ".") if self.goes_on(body) else ("A,", " B")
+        if body.get("prompt", "").endswith(HALF):
+            return ("e", ".") if self.has_texts else (" A,", " B")
         return self.pieces
 
     def choice(self, body: dict[str, Any], text: str, finish: str | None) -> dict[str, Any]:

@@ -160,8 +160,12 @@ class Server:
 
     def __init__(self) -> None:
         self.props: dict[str, Any] = dict(PROPS)
+        self.slots_status = "200 OK"
+        self.slots_seconds = 0.0
+        self.first = ""
         self.slots: list[dict[str, Any]] | None = [{"n_ctx": 128, "is_processing": True}] * 2
         self.status = "200 OK"
+        self.seconds = 0.0
         self.events: list[dict[str, Any]] = [
             {
                 "content": "one",
@@ -184,9 +188,17 @@ class Server:
         elif path == "/props":
             await self.send(writer, "200 OK", json.dumps(self.props))
         elif path == "/slots" and self.slots is not None:
-            await self.send(writer, "200 OK", json.dumps(self.slots))
+            await asyncio.sleep(self.slots_seconds)
+            await self.send(writer, self.slots_status, json.dumps(self.slots))
+        elif path == "/tokenize":
+            text = (self.first if body["add_special"] else "") + body["content"]
+            await self.send(writer, "200 OK", json.dumps({"tokens": list(text.encode())}))
+        elif path == "/apply-template":
+            said = "".join(f"<{turn['role']}>{turn['content']}" for turn in body["messages"])
+            await self.send(writer, "200 OK", json.dumps({"prompt": f"{said}<assistant>"}))
         elif path == "/completion":
             self.asked.append(body)
+            await asyncio.sleep(self.seconds)
             told = "".join(f"data: {json.dumps(event)}\n\n" for event in self.events)
             await self.send(writer, "200 OK", told, "text/event-stream")
         else:
@@ -217,6 +229,67 @@ def test_a_server_that_does_not_tell_its_slots_confirms_no_abort() -> None:
         async with pretended(server) as engine:
             assert not engine.capabilities.abort_confirmed
             assert await engine.load() is None
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("first", ["^", ""])
+def test_what_a_model_has_before_every_text_is_before_a_chat_once(first: str) -> None:
+    """The server takes it off its templates, for it would add it to a text; token ids are taken as they are."""
+
+    async def main() -> None:
+        server = Server()
+        server.first = first
+        async with pretended(server) as engine:
+            for said in ("Hi", "Ho"):
+                chat = await engine.encode_chat([Message("user", said)])
+                assert bytes(chat).decode() == f"{first}<user>{said}<assistant>"
+            assert bytes(await engine.encode("word")) == b"word"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("status", "seconds"), [("501 Not Implemented", 0.0), ("401 No", 0.0), ("200 OK", 100.0)])
+def test_a_cancellation_comes_through_whatever_becomes_of_the_slots(status: str, seconds: float) -> None:
+    async def main() -> None:
+        server = Server()
+        async with pretended(server) as engine:
+            server.slots_status, server.slots_seconds, server.seconds = status, seconds, 100.0
+            request = Generation("t|c", Prompt([(1, 2)]), 1, (), 5)
+            task = asyncio.ensure_future(engine.generate(request, Progress()))
+            while not server.asked:  # noqa: ASYNC110  # a server on a real clock
+                await asyncio.sleep(0.01)
+            task.cancel()
+            async with asyncio.timeout(10.0):
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert engine.counters().running == 0
+
+    asyncio.run(main())
+
+
+def test_a_token_without_a_probability_is_of_a_draft_and_then_none_is_told_any_more() -> None:
+    async def main() -> None:
+        server = Server()
+        drafted = {**server.events[0], "tokens_predicted": 2, "completion_probabilities": []}
+        end = {"stop": True, "stop_type": "eos", "content": "", "stopping_word": "", "tokens_predicted": 2}
+        server.events += [drafted, {**end, "timings": {"cache_n": 3, "prompt_n": 2}}]
+        async with pretended(server) as engine:
+            assert engine.capabilities.log_probabilities
+            found = await engine.generate(Generation("t|c", Prompt([(1, 2)]), 1, (), 5), Progress())
+            assert (found.text, found.logprobs, found.end) == ("oneone", None, "eos")
+            assert not engine.capabilities.log_probabilities
+
+    asyncio.run(main())
+
+
+def test_a_router_of_several_models_is_told_how_one_of_them_is_named() -> None:
+    async def main() -> None:
+        server = Server()
+        server.props = {"role": "router"}
+        with pytest.raises(InputError, match="router of several models: name one of them, as openai:URL#NAME"):
+            async with pretended(server):
+                pass
 
     asyncio.run(main())
 
@@ -291,3 +364,7 @@ def test_an_address_is_no_model_of_this_process() -> None:
         LlamaCpp("http://127.0.0.1:8080")
     with pytest.raises(InputError, match="one model"):
         LlamaCppServer("http://127.0.0.1:8080#two")
+    for name in ("llamacpp", "llamacpp-server", "sglang"):
+        with pytest.raises(InputError) as caught:
+            find_engine(f"{name}:http://me:hunter2@127.0.0.1:8080#two")
+        assert "hunter2" not in str(caught.value)

@@ -14,10 +14,15 @@ from spex.engine.base import Generation, Message, Progress, Sampling
 from spex.engine.catalog import find_engine
 from spex.engine.openai import OpenAI
 from spex.engine.openai_chat import Chats, Joint
+from spex.engine.template import Templated
 from spex.errors import InputError, Misbehaving, Unreachable
+from spex.policy import Policy
 from spex.prompt import Prompt
 from spex.report.lacks import lacks_of
+from spex.tasks.text import Text
+from spex.tasks.thinking import Thinking
 from spex.usage import Tokens
+from tests.engine.listening import listening
 from tests.engine.llamacpp_real import real_server
 from tests.engine.openai_server import ALL, Server, begins_anew, engine_of
 
@@ -88,7 +93,7 @@ def test_where_no_turn_goes_on_it_is_asked_for_in_words_and_that_is_told() -> No
 def test_a_server_that_has_both_forms_is_asked_for_completions_unless_chats_are_wanted() -> None:
     async def main() -> None:
         server = Server(*ALL)
-        server.forms = ("/v1/completions", "/v1/chat/completions")
+        server.forms = ("/completions", "/chat/completions")
         async with engine_of(server):
             assert all("prompt" in body for body in server.asked)
         server.asked.clear()
@@ -111,7 +116,7 @@ def test_what_it_lacks_is_not_asked_for_again_and_told(known: tuple[str, ...], s
         server = Server(*known, strict=strict, chats=True, goes_on=by_flags)
         async with engine_of(server) as engine:
             assert engine.capabilities.log_probabilities is ("logprobs" in known)
-            assert engine.capabilities.counts is ("stream_options" in known)
+            assert not engine.capabilities.counts  # of a text that is cut off there are none
             assert engine.capabilities.continues
             assert await asked(engine, "") == "one two.\n\n"
         if strict:
@@ -128,6 +133,80 @@ def test_a_model_that_knows_the_newer_name_of_the_limit_alone_is_asked_by_it() -
             assert await asked(engine, "One.") == "one two.\n\n"
             assert server.asked[-1]["max_completion_tokens"] == 50
             assert "max_tokens" not in server.asked[-1]
+
+    asyncio.run(main())
+
+
+def test_a_model_that_takes_no_top_p_is_asked_without_where_it_is_1_and_else_refused() -> None:
+    async def main() -> None:
+        server = Server(*ALL, chats=True, goes_on=by_turn)
+        server.limit, server.refused = "max_completion_tokens", {"top_p", "logprobs", "temperature"}
+        async with engine_of(server) as engine:
+            prompt = Prompt([await engine.encode_chat(CHAT)])
+            await engine.generate(Generation("k", prompt, 1, (), 50), Progress())
+            assert not server.refused & server.asked[-1].keys()
+            for sampling, field in ((Sampling(0.7), "temperature"), (Sampling(top_p=0.9), "top_p")):
+                with pytest.raises(InputError, match="it must be 1") as caught:
+                    await engine.generate(Generation("k", prompt, 1, (), 50, sampling), Progress())
+                assert caught.value.field == field
+
+    asyncio.run(main())
+
+
+def test_what_a_model_refuses_in_any_form_is_told_by_its_last_word() -> None:
+    async def main() -> None:
+        server = Server(*ALL, chats=True)
+        server.limit, server.refused = "max_completion_tokens", {"stream"}
+        with pytest.raises(Misbehaving, match=r"unknown: \{'stream'\}"):
+            async with engine_of(server, chats=True):
+                pass
+
+    asyncio.run(main())
+
+
+def test_where_completions_begin_a_turn_of_their_own_and_chats_go_on_chats_are_asked() -> None:
+    async def main() -> None:
+        for goes_on, path in ((by_turn, "messages"), (begins_anew, "prompt")):
+            server = Server(*ALL, goes_on=goes_on)
+            server.forms, server.has_texts = ("/completions", "/chat/completions"), False
+            async with engine_of(server) as engine:
+                assert engine.capabilities.continues is (path == "messages")
+                await asked(engine, "")
+                assert path in server.asked[-1]
+
+    asyncio.run(main())
+
+
+def test_an_instant_in_which_a_server_is_full_or_away_is_no_refusal() -> None:
+    async def main() -> None:
+        for status in ("502 Bad Gateway", "429 Too Many Requests"):
+            server = Server(*ALL, chats=True, goes_on=by_flags)
+            complete, left = server.complete, iter(range(100))
+
+            async def sometimes(body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+                server.status = status if next(left) % 2 else "200 OK"  # noqa: B023
+                await complete(body, writer)  # noqa: B023
+
+            server.complete = sometimes  # type: ignore[method-assign]
+            async with engine_of(server, chats=True) as engine:
+                assert engine.capabilities.continues
+                assert engine.capabilities.log_probabilities
+
+    asyncio.run(main())
+
+
+def test_the_base_of_its_paths_is_taken_as_it_stands() -> None:
+    async def main() -> None:
+        for base, path in (
+            ("", "/v1"),
+            ("/v1", "/v1"),
+            ("/v1beta/openai/", "/v1beta/openai"),
+            ("/api/v1#policy", "/api/v1"),
+        ):
+            server = Server(*ALL, chats=True, goes_on=by_flags)
+            server.path = path
+            async with engine_of(server, base) as engine:
+                assert await asked(engine, "") == "one two.\n\n"
 
     asyncio.run(main())
 
@@ -171,11 +250,55 @@ def test_a_text_that_was_stopped_goes_on_behind_what_it_had() -> None:
     async def main() -> None:
         server = Server("logprobs", chats=True, strict=True, goes_on=by_flags)
         async with engine_of(server) as engine:
+            assert engine.capabilities.keeps_tokens
             progress = Progress(text="one two.\n", cost=Tokens(3, 0, 2))
             server.pieces = ("\n\nthree",)
             assert await asked(engine, "Here: ", progress=progress) == "one two.\n\n"
             assert server.asked[-1]["messages"][-1]["content"] == "Here: one two."
             assert server.asked[-1]["max_tokens"] == 47
+
+    asyncio.run(main())
+
+
+def test_where_no_turn_goes_on_a_text_that_was_stopped_is_written_anew() -> None:
+    async def main() -> None:
+        server = Server("logprobs", chats=True, strict=True, goes_on=begins_anew)
+        async with engine_of(server) as engine:
+            assert not engine.capabilities.keeps_tokens
+            assert await asked(engine, "", progress=Progress(text="The answer is")) == "one two.\n\n"
+            assert server.asked[-1]["messages"] == TURNS
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        (("Here: 1.", " one\n\n"), " one\n\n"),
+        (("Here", ": 1. one", "\n\n"), " one\n\n"),
+        (("He", "llo\n\n"), "Hello\n\n"),
+        (("He",), "He"),
+    ],
+)
+def test_what_a_server_repeats_of_a_turn_with_a_prefix_is_not_new(pieces: tuple[str, ...], text: str) -> None:
+    joint = Joint("Here: 1.", echoed=True)
+    found = [joint.rest(piece, is_last=number == len(pieces)) for number, piece in enumerate(pieces, start=1)]
+    assert "".join(found) == text
+
+
+def test_a_server_that_repeats_what_was_begun_goes_on_all_the_same() -> None:
+    async def main() -> None:
+        server = Server(*ALL, chats=True, goes_on=by_prefix)
+        write = server.text_for
+
+        def repeated(body: dict[str, Any]) -> tuple[str, ...]:
+            last = body["messages"][-1]
+            return (last["content"], *write(body)) if last.get("prefix") else write(body)
+
+        server.text_for = repeated  # type: ignore[method-assign]
+        async with engine_of(server) as engine:
+            assert engine.capabilities.continues
+            assert await asked(engine, "Here: 1.") == "one two.\n\n"
 
     asyncio.run(main())
 
@@ -211,19 +334,64 @@ def test_token_ids_that_are_no_chat_are_refused(token_ids: tuple[int, ...]) -> N
         Chats("engine").turns(token_ids)
 
 
-def test_thoughts_that_are_told_apart_are_no_part_of_a_text_and_no_silence() -> None:
+def test_thoughts_that_are_told_apart_are_no_part_of_a_text_and_no_silence_and_cost_a_token_a_piece() -> None:
+    async def main() -> None:
+        server = Server("logprobs", chats=True, goes_on=by_flags)
+        thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "So?"}]}
+        deltas: list[dict[str, Any]] = [
+            {"reasoning_content": "Hm. "},
+            {"reasoning": "So: ", "content": None},
+            {"content": [thinking]},
+            {"content": [{"type": "text", "text": "four"}, {"type": "text", "text": "."}]},
+            {"content": "\n\n"},
+        ]
+        async with engine_of(server) as engine:
+            left = iter(deltas)
+
+            def spoil(event: dict[str, Any]) -> object:
+                delta = next(left, None)
+                told = {"content": [{"logprob": -4.0 if delta and "four" not in str(delta) else -0.5}]}
+                return event if delta is None else {"choices": [{"delta": delta, "logprobs": told}]}
+
+            server.pieces = ("a",) * 5
+            server.spoil = spoil
+            progress = Progress()
+            assert await asked(engine, "", progress=progress) == "four.\n\n"
+            assert progress.cost.generated == 5
+            assert progress.logprobs == pytest.approx([(-0.5 - 4.0) / 2] * len("four.\n\n"))
+
+    asyncio.run(main())
+
+
+def test_sums_that_are_told_as_a_text_goes_count_one_that_is_cut_off() -> None:
+    async def main() -> None:
+        server = Server(*ALL, chats=True, goes_on=by_flags)
+
+        def sums(event: dict[str, Any]) -> object:
+            details = {"cached_tokens": 5}
+            told = {"prompt_tokens": 7, "completion_tokens": server.left_after, "prompt_tokens_details": details}
+            return {**event, "usage": told}
+
+        server.spoil = sums
+        async with engine_of(server) as engine:
+            assert engine.capabilities.counts
+            progress = Progress()
+            assert await asked(engine, "", progress=progress) == "one two.\n\n"
+            assert progress.cost == engine.counters().cost == Tokens(4, 5, 2)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("finish", "end"), [("eos", "eos"), ("eos_token", "eos"), ("stop_sequence", "eos"), ("model_length", "context")]
+)
+def test_how_a_text_ends_is_said_in_several_words(finish: str, end: str) -> None:
     async def main() -> None:
         server = Server(*ALL, chats=True, goes_on=by_flags)
         async with engine_of(server) as engine:
-            thoughts = iter([{"reasoning_content": "Hm. "}, {"reasoning": "So: ", "content": None}])
-
-            def thinking(event: dict[str, Any]) -> object:
-                delta = next(thoughts, None)
-                return event if delta is None else {"choices": [{"delta": delta}]}
-
-            server.pieces = ("", "", "four.\n\n")
-            server.spoil = thinking
-            assert await asked(engine, "") == "four.\n\n"
+            server.finish = finish
+            prompt = Prompt([await engine.encode_chat(CHAT)])
+            assert (await engine.generate(Generation("k", prompt, 1, (), 50), Progress())).end == end
 
     asyncio.run(main())
 
@@ -285,6 +453,46 @@ def test_a_key_that_is_refused_is_named(status: str) -> None:
     asyncio.run(main())
 
 
+def test_a_template_of_the_users_own_is_refused_and_the_servers_is_what_there_is() -> None:
+    async def main() -> None:
+        server = Server(*ALL, chats=True, goes_on=by_flags)
+        async with listening(server.serve) as url:
+            with pytest.raises(InputError, match="asked by chats, whose template is the server's own"):
+                await Templated(OpenAI(url), "none").open()
+            engine = Templated(OpenAI(url), "chat")
+            await engine.open()
+            await engine.close()
+
+    asyncio.run(main())
+
+
+def test_a_model_that_thinks_is_not_asked_by_chats() -> None:
+    async def main() -> None:
+        server = Server(*ALL, chats=True, goes_on=by_flags)
+        async with engine_of(server) as engine:
+            with pytest.raises(InputError, match="tell thoughts apart, and go on from none"):
+                await Policy(engine, Thinking(Text())).check()
+            await Policy(engine, Text()).check()
+
+    asyncio.run(main())
+
+
+def test_several_servers_can_what_each_of_them_can_and_are_asked_in_one_form() -> None:
+    async def main() -> None:
+        one, two = Server(*ALL, chats=True, goes_on=by_flags), Server(*ALL, chats=True, goes_on=begins_anew)
+        by_texts = Server(*ALL)
+        async with listening(one.serve) as first, listening(two.serve) as second, listening(by_texts.serve) as third:
+            both = find_engine(f"openai:{first},{second}")
+            await both.open()
+            assert not both.capabilities.continues
+            assert not both.capabilities.counts
+            await both.close()
+            with pytest.raises(InputError, match="different tokens of one text or chat"):
+                await find_engine(f"openai:{first},{third}").open()
+
+    asyncio.run(main())
+
+
 @pytest.mark.engine
 def test_a_real_server_goes_on_from_half_an_answer() -> None:
     async def main() -> None:
@@ -294,7 +502,6 @@ def test_a_real_server_goes_on_from_half_an_answer() -> None:
                 await engine.open()
                 assert engine.capabilities.continues
                 assert engine.capabilities.log_probabilities
-                assert engine.capabilities.counts
                 chat = await engine.encode_chat([Message("user", "Say the alphabet, in capitals.")])
                 prompt = Prompt([chat, await engine.encode("A, B, C, D, E,")])
                 progress = Progress()

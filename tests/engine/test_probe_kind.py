@@ -57,6 +57,16 @@ def test_a_server_is_found_by_its_address_alone_and_says_who_it_is_and_what_it_c
     asyncio.run(main())
 
 
+def test_a_model_is_named_behind_the_address_of_a_server_of_several() -> None:
+    async def main() -> None:
+        server = openai_server.Server(*openai_server.ALL)
+        server.models = [{"id": "one"}, {"id": "two"}]
+        async with listening(server.serve) as url:
+            assert await spec_of(f"{url}#two") == f"openai:{url}#two"
+
+    asyncio.run(main())
+
+
 def test_a_server_of_no_kind_is_refused_with_what_each_kind_says() -> None:
     async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -24,6 +24,8 @@ def test_of_an_engine_that_has_all_nothing_is_told() -> None:
     [
         (replace(WHOLE, seed="none"), "no seeds .* one of many; it cannot be compared with the plain one's"),
         (replace(WHOLE, log_probabilities=False), "no log-probabilities — no confidence as a reward"),
+        (replace(WHOLE, continues=False), "it does not go on from half an answer — steps are asked for in words"),
+        (replace(WHOLE, counts=False), "no counts of the tokens of texts that are cut off — .* a guess"),
         (replace(WHOLE, abort_confirmed=False), "aborts are not confirmed — it cannot be told when one has stopped"),
     ],
 )

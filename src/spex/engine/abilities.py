@@ -32,6 +32,14 @@ class RendersThinking(Protocol):
 
 
 @runtime_checkable
+class HasChats(Protocol):
+    """An engine that may be of chats alone, once it is open: a prompt that is none is no prompt of its."""
+
+    @property
+    def has_chats_alone(self) -> bool: ...
+
+
+@runtime_checkable
 class Queueing(Protocol):
     """An open engine that may tell its requests, and how many of them wait; None: it does not. Raises `EngineError`."""
 
@@ -105,6 +113,14 @@ def renderer_of(server: Server) -> RendersThinking | None:
     """The innermost engine, if it renders its model's chat template."""
     inner = innermost(server)
     return inner if isinstance(inner, RendersThinking) and _each(inner, renderer_of) else None
+
+
+def has_chats_alone(server: Server) -> bool:
+    """Whether the innermost engine, or one of several, takes chats alone."""
+    inner = innermost(server)
+    if isinstance(inner, Several):
+        return any(has_chats_alone(place) for place in inner.places)
+    return isinstance(inner, HasChats) and inner.has_chats_alone
 
 
 def reader_of(server: Server) -> Reads | None:

@@ -159,8 +159,8 @@ class Capabilities:
     """What an engine can do. `curve` is a first belief about ℓ(b), in seconds; it is refined by use.
 
     seed: `whole` repeats a text from its start, `positional` also from any token on. resumes: it goes on from a text's
-    tokens, whatever its seeds are. continues: in the very place where a prompt ends. counts: it tells how many tokens a
-    request took. slots: most requests at once. context_tokens: prompt and text together, None where there is no limit.
+    tokens, whatever its seeds are. continues: in the very place where a prompt ends. counts: it tells what a
+    text has cost. slots: most requests at once. context_tokens: prompt and text together, None where there is no limit.
     prefill_seconds: what an uncached prompt token costs (τ); cached_seconds: what a cached one does, next to nothing
     but on some CPUs. priority: its own queue has demanded calls first. retain: it keeps their prompts longer. drafts:
     its token-level speculation, None for none that is known of.

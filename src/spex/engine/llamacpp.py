@@ -25,6 +25,7 @@ from spex.errors import InputError
 
 # On a laptop's core a long prompt, and those before it, take their time.
 _DEADLINES = Deadlines(connect=10.0, first_token=600.0, token_gap=600.0)
+_CONFIRM_SECONDS = 600.0
 
 
 class LlamaCpp:
@@ -72,7 +73,7 @@ class LlamaCpp:
             curve=pace.curve,
             prefill_seconds=pace.prefill_seconds,
         )
-        self._requests = LlamaCppRequests(self.name, capabilities)
+        self._requests = LlamaCppRequests(self.name, capabilities, confirm_seconds=_CONFIRM_SECONDS)
 
     @property
     def name(self) -> str:

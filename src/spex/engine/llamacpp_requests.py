@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from math import exp
 from typing import Any
 
@@ -16,14 +17,16 @@ import msgspec
 
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.http import Count, Http, TokenId
+from spex.engine.interruption import uninterrupted
 from spex.engine.llamacpp_stream import StreamedAnswer
-from spex.errors import EngineError, Misbehaving, Unreachable
+from spex.errors import EngineError, InputError, Misbehaving, Unreachable
 from spex.usage import Tokens
 
 _RANDOM_SEED = 0xFFFFFFFF
 # Thousands make an answer of half a megabyte, and are seldom needed.
 _LABEL_CANDIDATES = (64, 4096)
 _SURE = 1000.0
+_WORD = "word"
 _PART = "\ue000spex-content-{}\ue000"
 
 # A server may have been started with others of its own.
@@ -60,19 +63,19 @@ class _Rendered(msgspec.Struct, frozen=True):
 class LlamaCppRequests:
     """The requests of the engine `name` to the server at `http`, while there is one.
 
-    confirm_seconds: how long an aborted request's slot is waited for at most, where others may have it; None for a
-    server that nobody else uses.
+    confirm_seconds: how long an aborted request's slot is waited for at most: others on the server may have it by then.
     """
 
     def __init__(
-        self, name: str, capabilities: Capabilities, http: Http | None = None, confirm_seconds: float | None = None
+        self, name: str, capabilities: Capabilities, http: Http | None = None, *, confirm_seconds: float
     ) -> None:
         self.name = name
-        self.capabilities = capabilities
+        self.capabilities: Capabilities = capabilities
         self.http = http
         self._confirm_seconds = confirm_seconds
         self._running = 0
         self._cost = Tokens()
+        self._first: tuple[int, ...] | None = None
 
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
@@ -85,11 +88,14 @@ class LlamaCppRequests:
         """How many slots are busy; raises as `slots` does."""
         return sum(slot.is_processing for slot in await self.slots())
 
-    async def tokens(self, text: str, *, control: bool) -> tuple[int, ...]:
-        """`text` as token ids, the names of control tokens as those or not. Raises `EngineError`."""
+    async def tokens(self, text: str, *, control: bool, special: bool = False) -> tuple[int, ...]:
+        """`text` as token ids, the names of control tokens as those or not. Raises `EngineError`.
+
+        special: with the tokens that the model has before and behind every text.
+        """
         if not text:
             return ()
-        body = {"content": text, "add_special": False, "parse_special": control}
+        body = {"content": text, "add_special": special, "parse_special": control}
         return tuple((await self._server().post("/tokenize", body, _Tokens)).tokens)
 
     async def chat(self, messages: Sequence[Message], options: Mapping[str, object]) -> tuple[int, ...]:
@@ -105,7 +111,18 @@ class LlamaCppRequests:
             rendered = rest
             token_ids += await self.tokens(frame, control=True)
             token_ids += await self.tokens(message.content, control=False)
-        return (*token_ids, *await self.tokens(rendered, control=True))
+        token_ids += await self.tokens(rendered, control=True)
+        first = await self._first_tokens()
+        return tuple(token_ids) if tuple(token_ids[: len(first)]) == first else (*first, *token_ids)
+
+    async def _first_tokens(self) -> tuple[int, ...]:
+        """What the model has before every text (BOS): the server takes it off its templates, to add it to texts."""
+        if self._first is None:
+            bare = await self.tokens(_WORD, control=False)
+            whole = await self.tokens(_WORD, control=False, special=True)
+            starts = [start for start in range(len(whole)) if whole[start : start + len(bare)] == bare]
+            self._first = whole[: starts[0]] if starts else ()
+        return self._first
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         """The request's text. Raises `EngineError`; a cancelled one has left its slot, as far as that can be seen."""
@@ -131,6 +148,8 @@ class LlamaCppRequests:
             async for event in events:
                 self._cost = self._cost.plus(answer.take(event))
         completion = answer.completion()
+        if completion.logprobs is None and self.capabilities.log_probabilities:
+            self.capabilities = replace(self.capabilities, log_probabilities=False)  # it drafts, and did not say so
         if completion.end == "length" and room < request.tokens_max:
             completion = completion._replace(end="context")
         return completion
@@ -191,27 +210,17 @@ class LlamaCppRequests:
             yield
         except asyncio.CancelledError:
             if self.capabilities.abort_confirmed:
-                await self._until_free()
+                await uninterrupted(self._until_free())
             raise
         finally:
             self._running -= 1
 
     async def _until_free(self) -> None:
         """Wait until no more slots are busy than we have requests: the aborted one has left."""
-        clock = asyncio.get_running_loop().time
-        until = None if self._confirm_seconds is None else clock() + self._confirm_seconds
-        cancelled = False
-        while self.http is not None and (until is None or clock() < until):
-            try:
-                if await self.load() < self._running:
-                    break
-                await asyncio.sleep(0.005)
-            except asyncio.CancelledError:
-                cancelled = True
-            except EngineError:
-                break
-        if cancelled:
-            raise asyncio.CancelledError
+        with suppress(TimeoutError, EngineError, InputError):
+            async with asyncio.timeout(self._confirm_seconds):
+                while self.http is not None and await self.load() >= self._running:  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
 
 
 def folded(seed: int) -> int:

@@ -16,7 +16,7 @@ import msgspec
 
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
 from spex.engine.drafts import Drafts
-from spex.engine.http import Count, Deadlines, Http, Positive
+from spex.engine.http import Count, Deadlines, Http, Positive, checked_url
 from spex.engine.keys import key_for
 from spex.engine.llamacpp_requests import LlamaCppRequests
 from spex.engine.other_kind import told_of_another_kind
@@ -30,6 +30,12 @@ _CONFIRM_SECONDS = 1.0
 
 class _Settings(msgspec.Struct, frozen=True):
     n_ctx: Count
+
+
+class _Role(msgspec.Struct, frozen=True):
+    """Of several models one server is the router, which has none of the rest."""
+
+    role: str = ""
 
 
 class Props(msgspec.Struct, frozen=True):
@@ -53,6 +59,7 @@ class LlamaCppServer:
     ) -> None:
         self._name = f"llamacpp-server:{url}"
         address, model = rooted(url)
+        checked_url(address)  # what may be a password is not repeated
         if model is not None:
             raise InputError("url", url, "a server of llama.cpp has one model: leave out what follows #")
         known = key_for("llama", address, key)
@@ -63,8 +70,9 @@ class LlamaCppServer:
             label_scores=True,
             curve=Affine(0.010, 0.0001),
             prefill_seconds=0.0001,
+            cancel_delay_seconds=0.1,
         )
-        self._requests = LlamaCppRequests(self._name, capabilities, self._http, _CONFIRM_SECONDS)
+        self._requests = LlamaCppRequests(self._name, capabilities, self._http, confirm_seconds=_CONFIRM_SECONDS)
         self._identity = Identity()
 
     @property
@@ -93,11 +101,17 @@ class LlamaCppServer:
         self._http.open()
         try:
             async with told_of_another_kind(self._http, "llamacpp-server", self._name):
+                await self._refuse_router()
                 props = await self._http.get("/props", Props)
             await self._learn(props)
         except BaseException:
             await self._http.close()
             raise
+
+    async def _refuse_router(self) -> None:
+        if (await self._http.get("/props", _Role)).role == "router":
+            told = "it is a router of several models: name one of them, as openai:URL#NAME"
+            raise InputError("policy", self._name, told)
 
     async def _learn(self, props: Props) -> None:
         slots = None

@@ -51,6 +51,9 @@ class StreamedAnswer:
         # Tokens that are parts of one character are held back, and never told: the text is cut before them.
         self._gap = self._gap or counted.generated != len(self._progress.token_ids) + 1
         if not self._gap:
+            if self._tells_logprobs and not event.get("completion_probabilities"):
+                self._tells_logprobs = False  # of a token that was drafted none is told
+                self._progress.logprobs.clear()
             if self._tells_logprobs:
                 probability = event["completion_probabilities"][0]["logprob"]
                 if not isfinite(probability) or probability > 1e-3:

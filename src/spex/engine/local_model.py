@@ -28,7 +28,8 @@ def find_model(model: str | Path | None) -> Path:
     if str(model) in PACKAGED and not Path(model).exists():
         return packaged_folder(str(model)) / f"{model}.gguf"
     if str(model).startswith(("http://", "https://")):
-        raise InputError("model", str(model), "a server that runs is named with llamacpp-server: before its address")
+        shown = None if "@" in str(model) else str(model)  # what may be a password is not repeated
+        raise InputError("model", shown, "a server that runs is named with llamacpp-server: before its address")
     return Path(model)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -30,14 +31,14 @@ from spex.engine.base import (
     Message,
     Progress,
 )
-from spex.engine.http import Deadlines, Http
+from spex.engine.http import Deadlines, Http, checked_url
 from spex.engine.keys import key_for
 from spex.engine.openai_chat import Chats
 from spex.engine.openai_form import SEED_BITS, Asking, Completions
 from spex.engine.openai_learning import learned
 from spex.engine.openai_stream import OpenAIAnswer
 from spex.engine.same_model import refuse_other_model
-from spex.engine.told import listed, rooted
+from spex.engine.told import listed
 from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
@@ -54,7 +55,7 @@ class _Models(msgspec.Struct, frozen=True):
 
 
 class OpenAI:
-    """An engine for the server at `url` (with or without `/v1`).
+    """An engine for the server at `url`: the base of its paths, as `https://host/v1`; of a host alone that is `/v1`.
 
     model: its name, where the server serves several; or behind `#` in `url`. key: `OPENAI_API_KEY` if not given. None
     is sent in the clear to another machine (`spex.engine.keys`). chats: by those even where it has completions, so that
@@ -77,7 +78,7 @@ class OpenAI:
         if not 1 <= slots <= 1 << 12:
             raise InputError("slots", slots, "it must be a whole number from 1 to 4096")
         self._name = f"{'openai-chat' if chats else 'openai'}:{url}"
-        address, named = rooted(url)
+        address, named = based(url)
         self._wanted = model or named
         known = key_for("openai", address, key)
         self._http = Http(self._name, address, known.value, deadlines, advice=known.advice)
@@ -114,6 +115,11 @@ class OpenAI:
     @property
     def identity(self) -> Identity:
         return Identity("", self._model)
+
+    @property
+    def has_chats_alone(self) -> bool:
+        """Whether it is asked by chats."""
+        return isinstance(self._asking.form, Chats)
 
     async def load(self) -> int | None:
         """None: the protocol has no word for it."""
@@ -190,12 +196,12 @@ class OpenAI:
             await self._refuse_unknown(model, error)
             raise
         self._model, self._asking = model, found.asking
-        # With its seed a stopped text is written again; without, it goes on behind what it had (G1).
+        # With its seed a stopped text is written again; without, it goes on behind what it had (G1), where that can be.
         self._capabilities = replace(
             self._capabilities,
             log_probabilities=found.tells_logprobs,
-            resumes="seed" not in found.asking.options,
-            continues=found.asking.form.continues,
+            resumes=found.continues and "seed" not in found.asking.options,
+            continues=found.continues,
             counts=found.counts,
         )
 
@@ -211,7 +217,7 @@ class OpenAI:
 
     async def _names(self) -> list[str]:
         """What the server calls its models, sorted."""
-        return sorted(model.id for model in (await self._http.get("/v1/models", _Models)).data)
+        return sorted(model.id for model in (await self._http.get("/models", _Models)).data)
 
     async def _refuse_unknown(self, model: str, error: Exception) -> None:
         """Raise `InputError` where `model` is none of those that the server tells: some serve more than they tell."""
@@ -221,6 +227,14 @@ class OpenAI:
         if names and model not in names:
             told = f"it does not serve {model!r}; its models: {listed(names)}"
             raise InputError("policy", self._name, told) from error
+
+
+def based(url: str) -> tuple[str, str | None]:
+    """The base of a server's paths, and the model that is named behind `#`. Raises `InputError` for no address."""
+    address, _, model = url.partition("#")
+    address = checked_url(address)
+    of_a_host = urlsplit(address).path in ("", "/")
+    return f"{address}/v1" if of_a_host else address, model or None
 
 
 OPENAI_CHAT: partial[OpenAI] = partial(OpenAI, chats=True)

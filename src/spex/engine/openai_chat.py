@@ -21,7 +21,6 @@ import msgspec
 from spex.engine import text_tokens
 from spex.engine.base import Message
 from spex.engine.http import Http
-from spex.engine.openai_form import SEED, USAGE
 from spex.engine.openai_stream import Choice, Logprobs, Piece, Told
 from spex.errors import Misbehaving
 
@@ -35,23 +34,34 @@ WAYS: tuple[Way, ...] = ("flags", "prefix", "turn")
 _MARKS: Mapping[str, int] = {"system": 0xF8, "user": 0xF9, "assistant": 0xFA}
 _ROLES = {bytes([mark]): role for role, mark in _MARKS.items()}
 _FLAGS: Mapping[str, object] = {"continue_final_message": True, "add_generation_prompt": False}
-_OPTIONS: Mapping[str, Mapping[str, object]] = {"logprobs": {"logprobs": True}, "seed": SEED, "usage": USAGE}
 _GO_ON = "Your answer was cut off. Write what comes next in it, from exactly where it ends: repeat nothing of it."
 _OF_A_TEXT = "Write a text."
 
 Turn: TypeAlias = dict[str, object]
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A part of what is new, where it comes in parts: of the text, or of a thought, which has none."""
+
+    text: str = ""
+
+
 class Delta(msgspec.Struct, frozen=True):
     """What is new of a turn; thoughts that are told apart are no part of the text."""
 
-    content: str | None = None
+    content: str | list[Part] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
 
     @property
-    def thought(self) -> int:
-        return len(self.reasoning_content or self.reasoning or "")
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
+
+    @property
+    def thinks(self) -> bool:
+        return not self.text and bool(self.content or self.reasoning_content or self.reasoning)
 
 
 class ChatChoice(msgspec.Struct, frozen=True):
@@ -72,16 +82,13 @@ class ChatPiece(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Chats:
-    """`/v1/chat/completions` of the engine `name`; `way`: how an unfinished turn goes on."""
+    """`/chat/completions` of the engine `name`; `way`: how an unfinished turn goes on."""
 
     name: str
     way: Way = "words"
     limit: str = "max_tokens"
-    path: str = "/v1/chat/completions"
-
-    @property
-    def options(self) -> Mapping[str, Mapping[str, object]]:
-        return _OPTIONS
+    path: str = "/chat/completions"
+    logprobs: object = True
 
     @property
     def continues(self) -> bool:
@@ -97,14 +104,14 @@ class Chats:
         self, http: Http, prompt: Sequence[int], written: str, more: Mapping[str, object], size: Callable[[], int]
     ) -> AsyncGenerator[Piece, None]:
         turns, begun = self.turns(prompt)
-        joint = Joint(begun + written)
+        joint = Joint(begun + written, echoed=self.way == "prefix")
         body = {"messages": turns, **more}
         if joint.begun:
             body |= self._going_on(turns, joint.begun)
-        thought = 0
-        async with aclosing(http.events(self.path, body, ChatPiece, lambda: size() + thought)) as events:
+        thoughts = 0
+        async with aclosing(http.events(self.path, body, ChatPiece, lambda: size() + thoughts)) as events:
             async for event in events:
-                thought += sum(choice.delta.thought for choice in event.choices)
+                thoughts += sum(choice.delta.thinks for choice in event.choices)
                 yield Piece([_choice(choice, joint) for choice in event.choices], event.usage, event.error)
 
     def turns(self, prompt: Sequence[int]) -> tuple[list[Turn], str]:
@@ -137,14 +144,25 @@ class Chats:
 
 
 class Joint:
-    """Where a turn that was `begun` goes on: the white space at its end is held back, and not written twice."""
+    """Where a turn that was `begun` goes on: the white space at its end is held back, and not written twice.
 
-    def __init__(self, begun: str) -> None:
+    echoed: the server may say first what was begun (Mistral does): that is not new either.
+    """
+
+    def __init__(self, begun: str, *, echoed: bool = False) -> None:
         self.begun: str = begun.rstrip()
         self._held = begun[len(self.begun) :]
+        self._echo = self.begun if echoed else ""
+        self._heard = ""
 
-    def rest(self, text: str) -> str:
-        """What of a piece is new."""
+    def rest(self, text: str, *, is_last: bool = False) -> str:
+        """What of a piece is new; of the last one also what was an echo until then, and was none."""
+        if self._echo:
+            text, self._heard = self._heard + text, ""
+            if len(text) < len(self._echo) and self._echo.startswith(text) and not is_last:
+                self._heard = text
+                return ""
+            text, self._echo = text.removeprefix(self._echo), ""
         while self._held and text:
             if not text.startswith(self._held[0]):
                 self._held = ""
@@ -154,4 +172,5 @@ class Joint:
 
 
 def _choice(choice: ChatChoice, joint: Joint) -> Choice:
-    return Choice(joint.rest(choice.delta.content or ""), choice.logprobs, choice.finish_reason)
+    new = joint.rest(choice.delta.text, is_last=bool(choice.finish_reason))
+    return Choice(new, choice.logprobs, choice.finish_reason, choice.delta.thinks)

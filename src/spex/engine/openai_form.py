@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,13 +13,16 @@ from spex.engine.http import Http
 from spex.engine.openai_stream import OpenAIAnswer, Piece
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import folded
+from spex.errors import InputError
 from spex.usage import Tokens
 
 SEED_BITS = 31
 
-USAGE: Mapping[str, object] = {"stream_options": {"include_usage": True}}
-SEED: Mapping[str, object] = {"seed": 1}
-_OPTIONS: Mapping[str, Mapping[str, object]] = {"logprobs": {"logprobs": 1}, "seed": SEED, "usage": USAGE}
+OPTIONS: frozenset[str] = frozenset({"logprobs", "seed", "usage", "sums", "temperature", "top_p"})
+"""What not every server takes. `usage`: counts at a text's end; `sums`: also before it, as vLLM and SGLang tell them.
+
+A `temperature` or `top_p` that a server does not take is 1 there.
+"""
 
 
 class Form(Protocol):
@@ -44,8 +47,8 @@ class Form(Protocol):
         ...
 
     @property
-    def options(self) -> Mapping[str, Mapping[str, object]]:
-        """What not every server takes, as it is tried: `logprobs`, `seed` (where it is the request's) and `usage`."""
+    def logprobs(self) -> object:
+        """How log-probabilities are asked for."""
         ...
 
     def encoded(self, messages: Sequence[Message]) -> tuple[int, ...]:
@@ -61,16 +64,13 @@ class Form(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Completions:
-    """`/v1/completions` of the engine `name`: a prompt is a text, a chat a transcript (`User: …`)."""
+    """`/completions` of the engine `name`: a prompt is a text, a chat a transcript (`User: …`)."""
 
     name: str
-    path: str = "/v1/completions"
+    path: str = "/completions"
     limit: str = "max_tokens"
     continues: bool = True
-
-    @property
-    def options(self) -> Mapping[str, Mapping[str, object]]:
-        return _OPTIONS
+    logprobs: object = 1
 
     def encoded(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return text_tokens.encoded(text_tokens.transcript(messages))
@@ -89,7 +89,7 @@ class Asking:
     http: Http
     model: str
     form: Form
-    options: Collection[str] = ()
+    options: frozenset[str] = frozenset()
 
     async def read(self, request: Generation, answer: OpenAIAnswer, spend: Callable[[Tokens], None]) -> None:
         """Let `answer` take the request's text until it is over, and tell what each piece costs. Raises as `stream`."""
@@ -105,14 +105,22 @@ class Asking:
                 await read_rest(events, take)
 
     def _more(self, request: Generation, written: int) -> dict[str, object]:
-        """All of the body but the prompt. written: tokens that are there already."""
+        """All of the body but the prompt. written: tokens that are there already. Raises `InputError`."""
         body: dict[str, object] = {
             "model": self.model,
             self.form.limit: request.tokens_max - written,
-            "temperature": request.sampling.temperature,
-            "top_p": request.sampling.top_p,
             "stream": True,
         }
-        for option in self.options:
-            body |= self.form.options[option]
-        return body | {"seed": folded(request.seed, SEED_BITS)} if "seed" in self.options else body
+        for name, value in (("temperature", request.sampling.temperature), ("top_p", request.sampling.top_p)):
+            if name in self.options:
+                body[name] = value
+            elif value != 1.0:
+                raise InputError(name, value, f"{self.form.name} takes none for {self.model!r}: it must be 1")
+        if "logprobs" in self.options:
+            body["logprobs"] = self.form.logprobs
+        if "seed" in self.options:
+            body["seed"] = folded(request.seed, SEED_BITS)
+        if self.options & {"usage", "sums"}:
+            sums = {"continuous_usage_stats": True} if "sums" in self.options else {}
+            body["stream_options"] = {"include_usage": True, **sums}
+        return body

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -14,6 +15,18 @@ from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
 
+_ENDS: Mapping[str, End] = MappingProxyType(
+    {
+        "stop": "eos",
+        "eos": "eos",
+        "eos_token": "eos",
+        "end_turn": "eos",
+        "stop_sequence": "eos",
+        "length": "length",
+        "max_tokens": "length",
+        "model_length": "context",
+    }
+)
 _BYTES_A_TOKEN = 4
 _BYTES_A_TOKEN_MAX = 128
 
@@ -38,11 +51,12 @@ class Logprobs(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """What is new of a text, and at its end why it ended."""
+    """What is new of a text, and at its end why it ended; `thinks`: it is of a thought, which is no part of a text."""
 
     text: str
     logprobs: Logprobs | None = None
     finish_reason: str | None = None
+    thinks: bool = False
 
 
 class Details(msgspec.Struct, frozen=True):
@@ -96,7 +110,7 @@ class OpenAIAnswer:
         self._end: End | None = None
         self._open = progress.text, len(progress.logprobs)
         self._cost = Tokens()
-        self.is_counted: bool = False
+        self.counts_as_it_goes: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -128,10 +142,17 @@ class OpenAIAnswer:
         new = Tokens()
         for choice in piece.choices:
             new = new.plus(self._add(choice))
-        if piece.usage is not None and self.is_over:
-            new = new.plus(self._counted(piece.usage))
-        self._progress.cost, self._cost = self._progress.cost.plus(new), self._cost.plus(new)
+        self._spend(new)
+        # Before the end these may be zeros in their place, or the sums so far: of a text that is cut off the only ones.
+        if piece.usage is not None and (self.is_over or piece.usage.completion_tokens):
+            self.counts_as_it_goes = self.counts_as_it_goes or not self.is_over
+            counted = self._counted(piece.usage)
+            self._spend(counted)
+            new = new.plus(counted)
         return new
+
+    def _spend(self, cost: Tokens) -> None:
+        self._progress.cost, self._cost = self._progress.cost.plus(cost), self._cost.plus(cost)
 
     def reopen(self) -> None:
         """Take back what came with the end, so that the text can go on behind what came before."""
@@ -144,7 +165,7 @@ class OpenAIAnswer:
         if self._end is None:
             raise Unreachable(self._engine, CUT)
         progress = self._progress
-        text = _whole(progress.text) if self._end == "length" else progress.text
+        text = _whole(progress.text) if self._end in ("length", "context") else progress.text
         token_ids = tuple(text.encode())
         mean = sum(progress.logprobs) / len(progress.logprobs) if progress.logprobs else None
         logprobs = None if mean is None else (mean,) * len(token_ids)
@@ -158,7 +179,7 @@ class OpenAIAnswer:
             if choice.text:
                 raise Misbehaving(self._engine, "nothing after the end of a text", choice)
             return Tokens()
-        values = choice.logprobs.values if choice.logprobs else []
+        values = choice.logprobs.values if choice.logprobs and not choice.thinks else []
         progress = self._progress
         self._open = progress.text, len(progress.logprobs)
         progress.logprobs += [checked_logprob(value, self._engine) for value in values]
@@ -167,9 +188,9 @@ class OpenAIAnswer:
         progress.text += choice.text
         if len(progress.text) > self._tokens_max * _BYTES_A_TOKEN_MAX:
             raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", choice)
-        if not self._stops(before) and choice.finish_reason is not None:
+        if not self._stops(before) and choice.finish_reason:
             self._end = self._ended(choice)
-        generated = len(values) or int(bool(choice.text))
+        generated = len(values) or int(bool(choice.text) or choice.thinks)
         return Tokens(generated, 0, self._prompt_tokens if first else 0)
 
     def _stops(self, before: int) -> bool:
@@ -183,13 +204,14 @@ class OpenAIAnswer:
         return bool(ends)
 
     def _ended(self, choice: Choice) -> End:
-        if choice.finish_reason == "stop":
-            return "eos"
-        if choice.finish_reason == "length":
-            return "length"
+        end = _ENDS.get(choice.finish_reason or "")
+        if end is not None:
+            return end
         if choice.finish_reason == "abort":  # not by us: who aborts waits for no answer
             raise Unreachable(self._engine, ABORTED)
-        raise Misbehaving(self._engine, "stop or length as finish_reason", choice)
+        if choice.finish_reason == "content_filter":
+            raise Misbehaving(self._engine, "a text that the server's own filter of contents lets through", choice)
+        raise Misbehaving(self._engine, f"one of {', '.join(_ENDS)} as finish_reason", choice)
 
     def _counted(self, told: Told) -> Tokens:
         """What the server's counts change of those that were made from its pieces."""
@@ -198,7 +220,6 @@ class OpenAIAnswer:
             raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", told)
         if told.cached_tokens > told.prompt_tokens:
             raise Misbehaving(self._engine, "no more tokens from its cache than the prompt has", told)
-        self.is_counted = True
         uncached = told.prompt_tokens - told.cached_tokens
         return Tokens(
             told.completion_tokens - cost.generated,

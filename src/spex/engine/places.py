@@ -114,6 +114,8 @@ class Places(Generic[S]):
             all_of[0],
             seed=min((one.seed for one in all_of), key=_SEEDS.index),
             resumes=all(one.resumes for one in all_of),
+            continues=all(one.continues for one in all_of),
+            counts=all(one.counts for one in all_of),
             seed_bits=min(one.seed_bits for one in all_of),
             abort_confirmed=all(one.abort_confirmed for one in all_of),
             log_probabilities=all(one.log_probabilities for one in all_of),

@@ -32,8 +32,8 @@ async def spec_of(address: str, deadlines: Deadlines | None = None) -> str:
     refusals: list[_Refusal] = []
     for kind in _KINDS:
         spec = f"{kind}:{address}"
-        engine = find_engine(spec, deadlines)
         try:
+            engine = find_engine(spec, deadlines)
             await engine.open()
         except (InputError, EngineError) as error:
             if _is_nobody_there(error):

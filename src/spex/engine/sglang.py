@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from spex.engine.abilities import Reading
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
-from spex.engine.http import Deadlines, Http
+from spex.engine.http import Deadlines, Http, checked_url
 from spex.engine.keys import key_for
 from spex.engine.other_kind import told_of_another_kind
 from spex.engine.same_model import refuse_other_model, refuse_other_seeds
@@ -61,6 +61,7 @@ class Sglang:
     ) -> None:
         self._name = f"sglang:{url}"
         address, model = rooted(url)
+        checked_url(address)  # what may be a password is not repeated
         if model is not None:
             raise InputError("url", url, "an SGLang server has one model: leave out what follows #")
         known = key_for("sglang", address, key)

@@ -34,6 +34,7 @@ A = TypeVar("A")
 
 _SHOWN = 200
 _SAMPLE = "Ann has 3 bags of 4 apples; she said: “half of 12 is 6”.\n\n"
+_CHAT = (Message("user", _SAMPLE),)
 
 
 class Spread:
@@ -96,14 +97,14 @@ class Spread:
 
     async def _refuse_different(self) -> None:
         first, *others = self._places
-        token_ids = await first.encode(_SAMPLE)
+        token_ids = [await first.encode(_SAMPLE), await first.encode_chat(_CHAT)]
         for engine in others:
             other, one = identity_of(engine), identity_of(first)
             if other != one:
                 told = f"its servers must be of one model and version: {first.name} is {_said(one)}"
                 raise InputError("policy", self._name, f"{told}, {engine.name} is {_said(other)}")
-            if await engine.encode(_SAMPLE) != token_ids:
-                told = f"{first.name} and {engine.name} make different tokens of one text"
+            if [await engine.encode(_SAMPLE), await engine.encode_chat(_CHAT)] != token_ids:
+                told = f"{first.name} and {engine.name} make different tokens of one text or chat"
                 raise InputError("policy", self._name, f"its servers must be of one model: {told}")
 
     async def close(self) -> None:

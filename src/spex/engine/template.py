@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from spex.engine.abilities import RendersThinking, renderer_of
+from spex.engine.abilities import RendersThinking, has_chats_alone, renderer_of
 from spex.engine.base import (
     Capabilities,
     Completion,
@@ -96,7 +96,10 @@ class Templated:
 
     async def _check(self) -> None:
         """Whether the engine can do what is wanted. Raises `InputError` and `EngineError`."""
-        if self._template == "chat":
+        by_chats = has_chats_alone(self.inner)
+        if self._template == "none" and by_chats:
+            raise InputError("template", "none", f"{self.name} is asked by chats, whose template is the server's own")
+        if self._template == "chat" and not by_chats:
             self._renderer("template", self._template)
         if self._enable_thinking is not None:
             renderer = self._renderer("enable_thinking", self._enable_thinking)

@@ -7,7 +7,7 @@ from spex.engine.base import Capabilities, Server
 SEED_LOST = "a speculated run's tree is one of many; it cannot be compared with the plain one's"
 LOGPROBS_LOST = "no confidence as a reward, and rewards are foretold less well"
 CONTINUING_LOST = "steps are asked for in words, and may repeat, or leave, what stands before them"
-COUNTS_LOST = "what is spent is a guess, by the pieces of its streams"
+COUNTS_LOST = "what those cost is a guess, by the pieces of its streams"
 ABORT_LOST = "it cannot be told when one has stopped"
 
 
@@ -17,7 +17,7 @@ def lacks_of(can: Capabilities) -> list[str]:
         (can.seed == "none", f"no seeds that can be relied on — {SEED_LOST}"),
         (not can.log_probabilities, f"no log-probabilities — {LOGPROBS_LOST}"),
         (not can.continues, f"it does not go on from half an answer — {CONTINUING_LOST}"),
-        (not can.counts, f"no counts of tokens — {COUNTS_LOST}"),
+        (not can.counts, f"no counts of the tokens of texts that are cut off — {COUNTS_LOST}"),
         (not can.abort_confirmed, f"aborts are not confirmed — {ABORT_LOST}"),
     ]
     return [told for is_missing, told in missing if is_missing]
