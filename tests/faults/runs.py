@@ -11,6 +11,7 @@ import spex
 from spex.api import Options
 from spex.engine.base import Engine
 from spex.engine.http import Deadlines
+from spex.engine.llamacpp_server import LlamaCppServer
 from spex.engine.openai import OpenAI
 from spex.engine.retrying import Retrying
 from spex.engine.sglang import Sglang
@@ -33,7 +34,9 @@ IMPATIENT = 0.0
 CLIENTS: Mapping[str, Callable[[str], Engine]] = {
     "sglang": lambda url: Sglang(url, deadlines=DEADLINES),
     "vllm": lambda url: Vllm(url, deadlines=DEADLINES),
+    "llamacpp-server": lambda url: LlamaCppServer(url, deadlines=DEADLINES),
     "openai": lambda url: OpenAI(url, deadlines=DEADLINES),
+    "openai-chat": lambda url: OpenAI(url, deadlines=DEADLINES, chats=True),
 }
 """Every engine that talks to a server, for the one at an address."""
 

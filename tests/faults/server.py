@@ -1,4 +1,4 @@
-"""A model server with the manners of SGLang, vLLM and OpenAI's kind, which breaks as it is told to.
+"""A model server with the manners of SGLang, vLLM, llama.cpp and OpenAI's kind, which breaks as it is told to.
 
     python -m tests.faults.server PORT MODEL SECONDS        (in a process of its own; SECONDS for a piece of a text)
 
@@ -20,7 +20,7 @@ from hashlib import blake2b
 from math import log
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-Protocol: TypeAlias = Literal["sglang", "vllm", "openai"]
+Protocol: TypeAlias = Literal["sglang", "vllm", "llamacpp", "openai", "chat"]
 Kind: TypeAlias = Literal["text", "labels", "rows"]
 
 JSON = "application/json"
@@ -69,18 +69,29 @@ class Work(NamedTuple):
     @property
     def text(self) -> str:
         """All that would be written, were there no limit."""
+        if self.protocol != "chat":
+            return self._step(self.prompt)
+        if self.prompt.endswith("very nic"):  # who asks whether half an answer goes on is told that it does
+            return "e."
+        # White space at the end of a turn is not sent: it is written anew, and what follows it.
+        rest = self._step(self.prompt)
+        return rest + self._step(self.prompt + rest) if rest == "\n\n" else rest
+
+    def _step(self, prompt: str) -> str:
+        """What is left of the step behind `prompt`."""
         sampling = self.body.get("sampling_params", self.body)
         seed = sampling.get("sampling_seed", sampling.get("seed", 0))
-        marks = [mark for mark in ("\n\n", "Assistant: ") if mark in self.prompt]
-        begun = max((self.prompt.rfind(mark) + len(mark) for mark in marks), default=len(self.prompt))
-        number = hashed(f"{self.model} {seed} {self.prompt[:begun]}")
-        ends = number % 3 == 0 and not self.prompt[:begun].endswith("Assistant: ")
+        marks = [mark for mark in ("\n\n", "Assistant: ") if mark in prompt]
+        begun = max((prompt.rfind(mark) + len(mark) for mark in marks), default=len(prompt))
+        number = hashed(f"{self.model} {seed} {prompt[:begun]}")
+        ends = number % 3 == 0 and not prompt[:begun].endswith("Assistant: ")
         whole = f"Answer: {number % 5}" if ends else f"There are {number % 1000} apples now.\n\n"
-        return whole[len(self.prompt) - begun :]
+        return whole[len(prompt) - begun :]
 
     @property
     def tokens_max(self) -> int:
-        return int(self.body.get("sampling_params", {}).get("max_new_tokens", self.body.get("max_tokens", 1)))
+        limits = {**self.body.get("sampling_params", {}), **self.body}
+        return int(next((limits[name] for name in ("max_new_tokens", "n_predict", "max_tokens") if name in limits), 1))
 
 
 class Server:
@@ -147,6 +158,10 @@ class Server:
             case "/abort_request":
                 self._aborted |= set() if self.ignores_aborts else {body["rid"]}
                 return ""
+            case "/tokenize" if "content" in body:
+                return {"tokens": ids_of(body["content"])}
+            case "/apply-template":
+                return {"prompt": transcript(body["messages"])}
             case "/tokenize" | "/v1/tokenize":
                 text = body["prompt"] if "prompt" in body else transcript(body["messages"])
                 return {"tokens": ids_of(text), "token_strs": list(text)}
@@ -158,7 +173,10 @@ class Server:
     def _pages(self) -> dict[str, Any]:
         slots = {"effective_max_running_requests_per_dp": 16}
         info = {"is_embedding": False, "enable_deterministic_inference": True, "dp_size": 1, "max_req_input_len": 4096}
+        props = {"total_slots": 16, "default_generation_settings": {"n_ctx": 4096}, "model_path": self.model}
         return {
+            "/props": props,
+            "/slots": [{"n_ctx": 4096, "is_processing": number < self.running} for number in range(16)],
             "/health": {},
             "/version": {"version": "0.32.0"},
             "/server_info": {**info, "internal_states": [slots], "model_path": self.model},
@@ -172,6 +190,11 @@ class Server:
             case "/generate":
                 kind: Kind = "text" if body.get("stream") else "labels"
                 work = Work("sglang", kind, text_of(body["input_ids"]), body, self.model)
+            case "/completion":
+                kind = "text" if body.get("stream") else "labels"
+                work = Work("llamacpp", kind, text_of(body["prompt"]), body, self.model)
+            case "/v1/chat/completions":
+                work = Work("chat", "text", said_in(body["messages"]), body, self.model)
             case "/v1/completions" if isinstance(body["prompt"], str):
                 work = Work("openai", "text", body["prompt"], body, self.model)
             case "/v1/completions":
@@ -240,9 +263,10 @@ class Server:
             over = end >= len(whole)
             aborted = fault == "aborted" or work.id in self._aborted
             finish = "abort" if aborted else None if not over else "stop" if whole == work.text else "length"
-            event = piece(work, whole[:end], before, finish, float("nan") if fault == "nan" else -0.25)
+            logprob = float("nan") if fault == "nan" else -0.25
             with suppress(*((ConnectionError,) if self.ignores_aborts else ())):
-                writer.write(b"data: " + json.dumps(event).encode() + b"\n\n")
+                for event in pieces(work, whole[:end], before, finish, logprob):
+                    writer.write(b"data: " + json.dumps(event).encode() + b"\n\n")
                 await writer.drain()
             if finish is not None:
                 break
@@ -278,6 +302,32 @@ async def trickle(writer: asyncio.StreamWriter, told: bytes) -> None:
         await asyncio.sleep(_TRICKLE_SECONDS)
 
 
+def pieces(work: Work, text: str, before: int, finish: str | None, logprob: float) -> list[dict[str, Any]]:
+    """The events of what is new: one, but for llama.cpp, which has one for each token, and one for the end."""
+    if work.protocol != "llamacpp":
+        return [piece(work, text, before, finish, logprob)]
+    timings = {"cache_n": 0, "prompt_n": len(work.prompt)}
+    stopped = finish == "stop" and text.endswith("\n\n")
+    shown = text.removesuffix("\n\n") if stopped else text
+    events: list[dict[str, Any]] = [
+        {
+            "stop": False,
+            "content": shown[number : number + 1],
+            "tokens": ids_of(text[number]),
+            "tokens_predicted": number + 1,
+            "timings": timings,
+            "completion_probabilities": [{"logprob": logprob}],
+        }
+        for number in range(before, len(text))
+    ]
+    if finish is not None:
+        kind = "word" if stopped else {"stop": "eos", "length": "limit"}.get(finish, "none")
+        word = "\n\n" if stopped else ""
+        end = {"stop": True, "content": "", "stop_type": kind, "stopping_word": word, "tokens_predicted": len(text)}
+        events.append({**end, "timings": timings})
+    return events
+
+
 def piece(work: Work, text: str, before: int, finish: str | None, logprob: float) -> dict[str, Any]:
     """One event, as the protocol has it; `before` of the text's characters were in earlier ones."""
     new = text[before:]
@@ -294,8 +344,17 @@ def piece(work: Work, text: str, before: int, finish: str | None, logprob: float
     choice = {"text": new, "logprobs": {"token_logprobs": [logprob] * len(new)}, "finish_reason": finish}
     if work.protocol == "openai":
         return {"choices": [choice]}
+    if work.protocol == "chat":
+        told = {"content": [{"logprob": logprob}] * len(new)}
+        return {"choices": [{"delta": {"content": new}, "logprobs": told, "finish_reason": finish}]}
     usage = {"prompt_tokens": len(work.prompt), "completion_tokens": len(text)}
     return {"choices": [{**choice, "token_ids": ids_of(new), "stop_reason": stopped}], "usage": usage}
+
+
+def said_in(messages: list[dict[str, str]]) -> str:
+    """A chat as text, and what of the assistant's turn has been said."""
+    begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
+    return transcript(messages[:-1] if messages[-1]["role"] == "assistant" else messages) + begun
 
 
 def labels_of(work: Work, fault: str | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from spex.engine.base import Completion, Progress
+from spex.engine.told import ABORTED, CUT
 from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
@@ -64,11 +65,13 @@ class StreamedAnswer:
         return new
 
     def completion(self) -> Completion:
-        """The whole answer. Raises `Misbehaving` when it was cut off."""
+        """The whole answer. Raises `Unreachable` when it was cut off."""
         if self._last is None:
-            raise Misbehaving(self._engine, "the end of a completion", "a stream that broke off")
+            raise Unreachable(self._engine, CUT)
         progress, last = self._progress, self._last
         whole = len(progress.token_ids) == last["tokens_predicted"]
+        if last["stop_type"] == "none":
+            raise Unreachable(self._engine, ABORTED)
         end = _ENDS.get(last["stop_type"])
         if end is None:
             raise Misbehaving(self._engine, f"one of {', '.join(_ENDS)} as stop_type", last["stop_type"])
