@@ -233,6 +233,28 @@ def test_the_delimiter_before_a_step_is_sent_by_no_one_and_is_no_step_of_its_own
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_where_white_space_at_a_turns_end_reaches_the_model_it_is_sent_and_what_comes_is_all_new(keeps: bool) -> None:
+    async def main() -> None:
+        server = Server(*ALL, chats=True, goes_on=by_flags)
+
+        def counted(event: dict[str, Any]) -> object:
+            if not event.get("usage"):
+                return event
+            said = str(server.asked[-1]["messages"][-1]["content"])
+            return {**event, "usage": {"prompt_tokens": len(said if keeps else said.rstrip()), "completion_tokens": 2}}
+
+        server.spoil = counted
+        async with engine_of(server) as engine:
+            server.pieces = ("\n\n", "three", "\n\n")
+            found = [await asked(engine, begun) for begun in ("One: 1.\n\n", "\n")]
+            sent = [body["messages"][-1]["content"] for body in server.asked[-2:]]
+            assert found == ["\n\n" if keeps else "three\n\n", "\nthree\n\n"]
+            assert sent == ["One: 1.\n\n" if keeps else "One: 1.", TURNS[-1]["content"]]
+
+    asyncio.run(main())
+
+
 @given(st.text(" \n", max_size=4), st.text("a \n", max_size=8), st.lists(st.integers(1, 3), max_size=8))
 def test_what_is_held_back_is_taken_off_once_however_a_text_is_cut_into_pieces(
     held: str, text: str, lengths: list[int]

@@ -39,19 +39,21 @@ def test_half_an_answer_goes_on(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("pair", pairs())
-def test_a_search_ends_with_steps_that_are_none_of_them_empty_and_leaves_nothing(pair: Pair) -> None:
+def test_a_search_ends_with_steps_that_are_no_delimiters_alone_and_leaves_nothing(pair: Pair) -> None:
     async def main() -> None:
         found = await spex.run(
             QUESTIONS[:2],
             policy=by_chats(pair),
             reward=spex.Judge(find_engine(pair.reward)),
-            search=spex.Rebase(width=4),
+            search=spex.Rebase(width=4, depth_max=3),
+            step_tokens_max=64,
         )
         for solution in found.solutions:
             assert solution.partial is None
             inner = [step for step in solution.tree.steps.values() if step.end == "delimiter"]
             assert inner
-            assert all(step.text.strip() for step in inner)
+            # A model may write another by itself; were the first one written twice, every other step would be one.
+            assert sum(not step.text.strip() for step in inner) <= len(inner) // 4
         async with asyncio.timeout(5.0):
             while await asyncio.to_thread(at_work, pair.policy):  # noqa: ASYNC110  # on a real clock
                 await asyncio.sleep(0.05)

@@ -104,7 +104,9 @@ class LlamaCpp:
     async def _load(self) -> None:
         key = secrets.token_hex(16)
         self._server = await asyncio.to_thread(started, self._model, key, self.capabilities, self._threads, self._draft)
-        self._requests.http = Http(self.name, self._server.listening_address, key, _DEADLINES, keeps_connections=False)
+        self._requests.http = Http(
+            self.name, self._server.listening_address, key, _DEADLINES, keeps_connections=False, paces=False
+        )
         self._requests.http.open()
         try:
             # A model that was trained on shorter texts has as much as that.

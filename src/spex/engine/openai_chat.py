@@ -4,8 +4,9 @@ A prompt is a chat and what the assistant has said so far. Its token ids are the
 UTF-8 text has before each turn, so that no content is taken for one. A server goes on from the assistant's unfinished
 turn in one of several ways, or in none: then it is asked for the rest in words.
 
-Templates cut white space off a turn's end, some of them. So it is held back from what is sent, and taken from the
-beginning of what comes, where it is written anew: the delimiter of the last step is neither lost nor a step of its own.
+Templates cut white space off a turn's end, some of them. Where one does, or nobody knows, it is held back from what is
+sent, and taken from the beginning of what comes, if it is written anew: the delimiter of the last step is neither lost
+nor a step of its own. The model has not seen it then, and may go on in the same line.
 """
 
 from __future__ import annotations
@@ -82,11 +83,15 @@ class ChatPiece(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Chats:
-    """`/chat/completions` of the engine `name`; `way`: how an unfinished turn goes on."""
+    """`/chat/completions` of the engine `name`; `way`: how an unfinished turn goes on.
+
+    keeps_space: white space at such a turn's end reaches the model.
+    """
 
     name: str
     way: Way = "words"
     limit: str = "max_tokens"
+    keeps_space: bool = False
     path: str = "/chat/completions"
     logprobs: object = True
 
@@ -104,7 +109,7 @@ class Chats:
         self, http: Http, prompt: Sequence[int], written: str, more: Mapping[str, object], size: Callable[[], int]
     ) -> AsyncGenerator[Piece, None]:
         turns, begun = self.turns(prompt)
-        joint = Joint(begun + written, echoed=self.way == "prefix")
+        joint = Joint(begun + written, echoed=self.way == "prefix", keeps_space=self.keeps_space)
         body = {"messages": turns, **more}
         if joint.begun:
             body |= self._going_on(turns, joint.begun)
@@ -146,11 +151,12 @@ class Chats:
 class Joint:
     """Where a turn that was `begun` goes on: the white space at its end is held back, and not written twice.
 
+    keeps_space: it is sent, and what is written is all new.
     echoed: the server may say first what was begun (Mistral does): that is not new either.
     """
 
-    def __init__(self, begun: str, *, echoed: bool = False) -> None:
-        self.begun: str = begun.rstrip()
+    def __init__(self, begun: str, *, echoed: bool = False, keeps_space: bool = False) -> None:
+        self.begun: str = begun if keeps_space and not begun.isspace() else begun.rstrip()
         self._held = begun[len(self.begun) :]
         self._echo = self.begun if echoed else ""
         self._heard = ""

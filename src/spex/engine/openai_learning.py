@@ -102,10 +102,20 @@ async def _of_chats(plain: Asking) -> Learned:
                 raise
             raise error from None
     for way in WAYS:
-        asking = replace(found.asking, form=Chats(name, way, found.asking.form.limit))
+        form = Chats(name, way, found.asking.form.limit)
+        asking = replace(found.asking, form=form)
         if (await _rest(asking))[:1].islower():
-            return replace(found, asking=asking)
+            spaced = replace(asking, form=replace(form, keeps_space=True))
+            return replace(found, asking=spaced if await _keeps_space(spaced) else asking)
     return found
+
+
+async def _keeps_space(spaced: Asking) -> bool:
+    """Whether white space at the end of an unfinished turn is a part of the prompt, by the server's count of it."""
+    with suppress(InputError, Misbehaving, Unreachable):
+        bare, more = [(await _written(spaced, _BEGUN + space)).prompt_tokens for space in ("", "\n\n")]
+        return bare is not None and more is not None and more > bare
+    return False
 
 
 async def _with_options(plain: Asking) -> Learned:

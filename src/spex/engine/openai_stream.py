@@ -111,6 +111,8 @@ class OpenAIAnswer:
         self._open = progress.text, len(progress.logprobs)
         self._cost = Tokens()
         self.counts_as_it_goes: bool = False
+        self.prompt_tokens: int | None = None
+        """As the server counts them, where it has."""
 
     @property
     def is_over(self) -> bool:
@@ -220,6 +222,7 @@ class OpenAIAnswer:
             raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", told)
         if told.cached_tokens > told.prompt_tokens:
             raise Misbehaving(self._engine, "no more tokens from its cache than the prompt has", told)
+        self.prompt_tokens = told.prompt_tokens
         uncached = told.prompt_tokens - told.cached_tokens
         return Tokens(
             told.completion_tokens - cost.generated,
