@@ -73,7 +73,7 @@ class Http:
         """advice: what to do where the server wants another key, for the message.
 
         keeps_connections: for the next requests; else each has one of its own. paces: whether streams have their
-        deadlines; else each read has `token_gap` for itself, which takes a tenth of a millisecond a token less.
+        deadlines; else each read has `token_gap` for itself, which spares a timer a token.
         """
         self._name = name
         self._advice = advice

@@ -133,10 +133,10 @@ class LlamaCpp:
         return await self._requests.tokens(text, control=True)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        return await self._requests.chat(messages, {})
+        return await self._requests.chat(messages)
 
     async def encode_thinking_chat(self, messages: Sequence[Message], *, enable_thinking: bool) -> tuple[int, ...]:
-        return await self._requests.chat(messages, {"chat_template_kwargs": {"enable_thinking": enable_thinking}})
+        return await self._requests.chat(messages, enable_thinking)
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         return await self._requests.generate(request, progress)

@@ -98,8 +98,9 @@ class LlamaCppRequests:
         body = {"content": text, "add_special": special, "parse_special": control}
         return tuple((await self._server().post("/tokenize", body, _Tokens)).tokens)
 
-    async def chat(self, messages: Sequence[Message], options: Mapping[str, object]) -> tuple[int, ...]:
-        """A chat up to where the assistant speaks next. Raises `EngineError`."""
+    async def chat(self, messages: Sequence[Message], enable_thinking: bool | None = None) -> tuple[int, ...]:
+        """A chat up to where the assistant speaks next; None tells the template nothing. Raises `EngineError`."""
+        options = {} if enable_thinking is None else {"chat_template_kwargs": {"enable_thinking": enable_thinking}}
         marks = [_PART.format(number) for number in range(len(messages))]
         turns = [{"role": message.role, "content": mark} for message, mark in zip(messages, marks, strict=True)]
         rendered = (await self._server().post("/apply-template", {"messages": turns, **options}, _Rendered)).prompt
