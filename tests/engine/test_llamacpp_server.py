@@ -249,6 +249,24 @@ def test_what_a_model_has_before_every_text_is_before_a_chat_once(first: str) ->
     asyncio.run(main())
 
 
+def test_opened_again_at_a_server_with_another_model_it_has_nothing_of_the_first_one() -> None:
+    async def main() -> None:
+        server = Server()
+        async with listening(server.serve) as url:
+            engine = LlamaCppServer(url)
+            for first, slots in (("^", 2), ("$$", 3)):
+                server.first, server.props["total_slots"] = first, slots
+                await engine.open()
+                try:
+                    chat = await engine.encode_chat([Message("user", "Hi")])
+                    assert bytes(chat).decode() == f"{first}<user>Hi<assistant>"
+                    assert engine.capabilities.slots == slots
+                finally:
+                    await engine.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(("status", "seconds"), [("501 Not Implemented", 0.0), ("401 No", 0.0), ("200 OK", 100.0)])
 def test_a_cancellation_comes_through_whatever_becomes_of_the_slots(status: str, seconds: float) -> None:
     async def main() -> None:

@@ -114,7 +114,7 @@ class LlamaCpp:
         except BaseException:
             await self.close()
             raise
-        self._requests.capabilities = replace(self.capabilities, context_tokens=context_tokens or None)
+        self._requests.learn(replace(self.capabilities, context_tokens=context_tokens or None))
 
     async def close(self) -> None:
         self._users = max(0, self._users - 1)

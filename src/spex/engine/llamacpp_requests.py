@@ -77,6 +77,11 @@ class LlamaCppRequests:
         self._cost = Tokens()
         self._first: tuple[int, ...] | None = None
 
+    def learn(self, capabilities: Capabilities) -> None:
+        """What the server that has just been opened can; nothing stays of one before it."""
+        self.capabilities = capabilities
+        self._first = None
+
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
 

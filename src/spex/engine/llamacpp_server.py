@@ -118,7 +118,7 @@ class LlamaCppServer:
         with suppress(InputError, Misbehaving):
             slots = await self._requests.slots()
         drafts = Drafts("its own", alone=True) if any(slot.speculative for slot in slots or ()) else None
-        self._requests.capabilities = replace(
+        found = replace(
             self.capabilities,
             slots=props.total_slots,
             context_tokens=props.default_generation_settings.n_ctx,
@@ -127,6 +127,7 @@ class LlamaCppServer:
             log_probabilities=drafts is None,
             drafts=drafts,
         )
+        self._requests.learn(found)
         name = Path(props.model_path).name
         self._identity = Identity(f"llama.cpp {props.build_info}".rstrip(), name, str(drafts or ""))
 
