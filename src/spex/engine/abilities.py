@@ -23,6 +23,15 @@ class NamesControlTokens(Protocol):
 
 
 @runtime_checkable
+class BeginsTexts(Protocol):
+    """An engine that knows what its model has before every text. (Where texts are sent as text the server adds it.)"""
+
+    async def first_tokens(self) -> tuple[int, ...]:
+        """That (BOS), often nothing. Raises `EngineError`."""
+        ...
+
+
+@runtime_checkable
 class RendersThinking(Protocol):
     """An engine whose chat template may know whether its model is to think."""
 
@@ -101,6 +110,12 @@ async def queue_of(server: Server) -> tuple[int, int] | None:
     """The innermost server's requests, and how many wait; None where it does not tell. Raises `EngineError`."""
     inner = innermost(server)
     return await inner.queue() if isinstance(inner, Queueing) else None
+
+
+async def first_tokens_of(server: Server) -> tuple[int, ...]:
+    """What stands before every text of the innermost engine's model, as far as it says so. Raises `EngineError`."""
+    inner = innermost(server)
+    return await inner.first_tokens() if isinstance(inner, BeginsTexts) else ()
 
 
 def namer_of(server: Server) -> NamesControlTokens | None:

@@ -132,6 +132,10 @@ class LlamaCpp:
         """A template's text as token ids: the names of control tokens become those."""
         return await self._requests.tokens(text, control=True)
 
+    async def first_tokens(self) -> tuple[int, ...]:
+        """What the model has before every text. Raises `EngineError`."""
+        return await self._requests.first_tokens()
+
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return await self._requests.chat(messages)
 

@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from math import exp
 from typing import Any
 
 import msgspec
 
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
+from spex.engine.first_tokens import found_first_tokens
 from spex.engine.http import Count, Http, TokenId
 from spex.engine.interruption import uninterrupted
 from spex.engine.llamacpp_stream import StreamedAnswer
@@ -26,7 +28,6 @@ _RANDOM_SEED = 0xFFFFFFFF
 # Thousands make an answer of half a megabyte, and are seldom needed.
 _LABEL_CANDIDATES = (64, 4096)
 _SURE = 1000.0
-_WORD = "word"
 _PART = "\ue000spex-content-{}\ue000"
 
 # A server may have been started with others of its own.
@@ -118,16 +119,13 @@ class LlamaCppRequests:
             token_ids += await self.tokens(frame, control=True)
             token_ids += await self.tokens(message.content, control=False)
         token_ids += await self.tokens(rendered, control=True)
-        first = await self._first_tokens()
+        first = await self.first_tokens()
         return tuple(token_ids) if tuple(token_ids[: len(first)]) == first else (*first, *token_ids)
 
-    async def _first_tokens(self) -> tuple[int, ...]:
+    async def first_tokens(self) -> tuple[int, ...]:
         """What the model has before every text (BOS): the server takes it off its templates, to add it to texts."""
         if self._first is None:
-            bare = await self.tokens(_WORD, control=False)
-            whole = await self.tokens(_WORD, control=False, special=True)
-            starts = [start for start in range(len(whole)) if whole[start : start + len(bare)] == bare]
-            self._first = whole[: starts[0]] if starts else ()
+            self._first = await found_first_tokens(partial(self.tokens, control=False))
         return self._first
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:

@@ -20,6 +20,7 @@ from typing import Any
 
 from spex.engine.abilities import Reading
 from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
+from spex.engine.first_tokens import found_first_tokens
 from spex.engine.http import Deadlines
 from spex.engine.paced import within
 from spex.engine.same_model import refuse_other_model
@@ -109,6 +110,10 @@ class SglangLocal:
 
     async def encode(self, text: str) -> tuple[int, ...]:
         return await encoded(self._tokenizer, text)
+
+    async def first_tokens(self) -> tuple[int, ...]:
+        """What the model has before every text. Raises `EngineError`."""
+        return await found_first_tokens(self._tokenizer.tokens)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return await encoded_chat(self._tokenizer, messages, self._name)

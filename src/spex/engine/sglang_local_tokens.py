@@ -22,9 +22,12 @@ class LocalTokenizer:
         self._name = name
         self._home = home
 
-    async def tokens(self, text: str) -> tuple[int, ...]:
-        """`text` as token ids, names of control tokens as those."""
-        found = await self._asked(lambda tokenizer: tokenizer.encode(text, add_special_tokens=False), list[TokenId])
+    async def tokens(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+        """`text` as token ids, names of control tokens as those.
+
+        special: with the tokens that the model has before and behind every text.
+        """
+        found = await self._asked(lambda tokenizer: tokenizer.encode(text, add_special_tokens=special), list[TokenId])
         return tuple(found)
 
     async def chat_tokens(self, messages: Sequence[Message], enable_thinking: bool | None = None) -> tuple[int, ...]:

@@ -25,8 +25,9 @@ class SglangTokenizer:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def tokens(self, text: str) -> tuple[int, ...]:
-        asked = {"prompt": text, "add_special_tokens": False}
+    async def tokens(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+        """`text` as token ids; special: with those that the model has before and behind every text."""
+        asked = {"prompt": text, "add_special_tokens": special}
         return tuple((await self._http.post("/v1/tokenize", asked, _Ids)).tokens)
 
     async def chat_tokens(self, messages: Sequence[Message], enable_thinking: bool | None = None) -> tuple[int, ...]:

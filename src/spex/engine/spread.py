@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
-from spex.engine.abilities import Reading, namer_of, reader_of, renderer_of
+from spex.engine.abilities import Reading, first_tokens_of, namer_of, reader_of, renderer_of
 from spex.engine.base import (
     Capabilities,
     Completion,
@@ -115,6 +115,10 @@ class Spread:
 
     async def encode(self, text: str) -> tuple[int, ...]:
         return await self._places.asked_anywhere(lambda engine: engine.encode(text))
+
+    async def first_tokens(self) -> tuple[int, ...]:
+        """What their model has before every text, as far as they say so. Raises `EngineError`."""
+        return await self._places.asked_anywhere(first_tokens_of)
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return await self._places.asked_anywhere(lambda engine: engine.encode_chat(messages))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from spex.engine.abilities import RendersThinking, has_chats_alone, renderer_of
+from spex.engine.abilities import RendersThinking, first_tokens_of, has_chats_alone, renderer_of
 from spex.engine.base import (
     Capabilities,
     Completion,
@@ -29,8 +29,9 @@ _TRIED = (Message("user", "1"),)
 class Templated:
     """An engine whose chats are rendered as is wanted. Raises `InputError`.
 
-    template: `chat`, the model's own, up to where the assistant speaks; `none`: `System: …`, `User: …`, `Assistant: …`
-    turns as text, for models without a template; None leaves it to the engine, which takes the first where it can.
+    template: `chat`, the model's own, up to where the assistant speaks; `none`, for models without one: turns as text,
+    `System: …`, `User: …`, `Assistant: …`, behind what the model has before every text (BOS); None leaves it to the
+    engine, which takes the first where it can.
     enable_thinking: told to the template, where it knows of it; None leaves it to the template. `open` refuses
     (`InputError`) a template that the engine does not render, and what makes no difference to it.
     """
@@ -81,7 +82,7 @@ class Templated:
 
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         if self._template == "none":
-            return await self.inner.encode(transcript(messages))
+            return (*await first_tokens_of(self.inner), *await self.inner.encode(transcript(messages)))
         if self._enable_thinking is None:
             return await self.inner.encode_chat(messages)
         return await self._renderer("enable_thinking", self._enable_thinking).encode_thinking_chat(

@@ -20,7 +20,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
-from math import exp
 from typing import Any, TypeVar
 
 from spex.engine.abilities import Reading
@@ -36,6 +35,7 @@ from spex.engine.base import (
     Sampling,
     SeedKind,
 )
+from spex.engine.first_tokens import found_first_tokens
 from spex.engine.http import Deadlines, Http
 from spex.engine.interruption import uninterrupted
 from spex.engine.keys import key_for
@@ -43,10 +43,11 @@ from spex.engine.other_kind import told_of_another_kind
 from spex.engine.same_model import refuse_other_model
 from spex.engine.server_tokens import encoded, encoded_chat
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_chances, checked_logprob, room_of, rooted
-from spex.engine.vllm_asked import SEED_BITS, labels_body, text_body
+from spex.engine.told import room_of, rooted
+from spex.engine.vllm_asked import SEED_BITS, text_body
+from spex.engine.vllm_labels import Labels, labels_request
 from spex.engine.vllm_reading import ReadPrompt, read_request
-from spex.engine.vllm_stream import Labels, Piece, VllmAnswer
+from spex.engine.vllm_stream import Piece, VllmAnswer
 from spex.engine.vllm_tokens import VllmTokenizer
 from spex.engine.vllm_told import (
     CHUNKED,
@@ -61,14 +62,13 @@ from spex.engine.vllm_told import (
     told_settings,
     told_version,
 )
-from spex.errors import EngineError, InputError, Misbehaving, Unreachable
+from spex.errors import EngineError, InputError, Unreachable
 from spex.profile import Affine
 from spex.prompt import Prompt
 from spex.usage import Tokens
 
 T = TypeVar("T")
 _SLOTS = 128
-_LABELS_MAX = 128
 _GONE_SECONDS = 0.5
 _GONE_AGAIN_SECONDS = 0.02
 
@@ -166,6 +166,10 @@ class Vllm:
     async def encode(self, text: str) -> tuple[int, ...]:
         return await encoded(self._tokenizer, text)
 
+    async def first_tokens(self) -> tuple[int, ...]:
+        """What the model has before every text. Raises `EngineError`."""
+        return await found_first_tokens(self._tokenizer.tokens)
+
     async def encode_chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return await encoded_chat(self._tokenizer, messages, self._name)
 
@@ -196,22 +200,11 @@ class Vllm:
         return completion._replace(end="context") if cut else completion
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
-        if not 1 <= len(request.labels) <= _LABELS_MAX:
-            raise InputError("labels", len(request.labels), f"a request is for 1 to {_LABELS_MAX} of them")
-        body = labels_body(self._model, request) | self._settings.hints.of(progress)
+        body = labels_request(request, self._model) | self._settings.hints.of(progress)
         answer = await self._stoppable(self._http.post("/v1/completions", body, Labels))
-        chances = answer.choices[0].logprobs.top_logprobs[0]
-        told = {label: chances.get(f"token_id:{label}") for label in request.labels}
-        found = {label: exp(checked_logprob(value, self._name)) for label, value in told.items()}
-        checked_chances(list(found.values()), self._name)
-        usage = answer.usage
-        if usage.prompt_tokens != request.prompt.token_count or usage.cached_tokens > usage.prompt_tokens:
-            raise Misbehaving(self._name, f"a prompt of {request.prompt.token_count} tokens", usage)
-        # The token that is drawn beside them is of no other use.
-        reward = usage.prompt_tokens - usage.cached_tokens + usage.completion_tokens
-        progress.spend(prompt_cached=usage.cached_tokens, reward=reward)
-        self._cost = self._cost.plus(Tokens(0, usage.cached_tokens, 0, reward))
-        return tuple(found[label] for label in request.labels)
+        probabilities = answer.probabilities(request, self._name)
+        progress.cost, self._cost = progress.cost.plus(answer.cost), self._cost.plus(answer.cost)
+        return probabilities
 
     @property
     def reads(self) -> bool:

@@ -1,8 +1,8 @@
-"""The bodies of the requests that a vLLM server is sent."""
+"""The body of the request for a text that a vLLM server is sent."""
 
 from __future__ import annotations
 
-from spex.engine.base import Generation, Labelling
+from spex.engine.base import Generation
 from spex.engine.told import folded
 
 SEED_BITS = 63
@@ -28,17 +28,4 @@ def text_body(model: str, request: Generation, tokens_max: int) -> dict[str, obj
         "return_token_ids": True,
         "stream": True,
         "stream_options": {"include_usage": True, "continuous_usage_stats": True},
-    }
-
-
-def labels_body(model: str, request: Labelling) -> dict[str, object]:
-    """The probabilities of the labels, beside one token that is drawn and of no use."""
-    return {
-        "model": model,
-        "prompt": list(request.prompt.token_ids),
-        "max_tokens": 1,
-        "temperature": 0.0,
-        "logprobs": 1,
-        "logprob_token_ids": list(request.labels),
-        "return_tokens_as_token_ids": True,
     }

@@ -60,21 +60,6 @@ class Piece(msgspec.Struct, frozen=True):
     error: Fault | None = None
 
 
-class _Chances(msgspec.Struct, frozen=True):
-    top_logprobs: Annotated[list[dict[str, float]], msgspec.Meta(min_length=1)]
-
-
-class _Drawn(msgspec.Struct, frozen=True):
-    logprobs: _Chances
-
-
-class Labels(msgspec.Struct, frozen=True):
-    """What answers a request for the probabilities of single tokens."""
-
-    choices: Annotated[list[_Drawn], msgspec.Meta(min_length=1)]
-    usage: Told
-
-
 class VllmAnswer:
     """What has come of one request for at most `tokens_max` tokens behind the prompt of `prompt_ids`."""
 

@@ -58,8 +58,9 @@ class VllmTokenizer:
         self._names: dict[int, str] = {}
         self._control: dict[int, bool] = {}
 
-    async def tokens(self, text: str) -> tuple[int, ...]:
-        asked = {**self._asked, "prompt": text, "add_special_tokens": False, "return_token_strs": True}
+    async def tokens(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+        """`text` as token ids; special: with those that the model has before and behind every text."""
+        asked = {**self._asked, "prompt": text, "add_special_tokens": special, "return_token_strs": True}
         answer = await self._http.post("/tokenize", asked, _Ids)
         self._names.update(zip(answer.tokens, answer.token_strs or (), strict=False))
         return tuple(answer.tokens)
