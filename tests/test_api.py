@@ -17,7 +17,8 @@ import spex
 from spex.api import run, run_sync, setup_of, solve, solve_sync
 from spex.control.clock import run_virtual
 from spex.control.logged import identity_of
-from spex.engine.base import Completion, Generation, Identity, Progress, Scoring
+from spex.engine.abilities import Identity
+from spex.engine.base import Completion, Generation, Progress, Scoring
 from spex.engine.function import FunctionPolicy
 from spex.engine.retrying import Retrying
 from spex.errors import InputError, LogMismatch, Misbehaving, SearchError, SpexError, Unreachable

@@ -14,8 +14,8 @@ from spex.control.clock import run_virtual
 from spex.control.others import Admission, listen
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Speculation
-from spex.engine.abilities import queue_of
-from spex.engine.base import Engine, Identity
+from spex.engine.abilities import Identity, queue_of
+from spex.engine.base import Engine
 from spex.engine.recorded import Recorded
 from spex.engine.retrying import Retrying
 from spex.engine.simulated import SimulatedPolicy

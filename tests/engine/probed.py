@@ -9,7 +9,8 @@ from hashlib import blake2b
 from math import log
 
 from spex.control.clock import run_virtual
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.kv_pool import Hold, Segment
 from spex.engine.measured import EngineProfile
 from spex.engine.probe import probe

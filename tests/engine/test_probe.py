@@ -9,7 +9,8 @@ from itertools import count
 import pytest
 
 from spex.control.clock import run_virtual
-from spex.engine.base import Capabilities, Completion, Generation, Identity, Progress
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities, Completion, Generation, Progress
 from spex.engine.drafts import Drafts
 from spex.engine.measured import Itl, MeasuredPoint, Share
 from spex.engine.probe import probe

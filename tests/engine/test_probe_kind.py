@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from spex.engine.base import Identity, identity_of, load_of
+from spex.engine.abilities import Identity, identity_of, load_of
 from spex.engine.catalog import find_engine
 from spex.engine.probe_kind import spec_of
 from spex.engine.retrying import Retrying

@@ -12,7 +12,8 @@ import pytest
 
 from spex.api import setup_of
 from spex.control.clock import run_virtual
-from spex.engine.base import Capabilities, Engine, Identity, innermost
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities, Engine, innermost
 from spex.engine.measured import (
     EngineProfile,
     Itl,

@@ -11,17 +11,8 @@ import pytest
 
 from spex.control.clock import run_virtual
 from spex.control.log import FileLog
-from spex.engine.base import (
-    Completion,
-    Counters,
-    Generation,
-    Identity,
-    Labelling,
-    Message,
-    Progress,
-    Scoring,
-    innermost,
-)
+from spex.engine.abilities import Identity
+from spex.engine.base import Completion, Counters, Generation, Labelling, Message, Progress, Scoring, innermost
 from spex.engine.base import Path as Solved
 from spex.engine.function import FunctionPolicy
 from spex.engine.recorded import Recorded, Replayed

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from spex.engine.abilities import Reading, Renewable, namer_of, reader_of, renderer_of
-from spex.engine.base import Generation, Identity, Labelling, Message, Progress, Sampling, Telling
+from spex.engine.abilities import Identity, Reading, Renewable, Telling, namer_of, reader_of, renderer_of
+from spex.engine.base import Generation, Labelling, Message, Progress, Sampling
 from spex.engine.http import Deadlines
 from spex.engine.sglang_local import SglangLocal
 from spex.errors import EngineError, InputError, Misbehaving, Overloaded, TimedOut, Unreachable

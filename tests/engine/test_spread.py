@@ -14,8 +14,8 @@ from spex.cli.probing import measure
 from spex.control.clock import run_virtual
 from spex.control.run import Conduct, Run, run
 from spex.control.setup import Speculation
-from spex.engine.abilities import queue_of
-from spex.engine.base import Completion, Engine, Generation, Identity, Labelling, Progress, SeedKind, innermost, load_of
+from spex.engine.abilities import Identity, load_of, queue_of
+from spex.engine.base import Completion, Engine, Generation, Labelling, Progress, SeedKind, innermost
 from spex.engine.catalog import find_engine
 from spex.engine.places import Divided
 from spex.engine.profiled import profiled

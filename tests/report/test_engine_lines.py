@@ -7,7 +7,8 @@ from itertools import count
 
 import msgspec
 
-from spex.engine.base import Capabilities, Identity
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities
 from spex.engine.drafts import Drafts
 from spex.engine.measured import Itl, MeasuredPoint
 from spex.profile import Affine

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import stamina
 
-from spex.engine.base import Progress, Scoring, load_of
+from spex.engine.abilities import load_of
+from spex.engine.base import Progress, Scoring
 from spex.engine.http import Deadlines
 from spex.engine.server_tokens import cut_within
 from spex.errors import InputError, LogMismatch, Misbehaving, Overloaded, SpexError, Unreachable

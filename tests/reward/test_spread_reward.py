@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from spex.control.others import tells
-from spex.engine.base import Identity, Progress, identity_of, load_of
+from spex.engine.abilities import Identity, identity_of, load_of
+from spex.engine.base import Progress
 from spex.engine.base import Server as BaseServer
 from spex.errors import InputError, LogMismatch, Unreachable
 from spex.record import MemoryLog

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple, Protocol
 
-from spex.engine.abilities import queue_of
-from spex.engine.base import Server, Telling, innermost, load_of
+from spex.engine.abilities import Telling, load_of, queue_of
+from spex.engine.base import Server, innermost
 from spex.errors import Overloaded
 from spex.profile import Curve
 from spex.speculate.market import Candidate, Load

@@ -7,10 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from spex.engine.base import Message, Progress, Server, innermost
 from spex.prompt import Prompt
+
+
+class Identity(NamedTuple):
+    """Who an open engine says it is: its program with its version, its model, and what it drafts with.
+
+    Empty where it does not say, or drafts with nothing.
+    """
+
+    version: str = ""
+    model: str = ""
+    drafts: str = ""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """What an open engine may tell beside `Engine`'s methods: `spex probe` asks for it."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    async def load(self) -> int | None:
+        """Requests that the server has by its own count, running and waiting; None where it does not tell.
+
+        Raises `EngineError`.
+        """
+        ...
 
 
 @runtime_checkable
@@ -104,6 +130,18 @@ class Several(Protocol):
 
     @property
     def places(self) -> Sequence[Server]: ...
+
+
+def identity_of(server: Server) -> Identity:
+    """Who does the work, as far as it says so."""
+    inner = innermost(server)
+    return inner.identity if isinstance(inner, Telling) else Identity()
+
+
+async def load_of(server: Server) -> int | None:
+    """Requests that the innermost server has by its own count; None where it does not tell. Raises `EngineError`."""
+    inner = innermost(server)
+    return await inner.load() if isinstance(inner, Telling) else None
 
 
 async def queue_of(server: Server) -> tuple[int, int] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spex.engine.base import Server, identity_of
+from spex.engine.abilities import identity_of
+from spex.engine.base import Server
 from spex.errors import LogMismatch
 from spex.record import CallLog, Filed, ModelEntry
 

@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.gguf import check_gguf
 from spex.engine.http import Deadlines, Http
 from spex.engine.llamacpp_drafts import drafted_by, find_local_draft

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.drafts import Drafts
 from spex.engine.http import Count, Deadlines, Http, Positive, checked_url
 from spex.engine.keys import key_for

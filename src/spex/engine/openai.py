@@ -21,16 +21,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from spex.engine import text_tokens
-from spex.engine.base import (
-    Capabilities,
-    Completion,
-    Counters,
-    Generation,
-    Identity,
-    Labelling,
-    Message,
-    Progress,
-)
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.http import Deadlines, Http, checked_url
 from spex.engine.keys import key_for
 from spex.engine.openai_chat import Chats

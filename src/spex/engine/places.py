@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from spex.engine.abilities import queue_of
-from spex.engine.base import Capabilities, Counters, Identity, Progress, Server, identity_of, load_of
+from spex.engine.abilities import Identity, identity_of, load_of, queue_of
+from spex.engine.base import Capabilities, Counters, Progress, Server
 from spex.engine.doubted import Doubted
 from spex.errors import PASSING, EngineError, InputError, Overloaded
 from spex.profile import Curve

@@ -11,7 +11,8 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from spex.engine.base import Engine, identity_of, load_of
+from spex.engine.abilities import identity_of, load_of
+from spex.engine.base import Engine
 from spex.engine.measured import EngineProfile
 from spex.engine.probe_aborts import measure_aborts
 from spex.engine.probe_bench import Bench, Wanted

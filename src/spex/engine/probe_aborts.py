@@ -9,7 +9,7 @@ import asyncio
 
 from msgspec.structs import replace
 
-from spex.engine.base import load_of
+from spex.engine.abilities import load_of
 from spex.engine.measured import Aborts, Itl
 from spex.engine.probe_bench import Bench, Wanted
 from spex.engine.probe_itl import itl_alone

@@ -6,17 +6,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from spex.engine.base import (
-    Capabilities,
-    Completion,
-    Counters,
-    Engine,
-    Generation,
-    Labelling,
-    Message,
-    Progress,
-    identity_of,
-)
+from spex.engine.abilities import identity_of
+from spex.engine.base import Capabilities, Completion, Counters, Engine, Generation, Labelling, Message, Progress
 from spex.engine.measured import EngineProfile
 from spex.engine.profile_file import kept_path, read_profile
 from spex.engine.spread import Spread

@@ -13,8 +13,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from spex.engine.abilities import Reading
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
+from spex.engine.abilities import Identity, Reading
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.first_tokens import found_first_tokens
 from spex.engine.http import Deadlines, Http, checked_url
 from spex.engine.keys import key_for

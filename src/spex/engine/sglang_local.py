@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spex.engine.abilities import Reading
-from spex.engine.base import Capabilities, Completion, Counters, Generation, Identity, Labelling, Message, Progress
+from spex.engine.abilities import Identity, Reading
+from spex.engine.base import Capabilities, Completion, Counters, Generation, Labelling, Message, Progress
 from spex.engine.first_tokens import found_first_tokens
 from spex.engine.http import Deadlines
 from spex.engine.paced import within

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import msgspec
 
-from spex.engine.base import Capabilities, Identity, SeedKind
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities, SeedKind
 from spex.engine.drafts import Drafts
 from spex.engine.hints import Hints, sglang_hints
 from spex.engine.http import Count, Positive

@@ -13,19 +13,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
-from spex.engine.abilities import Reading, first_tokens_of, namer_of, reader_of, renderer_of
-from spex.engine.base import (
-    Capabilities,
-    Completion,
-    Counters,
-    Engine,
-    Generation,
-    Identity,
-    Labelling,
-    Message,
-    Progress,
-    identity_of,
-)
+from spex.engine.abilities import Identity, Reading, first_tokens_of, identity_of, namer_of, reader_of, renderer_of
+from spex.engine.base import Capabilities, Completion, Counters, Engine, Generation, Labelling, Message, Progress
 from spex.engine.places import Places
 from spex.errors import InputError
 from spex.visible import one_line

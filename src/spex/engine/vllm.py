@@ -22,13 +22,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from spex.engine.abilities import Reading
+from spex.engine.abilities import Identity, Reading
 from spex.engine.base import (
     Capabilities,
     Completion,
     Counters,
     Generation,
-    Identity,
     Labelling,
     Message,
     Progress,

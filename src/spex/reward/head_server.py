@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import TypeVar
 
-from spex.engine.base import Capabilities, Counters, Identity, Progress
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities, Counters, Progress
 from spex.engine.doubted import Doubted
 from spex.engine.http import Deadlines, Http
 from spex.engine.keys import key_for

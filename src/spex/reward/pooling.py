@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from spex.engine.base import Identity
+from spex.engine.abilities import Identity
 from spex.engine.http import Count, Http
 from spex.engine.sglang_abort import answered
 from spex.engine.sglang_tokens import SglangTokenizer

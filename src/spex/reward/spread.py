@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from spex.engine.base import Capabilities, Counters, Identity, Path, Progress, Scoring, Server
+from spex.engine.abilities import Identity
+from spex.engine.base import Capabilities, Counters, Path, Progress, Scoring, Server
 from spex.engine.places import Places
 from spex.errors import InputError
 from spex.problem import Problem
