@@ -78,14 +78,17 @@ class Policy:
         """
         form = self.form(path, call.action)
         cued = prompt.extended(await self.engine.encode(form.cue)) if form.cue else prompt
-        written = await self._text(self.request(problem, cued, call, run_seed, form), progress)
-        further = self._guided.further(path, call.action, written) if self._guided else None
+        request = self.request(problem, cued, call, run_seed, form)
+        first = progress.before[0] if progress.before else await self._text(request, progress)
+        further = self._guided.further(path, call.action, first) if self._guided else None
         if further is None:
-            return written
-        if further.given:
-            written = _with_given(written, further.given, await self.engine.encode(further.given))
+            return first
+        given = await self.engine.encode(further.given) if further.given else ()
+        written = _with_given(first, further.given, given) if given else first
         if further.form is None:
             return written
+        if not progress.before:
+            progress.finish(first)
         request = self.request(problem, cued.extended(written.token_ids), call, run_seed, further.form, part=1)
         return _joined(written, await self._next(request, progress))
 
@@ -128,12 +131,9 @@ class Policy:
         return await self.engine.generate(request, progress)
 
     async def _next(self, request: Generation, progress: Progress) -> Completion:
-        """A further text of one call: what was written before it is no part of what an engine would go on from."""
-        progress.token_ids.clear()
-        progress.logprobs.clear()
-        progress.text = ""
-        with apart(progress) as own:
-            return await self._text(request, own)
+        """A further text of one call."""
+        with apart(progress, progress.next) as progress.next:
+            return await self._text(request, progress.next)
 
 
 def _with_given(written: Completion, text: str, token_ids: tuple[int, ...]) -> Completion:

@@ -22,6 +22,14 @@ class Tokens(NamedTuple):
             self.reward + other.reward,
         )
 
+    def minus(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.generated - other.generated,
+            self.prompt_cached - other.prompt_cached,
+            self.prompt_uncached - other.prompt_uncached,
+            self.reward - other.reward,
+        )
+
 
 class Usage(NamedTuple):
     """What a query or a run cost.

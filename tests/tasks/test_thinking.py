@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from spex.control.clock import run_virtual
 from spex.control.run import Conduct
 from spex.control.run import run as carry_out
 from spex.control.setup import Setup, Speculation, recorded, replayed
-from spex.engine.base import Completion, Generation, Progress, Scoring, innermost
+from spex.engine.base import Capabilities, Completion, Generation, Progress, Scoring, innermost
 from spex.engine.base import Path as Solved
 from spex.engine.simulated import SimulatedPolicy, SimulatedReward
 from spex.engine.text_tokens import transcript
@@ -35,9 +36,10 @@ from spex.tasks.text import Text
 from spex.tasks.thinking import Thinking
 from spex.testing.difference import first_difference
 from spex.tree import End, Step, Tree
+from spex.usage import Tokens
 from tests.builders import demand, grow, rate, read, rule, stop
 from tests.search.small import NAMES, small
-from tests.swarm.markets import Greedy
+from tests.swarm.markets import Greedy, Whim
 
 PROBLEM = Problem("What is 2 + 2?", id="p", answer="4")
 TASK = Thinking(Text())
@@ -300,32 +302,68 @@ def test_a_call_of_two_texts_goes_on_from_its_log_with_neither_of_them_written_a
     assert first_difference(first.tree, again.tree) is None
 
 
-class Stalling(spex.FunctionPolicy):
-    """Never writes the second text of a call."""
+class Halting(spex.FunctionPolicy):
+    """Writes the two texts of a call, but of the second one a letter at first, and then nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda prompt, seed: "Answer: 4" if "</think>" in prompt else "I think")
+        self.texts: list[str] = []
 
     async def generate(self, request: Generation, progress: Progress) -> Completion:
-        completion = await super().generate(request, progress)
-        if "</think>" in bytes(request.prompt.token_ids).decode():
+        kept = bytes(progress.token_ids).decode()
+        self.texts.append(f"{bytes(request.prompt.token_ids).decode()[-6:]}|{kept}")
+        if "</think>" in bytes(request.prompt.token_ids).decode() and not kept:
+            self._spend(progress, generated=1)
+            progress.token_ids.append(ord("A"))
+            progress.text = "A"
             await asyncio.sleep(60.0)
-        return completion
+        return await super().generate(request, progress)
 
 
-def test_a_call_that_is_stopped_in_its_second_text_begins_anew_and_what_it_has_cost_stays_counted() -> None:
-    engine = Stalling(lambda prompt, seed: "Answer: 4" if "</think>" in prompt else "I think")
-    policy, progress, call = Policy(engine, Thinking(Text(), tokens_max=5)), Progress(), Expand(ROOT, "solution")
+def test_a_call_that_is_stopped_in_its_second_text_goes_on_from_there() -> None:
+    engine, progress, call = Halting(), Progress(), Expand(ROOT, "solution")
+    policy = Policy(engine, Thinking(Text(), tokens_max=5))
+
+    async def write() -> Completion:
+        return await policy.write(PROBLEM, await policy.prompt(PROBLEM), (), call, 0, progress)
+
+    async def main() -> Completion:
+        writing = asyncio.ensure_future(write())
+        await asyncio.sleep(1.0)
+        progress.demanded = False
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        assert progress.is_begun
+        assert progress.cost == engine.counters().cost
+        progress.demanded = True
+        return await write()
+
+    written = run_virtual(main())
+    assert engine.texts == ["tant: |", "ink>\n\n|", "ink>\n\n|A"]
+    assert written.text == "I thi\n</think>\n\nAnswer: 4"
+    assert progress.cost == engine.counters().cost
+    assert progress.parts == []
+
+
+def test_a_call_that_is_begun_anew_has_nothing_of_its_texts_and_what_they_cost_is_lost() -> None:
+    engine, progress, call = Halting(), Progress(), Expand(ROOT, "solution")
+    policy = Policy(engine, Thinking(Text(), tokens_max=5))
 
     async def main() -> None:
         prompt = await policy.prompt(PROBLEM)
         writing = asyncio.ensure_future(policy.write(PROBLEM, prompt, (), call, 0, progress))
-        while engine.counters().cost.generated <= 5:  # noqa: ASYNC110  # on the virtual clock
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(1.0)
         writing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await writing
+        await asyncio.gather(writing, return_exceptions=True)
+        progress.fail(keeps_tokens=True)
+        assert progress.is_begun
+        progress.fail()
 
     run_virtual(main())
-    assert (progress.token_ids, progress.logprobs, progress.text) == ([], [], "")
-    assert progress.cost == engine.counters().cost
+    assert not progress.is_begun
+    assert progress.next is None
+    assert (progress.cost, progress.lost) == (Tokens(), engine.counters().cost)
 
 
 # The end of the context
@@ -510,6 +548,44 @@ def hostile(request: Generation) -> Completion:
 
 def judged(request: Scoring) -> tuple[float, ...]:
     return tuple(0.1 + 0.8 * draw(sum(path.text.encode()) + len(path.steps), 0, 0) for path in request.paths)
+
+
+class Unseeded(SimulatedPolicy):
+    """Draws a text anew each time that it is begun, whatever its seed; goes on from tokens."""
+
+    def __init__(self) -> None:
+        super().__init__(self._drawn, Affine(0.01, 0.0001), cancel_delay_seconds=0.05)
+        self._begun: Counter[str] = Counter()
+        self._written: set[str] = set()
+        self.drawn_afresh: list[str] = []
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, seed="none", resumes=True)
+
+    def _drawn(self, request: Generation) -> Completion:
+        return hostile(replace(request, seed=request.seed + self._begun[request.key]))
+
+    async def generate(self, request: Generation, progress: Progress) -> Completion:
+        if not progress.token_ids:
+            self._begun[request.key] += 1
+            if request.key in self._written:
+                self.drawn_afresh.append(request.key)
+        try:
+            return await super().generate(request, progress)
+        finally:
+            if progress.token_ids:
+                self._written.add(request.key)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_seeds_do_nothing_no_text_that_has_begun_is_drawn_afresh(name: str) -> None:
+    """What was stopped because it is long would be shorter."""
+    for seed in range(1, 9):
+        engine = Unseeded()
+        setup = hostile_setup(name, Thinking(Text(), 40, step_tokens_max=16), seed, Speculation(market=Whim(seed)))
+        found(replace(setup, policy=replace(setup.policy, engine=engine)))
+        assert engine.drawn_afresh == []
 
 
 def hostile_setup(name: str, task: Thinking, seed: int, speculation: Speculation | None) -> Setup:

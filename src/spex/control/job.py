@@ -91,7 +91,7 @@ class Job:
 
     def leave_off(self, *, keeps_tokens: bool) -> None:
         """It was stopped, and can be asked for again: its tokens stay with it where the engine goes on from tokens."""
-        if not keeps_tokens or not (self.progress.token_ids or self.progress.text):
+        if not keeps_tokens or not self.progress.is_begun:
             self._drop_progress()
 
     def _drop_progress(self) -> None:

@@ -106,7 +106,8 @@ class Progress:
     attempts before it did. `failed`: there were such, and its seconds tell nothing. `replayed`: some of the answer came
     from a log; `replayed_cost`: what of `cost`, and of earlier attempts', was therefore not asked of the engine.
     `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
-    `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`).
+    `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`). Of texts that
+    are written one behind the other `before` has those that are whole, and `next` is the progress of the one behind.
     """
 
     token_ids: list[int] = field(default_factory=list)
@@ -119,6 +120,13 @@ class Progress:
     replayed_cost: Tokens = Tokens()
     demanded: bool = True
     parts: list[Progress] = field(default_factory=list)
+    before: list[Completion] = field(default_factory=list)
+    next: Progress | None = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is something to go on from."""
+        return bool(self.token_ids or self.text or self.before)
 
     def demand(self) -> None:
         """The search waits for it from now on, and so for every part of it."""
@@ -138,10 +146,19 @@ class Progress:
         keeps_tokens: where there are some, the next one goes on from them instead, and they are not lost (G1).
         """
         self.failed = True
-        if keeps_tokens and (self.token_ids or self.text):
+        if keeps_tokens and self.is_begun:
             return
         self.lost = self.lost.plus(self.cost)
         self.cost = Tokens()
+        self.token_ids.clear()
+        self.logprobs.clear()
+        self.text = ""
+        self.before.clear()
+        self.next = None
+
+    def finish(self, completion: Completion) -> None:
+        """A text is whole: an engine would not go on from it, but the text behind it does."""
+        self.before.append(completion)
         self.token_ids.clear()
         self.logprobs.clear()
         self.text = ""
