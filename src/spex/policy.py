@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from spex.engine.abilities import has_chats_alone, namer_of
-from spex.engine.apart import apart
+from spex.engine.apart import text_apart
 from spex.engine.base import Completion, Engine, Generation, Progress, Sampling
 from spex.errors import InputError
 from spex.ids import Expand, call_key, node_key
@@ -15,6 +16,8 @@ from spex.prompt import Prompt
 from spex.seeds import seed_of
 from spex.tasks.base import Guided, StepForm, Task
 from spex.tree import Step
+
+_FIRST, _NEXT = "first", "next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ class Policy:
         form = self.form(path, call.action)
         cued = prompt.extended(await self.engine.encode(form.cue)) if form.cue else prompt
         request = self.request(problem, cued, call, run_seed, form)
-        first = progress.before[0] if progress.before else await self._text(request, progress)
+        known = progress.kept.get(_FIRST)
+        first = (known and known.whole) or await self._text(request, progress)
         further = self._guided.further(path, call.action, first) if self._guided else None
         if further is None:
             return first
@@ -87,10 +91,10 @@ class Policy:
         written = _with_given(first, further.given, given) if given else first
         if further.form is None:
             return written
-        if not progress.before:
-            progress.finish(first)
+        if known is None:
+            progress.keep(_FIRST, first)
         request = self.request(problem, cued.extended(written.token_ids), call, run_seed, further.form, part=1)
-        return _joined(written, await self._next(request, progress))
+        return _joined(written, await text_apart(progress, _NEXT, partial(self._text, request)))
 
     def request(
         self, problem: Problem, prompt: Prompt, call: Expand, run_seed: int, form: StepForm, part: int = 0
@@ -129,11 +133,6 @@ class Policy:
         if context is not None and request.prompt.token_count >= context - 1:
             return Completion("", (), (), "context")
         return await self.engine.generate(request, progress)
-
-    async def _next(self, request: Generation, progress: Progress) -> Completion:
-        """A further text of one call."""
-        with apart(progress, progress.next) as progress.next:
-            return await self._text(request, progress.next)
 
 
 def _with_given(written: Completion, text: str, token_ids: tuple[int, ...]) -> Completion:

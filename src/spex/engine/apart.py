@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from spex.engine.base import Progress
+from spex.engine.base import Completion, Progress
 
 
 @contextmanager
@@ -27,3 +27,15 @@ def apart(progress: Progress, begun: Progress | None = None) -> Iterator[Progres
         progress.replayed_cost = progress.replayed_cost.plus(own.replayed_cost.minus(replayed))
         progress.replayed |= own.replayed
         progress.failed |= own.failed
+
+
+async def text_apart(progress: Progress, name: str, write: Callable[[Progress], Awaitable[Completion]]) -> Completion:
+    """The text of one of several requests; `name` tells it from the call's others. Raises what `write` raises.
+
+    What a stopped attempt has of it, whole or in part, is gone on from where the engine keeps tokens (G1).
+    """
+    own = progress.kept.setdefault(name, Progress())
+    if own.whole is None:
+        with apart(progress, own):
+            own.whole = await write(own)
+    return own.whole

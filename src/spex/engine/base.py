@@ -106,8 +106,9 @@ class Progress:
     attempts before it did. `failed`: there were such, and its seconds tell nothing. `replayed`: some of the answer came
     from a log; `replayed_cost`: what of `cost`, and of earlier attempts', was therefore not asked of the engine.
     `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
-    `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`). Of texts that
-    are written one behind the other `before` has those that are whole, and `next` is the progress of the one behind.
+    `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`). `kept`: of
+    those that write texts what outlives a stop, by whatever names each of them in the call; `whole`: its text, once all
+    of it is written.
     """
 
     token_ids: list[int] = field(default_factory=list)
@@ -120,13 +121,14 @@ class Progress:
     replayed_cost: Tokens = Tokens()
     demanded: bool = True
     parts: list[Progress] = field(default_factory=list)
-    before: list[Completion] = field(default_factory=list)
-    next: Progress | None = None
+    kept: dict[str, Progress] = field(default_factory=dict)
+    whole: Completion | None = None
 
     @property
     def is_begun(self) -> bool:
         """Whether there is something to go on from."""
-        return bool(self.token_ids or self.text or self.before)
+        written = bool(self.token_ids or self.text) or self.whole is not None
+        return written or any(own.is_begun for own in self.kept.values())
 
     def demand(self) -> None:
         """The search waits for it from now on, and so for every part of it."""
@@ -153,12 +155,12 @@ class Progress:
         self.token_ids.clear()
         self.logprobs.clear()
         self.text = ""
-        self.before.clear()
-        self.next = None
+        self.kept.clear()
+        self.whole = None
 
-    def finish(self, completion: Completion) -> None:
-        """A text is whole: an engine would not go on from it, but the text behind it does."""
-        self.before.append(completion)
+    def keep(self, name: str, completion: Completion) -> None:
+        """Its text is whole, and only the first of the call's: nothing is to go on from it."""
+        self.kept[name] = Progress(whole=completion)
         self.token_ids.clear()
         self.logprobs.clear()
         self.text = ""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
-from spex.engine.apart import apart
+from spex.engine.apart import text_apart
 from spex.engine.base import Completion, Engine, Generation, Message, Progress, Sampling
 from spex.errors import InputError
 from spex.prompt import Prompt
@@ -43,8 +44,7 @@ class Asked:
         messages: Sequence[Message] = [Message("user", question)]
         prompt = Prompt([await self.engine.encode_chat(messages)])
         request = Generation(key, prompt, seed, TURNS, self._tokens_max, self._sampling)
-        with apart(progress) as own:
-            return _readable(await self.engine.generate(request, own))
+        return _readable(await text_apart(progress, request.digest, partial(self.engine.generate, request)))
 
 
 def last_line(text: str, form: re.Pattern[str]) -> re.Match[str] | None:

@@ -107,7 +107,7 @@ class Combined:
         for number in numbers:
             reward = self._rewards[number]
             seed = seed_of(request.seed, request.problem.id, "part", request.model, "", index=number)
-            with apart(progress) as own:
+            with apart(progress, progress.kept.setdefault(str(number), Progress())) as own:
                 told = await reward.score(replace(request, seed=seed), own)
             found[number] = validated(told, request, reward.name)
         return found
