@@ -223,6 +223,19 @@ def test_when_a_demand_waits_the_cheapest_speculation_is_stopped_and_no_other() 
     on_bench(scene, engine(slots=3), RateMarket())
 
 
+def test_what_has_run_long_is_stopped_last_for_its_work_would_be_lost_or_late() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.wish(bench.job("old", 0.5))
+        await at(0.05)
+        bench.wish(bench.job("new", 0.9), bench.job("newest but sure", 1.0))
+        await at(0.06)
+        bench.demand(bench.job("wanted"), bench.job("wanted, too"))
+        await at(1)
+        assert sorted(bench.names("cancelled")) == ["new", "newest but sure"]
+
+    on_bench(scene, engine(slots=3), Eager())
+
+
 def test_as_many_are_stopped_as_demands_wait_however_often_it_is_looked_at() -> None:
     async def scene(bench: Bench) -> None:
         bench.wish(*(bench.job(name, 0.5) for name in "abcd"))
@@ -492,6 +505,46 @@ def test_seconds_in_which_cached_prompts_are_read_bend_no_curve() -> None:
         assert bench.lane.prefill_seconds == pytest.approx(3 * 0.03 / TEN)
 
     on_bench(scene, server, RateMarket())
+
+
+def test_seconds_in_which_prompts_are_computed_bend_no_curve() -> None:
+    """Every text has its own taken off its time by itself; here those of the others are told apart from the pace."""
+    truth = Affine(0.010, 0.001)
+    server = SimulatedPolicy(ten_tokens, truth, prefill_seconds=0.03, cache=New())
+
+    async def scene(bench: Bench) -> None:
+        for round_ in range(60):
+            bench.demand(*(bench.job(f"{round_}-{number}") for number in range(1 + round_ % 8)))
+            await at((round_ + 1) * 2.0)
+        for load in range(1, 9):
+            assert bench.lane.profile.itl_seconds(load) == pytest.approx(truth.itl_seconds(load), rel=0.1)
+
+    on_bench(scene, server, RateMarket())
+
+
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_texts_that_began_before_it_was_known_what_prompts_cost_teach_no_pace(at_once: int) -> None:
+    truth = Affine(0.010, 0.001)
+
+    async def scene(bench: Bench) -> None:
+        bench.demand(*(bench.job(f"{number}") for number in range(at_once)))
+        await at(5.0)
+        assert bench.lane.profile.itl_seconds(at_once) == truth.itl_seconds(at_once)
+        assert bench.lane.lengths.mean == TEN
+        bench.demand(bench.job("next"))
+        await at(6.0)
+        assert bench.lane.profile.observations == 1
+
+    on_bench(scene, SimulatedPolicy(ten_tokens, truth, prefill_seconds=0.03, cache=New()), RateMarket())
+
+
+class New:
+    """A cache that has nothing of any prompt."""
+
+    def hold(self, prompt: Prompt, kept: Segment, text_tokens: int) -> Hold:
+        return Hold(0, prompt.token_count)
+
+    def release(self, hold: Hold, text: Segment) -> None: ...
 
 
 class Known:

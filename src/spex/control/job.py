@@ -45,7 +45,8 @@ class Job:
     """One call, demanded or speculative. Its lane alone changes `phase` and what follows it.
 
     `progress` survives a cancellation where the engine keeps tokens. `dropped` counts
-    what stopped attempts generated in vain, `lost` what failed ones did.
+    what stopped attempts generated in vain, `lost` what failed ones did. `prompt_expected`: how many
+    prompt tokens were likely to be computed for it as it started; None where nobody knew.
     """
 
     call: Call
@@ -62,6 +63,7 @@ class Job:
     area_at_start: float = 0.0
     generated_at_start: int = 0
     prompt_at_start: Tokens = Tokens()
+    prompt_expected: float | None = 0.0
     first_started_at_seconds: float | None = None
 
     @property

@@ -9,6 +9,7 @@ from math import ceil, exp, inf
 
 from spex.control.execution import execute
 from spex.control.job import Job, Phase
+from spex.control.lessons import Lessons
 from spex.control.others import Others, beside
 from spex.control.outcome import Cancelled, Ok, Outcome
 from spex.engine.base import Server
@@ -16,9 +17,7 @@ from spex.errors import PASSING, InvariantError
 from spex.profile import LearnedCurve
 from spex.speculate.lengths import Lengths
 from spex.speculate.market import Market
-from spex.speculate.prompts import Prompts
 
-_TOKENS_MIN_TO_LEARN = 4
 _LEAST_SECONDS = 1e-9
 
 
@@ -41,9 +40,9 @@ class Lane:
         speculations_max: int | None = None,
     ) -> None:
         self.server = server
-        self.profile: LearnedCurve = LearnedCurve(server.capabilities.curve)
-        self.lengths: Lengths = Lengths() if serves_text else Lengths(prior=1.0)
-        self._prompts = Prompts()
+        self._lessons = Lessons(server.capabilities, serves_text=serves_text)
+        self.profile: LearnedCurve = self._lessons.profile
+        self.lengths: Lengths = self._lessons.lengths
         self._demanded_of_late = 0.0
         self.slots: int = server.capabilities.slots
         self.speculations_max: int = self.slots if speculations_max is None else speculations_max
@@ -132,8 +131,7 @@ class Lane:
     @property
     def prefill_seconds(self) -> float:
         """What the prompt of one more call costs the batch, in seconds for each token expected of it."""
-        known = self.server.capabilities
-        return self._prompts.seconds(known.prefill_seconds, known.cached_seconds) / max(1.0, self.lengths.mean)
+        return self._lessons.prompt_seconds(self.server.capabilities)
 
     def remaining_share(self, job: Job) -> float:
         """The share of the job's expected work that is still to come."""
@@ -172,9 +170,18 @@ class Lane:
         self._speculate()
 
     def _make_room(self, lacking: float) -> None:
-        """Demanded calls wait, here or there: stop as many of the cheapest speculations as there are slots lacking."""
+        """Demanded calls wait, here or there: stop as many speculations as there are slots lacking.
+
+        First those that lose least: the work that is likely to be wanted is that of the likely ones that have run long.
+        """
+        now = asyncio.get_running_loop().time()
         leaving = sum(1 for job in self._running if job.phase is Phase.CANCELLING)
-        for job in sorted(self.speculating, key=lambda job: job.probability)[: max(0, ceil(lacking) - leaving)]:
+
+        def worth(job: Job) -> tuple[float, float]:
+            return job.probability * (now - job.started_at_seconds), job.probability
+
+        cheapest = sorted(self.speculating, key=worth)
+        for job in cheapest[: max(0, ceil(lacking) - leaving)]:
             self._stop(job)
 
     @property
@@ -202,7 +209,7 @@ class Lane:
         job.generated_at_start = job.progress.cost.generated
         job.prompt_at_start = job.progress.cost
         self._running[job] = self._expected_tokens
-        self._stalled_seconds += self._prompts.cached_seconds(self.server.capabilities.cached_seconds)
+        self._stalled_seconds += self._lessons.started(job, self.server.capabilities)
         if not job.demanded:
             self._guesses[job] = None
             self.bought += 1
@@ -260,16 +267,8 @@ class Lane:
         if job.progress.replayed or job.progress.failed:
             return  # its seconds are not the engine's
         seconds = asyncio.get_running_loop().time() - job.started_at_seconds
-        total = job.progress.cost.generated
-        self.lengths.observe(max(1.0, total) if self.serves_text else 1.0)  # an empty text, too, was a token's work
-        tokens = float(total - job.generated_at_start) if self.serves_text else 1.0
-        uncached = float(job.progress.cost.prompt_uncached - job.prompt_at_start.prompt_uncached)
-        self._prompts.observe(uncached, job.progress.cost.prompt_cached - job.prompt_at_start.prompt_cached)
-        decoding = seconds - uncached * self.server.capabilities.prefill_seconds
-        expected_tokens *= decoding / max(seconds, _LEAST_SECONDS)
-        if decoding > 0.0 < expected_tokens and (tokens >= _TOKENS_MIN_TO_LEARN or not self.serves_text):
-            running = (self._area - job.area_at_start) / seconds
-            self.profile.observe(running, decoding / tokens, decoding / expected_tokens * self.profile.level)
+        running = (self._area - job.area_at_start) / max(seconds, _LEAST_SECONDS)
+        self._lessons.ended(job, seconds, running, expected_tokens, self.server.capabilities.prefill_seconds)
 
     def _account(self) -> None:
         """Keep the integrals of the number running and of 1/ℓ, and how many demanded ran over about a text's life."""

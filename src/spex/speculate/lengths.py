@@ -27,6 +27,11 @@ class Lengths:
         insort(self._sorted, length)
 
     @property
+    def is_known(self) -> bool:
+        """Whether one has ended."""
+        return bool(self._recent)
+
+    @property
     def mean(self) -> float:
         return self._total / len(self._recent) if self._recent else self._prior
 

@@ -1,4 +1,8 @@
-"""What the prompt of one more call costs an engine, learned from the calls that have ended."""
+"""What the prompts of calls cost an engine, learned from the calls that have ended.
+
+The first calls of a problem have its whole prompt to compute, or to wait for; those behind a step have little more
+than that step: what one kind costs says nothing of the other.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,27 @@ from spex.speculate.lengths import Lengths
 
 
 class Prompts:
-    """Prompts of late: the tokens of them that were computed, and those that a cache had."""
+    """Prompts of late: the tokens of them that were computed, and those that a cache had.
+
+    depth: steps in a prompt (≥ 0).
+    """
 
     def __init__(self) -> None:
-        self._uncached = Lengths(prior=0.0)
+        self._uncached = (Lengths(prior=0.0), Lengths(prior=0.0))
         self._cached = Lengths(prior=0.0)
 
-    def observe(self, uncached: float, cached: float) -> None:
-        self._uncached.observe(uncached)
+    def observe(self, depth: int, uncached: float, cached: float) -> None:
+        self._uncached[depth > 0].observe(uncached)
         self._cached.observe(cached)
 
-    def cached_seconds(self, token_seconds: float) -> float:
-        """What the cached part of the next one costs, at so much a token."""
-        return self._cached.mean * token_seconds
+    def knows(self, depth: int) -> bool:
+        """Whether a call with such a prompt has ended."""
+        return self._uncached[depth > 0].is_known
 
-    def seconds(self, uncached_token_seconds: float, cached_token_seconds: float) -> float:
-        """What the next one costs."""
-        return self._uncached.mean * uncached_token_seconds + self.cached_seconds(cached_token_seconds)
+    def uncached(self, depth: int) -> float:
+        """How many tokens of the next one are likely to be computed."""
+        return self._uncached[depth > 0].mean
+
+    def seconds(self, depth: int, uncached_token_seconds: float, cached_token_seconds: float) -> float:
+        """What the next one costs, at so much a token."""
+        return self.uncached(depth) * uncached_token_seconds + self._cached.mean * cached_token_seconds
