@@ -32,7 +32,7 @@ from spex.profile import Affine, Curve, Roofline, Scaled
 from spex.report.intervals import Interval, interval, makespan_ratio, mean_ratio
 from spex.search.catalog import build_search
 from spex.sim.simulate import Simulation, same_trees
-from spex.sim.workload import WORKLOADS, Workload
+from spex.sim.workload import WORKLOADS
 
 SCHEMA_VERSION = 1
 RATIO_MIN = 0.98
@@ -42,11 +42,15 @@ CURVES: dict[str, Curve] = {
     "llama.cpp-cpu": Affine(0.0026, 0.0034),
     "sglang-cpu": Affine(0.0225, 0.0032),
 }
+SERVERS = ("cpu-server",)
+"""Workloads whose engine is their own: prompts cost, slots are few, and texts that are stopped are lost."""
 SEARCHES = {
     "rebase-16": ("rebase", {"width": "16"}),
     "rebase-64": ("rebase", {"width": "64"}),
     "beam-16": ("beam", {"width": "16"}),
     "mcts-32": ("mcts", {"iterations": "32"}),
+    "dvts-16": ("dvts", {"width": "16"}),
+    "rstar-8": ("rstar", {"iterations": "8", "children": "2", "votes": "4", "depth_max": "4"}),
 }
 QUERIES = {1: 24, 2: 24, 3: 24, 4: 32, 16: 48, 64: 64}
 
@@ -79,11 +83,9 @@ class Cell:
         return max(self.concurrency, round(QUERIES[self.concurrency] * factor))
 
     def simulation(self, queries: int, seed: int = 0) -> Simulation:
-        curve = CURVES[self.curve]
-        believed = None if self.belief == 1.0 else Scaled(curve, self.belief)
-        load: Workload = replace(
-            WORKLOADS["reference"], curve=curve, believed=believed, reward_memory=self.reward_memory
-        )
+        load = WORKLOADS[self.curve] if self.curve in SERVERS else WORKLOADS["reference"].on(CURVES[self.curve])
+        believed = None if self.belief == 1.0 else Scaled(load.curve, self.belief)
+        load = replace(load, believed=believed, reward_memory=self.reward_memory)
         search = build_search(*SEARCHES[self.search])
         return Simulation(search, load, queries=queries, concurrency=self.concurrency, seed=seed)
 
@@ -135,7 +137,7 @@ def ratios(plain: Row, speculative: Row, concurrency: int, seed: int) -> Row:
 
 
 def default_grid() -> list[Cell]:
-    """Five loads on four curves; then few queries with fresh rewards or wrong beliefs; then other searches."""
+    """Five loads on four curves; few queries with fresh rewards or wrong beliefs; other searches; a server on a CPU."""
     loads = [("rebase-16", 1), ("rebase-16", 4), ("rebase-16", 16), ("rebase-16", 64), ("rebase-64", 64)]
     cells = [Cell(search, at_once, curve) for search, at_once in loads for curve in CURVES]
     for at_once in (1, 2, 3, 4, 16):
@@ -144,6 +146,11 @@ def default_grid() -> list[Cell]:
         cells += [Cell("rebase-16", at_once, curve, belief=belief) for at_once in (1, 2, 3, 16) for curve in CURVES]
     cells += [Cell(search, 4, curve) for search in ("beam-16", "mcts-32") for curve in CURVES]
     cells += [Cell("mcts-32", 1, "llama.cpp-cpu"), Cell("beam-16", 1, "llama.cpp-cpu", reward_memory=0.0)]
+    for server in SERVERS:
+        cells += [Cell(search, 1, server, memory) for search in ("rebase-16", "dvts-16") for memory in (1.0, 0.0)]
+        cells += [Cell(search, 4, server, memory) for search in ("rebase-16", "dvts-16") for memory in (1.0, 0.0)]
+        cells += [Cell(search, at_once, server) for search in ("mcts-32", "rstar-8") for at_once in (1, 4)]
+        cells += [Cell("rebase-16", 16, server), Cell("rebase-16", 4, server, belief=0.5)]
     return sorted(cells, key=lambda cell: cell.is_largest)
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from math import log
 
+from spex.engine.base import SeedKind
 from spex.engine.kv_pool import Boundless, KvPool
 from spex.engine.simulated import Judgement, Script, SimulatedPolicy, SimulatedReward
 from spex.errors import InputError
-from spex.profile import Affine, Curve
+from spex.profile import Affine, Curve, Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Workload:
 
     The policy's engine runs `slots` sequences at most at ℓ(b) = `curve` (and says that ℓ is `believed`,
     where that is given), computes a prompt token that is not cached in `prefill_seconds`, caches
-    `pool_tokens` tokens (None: all) and aborts after `cancel_delay_seconds`. With n scores in its
+    `pool_tokens` tokens (None: all) and aborts after `cancel_delay_seconds`. Its `seeds` say whether a text that was
+    stopped goes on from its tokens or, `whole`, is written again. With n scores in its
     `reward_slots`, the reward's server takes `reward_seconds` + `reward_slope_seconds`·n for one.
     """
 
@@ -76,6 +78,7 @@ class Workload:
     reward_slots: int = 4096
     believed: Curve | None = None
     states: int = 0
+    seeds: SeedKind = "positional"
 
     @property
     def log_tokens_mean(self) -> float:
@@ -97,6 +100,7 @@ class Workload:
             cancel_delay_seconds=self.cancel_delay_seconds,
             believed=self.believed,
             cache=Boundless() if self.pool_tokens is None else KvPool(self.pool_tokens),
+            seed=self.seeds,
         )
 
     def reward(self, judgement: Judgement, name: str = "reward") -> SimulatedReward:
@@ -112,7 +116,8 @@ class Workload:
 # at half of 312 TFLOP/s. The pool: 26 GB of KV at 128 KiB a token. A score is the prefill of one step, some
 # 70 tokens in 5 ms beside what others ask for, and 30 ms of passing through the server.
 # `readable`: by logprobs 0.10, by length 0.054, by noise 0.098: together the 0.15 of `reference`, of which a
-# linear predictor can explain 57 %. `states`: 20 of a depth, each a twentieth of the range of rewards.
+# linear predictor can explain 57 %. `states`: 20 of a depth, each a twentieth of the range of rewards. `cpu-server`: a
+# small model in vLLM on one core, as `spex probe` measured it, and a judge of the same size on another.
 WORKLOADS = {
     load.name: load
     for load in (
@@ -130,6 +135,19 @@ WORKLOADS = {
         ),
         Workload("readable", reward_noise=0.098, readable=Readable()),
         Workload("states", states=20),
+        Workload(
+            "cpu-server",
+            step_tokens=30.0,
+            depth_min=2,
+            depth_max=6,
+            end_probability=0.2,
+            curve=Points(((1, 0.0268), (2, 0.0278), (4, 0.0281), (8, 0.0359), (16, 0.0497), (32, 0.0796))),
+            slots=32,
+            prefill_seconds=0.00106,
+            cancel_delay_seconds=0.06,
+            reward_seconds=0.3,
+            seeds="whole",
+        ),
     )
 }
 
