@@ -87,14 +87,16 @@ class Policy:
         further = self._guided.further(path, call.action, first) if self._guided else None
         if further is None:
             return first
+        if known is None:
+            progress.keep(_FIRST, first)
         given = await self.engine.encode(further.given) if further.given else ()
         written = _with_given(first, further.given, given) if given else first
         if further.form is None:
             return written
-        if known is None:
-            progress.keep(_FIRST, first)
         request = self.request(problem, cued.extended(written.token_ids), call, run_seed, further.form, part=1)
-        return _joined(written, await text_apart(progress, _NEXT, partial(self._text, request)))
+        keeps_tokens = self.engine.capabilities.keeps_tokens
+        further_text = await text_apart(progress, _NEXT, partial(self._text, request), keeps_tokens=keeps_tokens)
+        return _joined(written, further_text)
 
     def request(
         self, problem: Problem, prompt: Prompt, call: Expand, run_seed: int, form: StepForm, part: int = 0

@@ -34,9 +34,9 @@ class Tokens(NamedTuple):
 class Usage(NamedTuple):
     """What a query or a run cost.
 
-    `useful`: of demanded calls; `wasted`: of calls never demanded, and of stopped attempts whose
-    tokens could not be kept; `lost`: of failed attempts. `replayed` repeats what of these came
-    from a call log and cost the engine nothing.
+    `useful`: of demanded calls, in all attempts that were gone on with; `wasted`: of calls never
+    demanded, and of stopped attempts whose tokens could not be kept; `lost`: of failed attempts.
+    `replayed` repeats what of these came from a call log and cost the engine nothing.
     """
 
     useful: Tokens = Tokens()

@@ -12,7 +12,7 @@ from spex.control.lane import Lane
 from spex.control.ledger import Foreseen
 from spex.control.outcome import Cancelled, Failed, Made, Ok, Outcome
 from spex.engine.base import Engine, Generation, Progress
-from spex.ids import ROOT, Expand
+from spex.ids import ROOT, Expand, NodeId
 from spex.prompt import Prompt
 from spex.speculate.market import C, Load, Market
 
@@ -65,13 +65,13 @@ class Bench:
             speculations_max=speculations_max,
         )
 
-    def job(self, name: str, probability: float = 0.5) -> Job:
+    def job(self, name: str, probability: float = 0.5, parent: NodeId = ROOT) -> Job:
         async def work(progress: Progress) -> Made:
             request = Generation(f"p|expand:root>{name}.0", Prompt([(1, 2, 3)]), 7, ("\n",), 1000)
             await self.engine.generate(request, progress)
             return Made(())
 
-        return Job(Expand(ROOT, name), self, work, probability=probability)
+        return Job(Expand(parent, name), self, work, probability=probability)
 
     def demand(self, *jobs: Job) -> None:
         for job in jobs:

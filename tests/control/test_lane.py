@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from spex.control.job import Job, Phase
 from spex.control.outcome import Failed, Outcome
-from spex.engine.base import Completion, Generation, Progress
+from spex.engine.base import Completion, Generation, Progress, SeedKind
 from spex.engine.function import FunctionPolicy
 from spex.engine.kv_pool import Hold, Segment
 from spex.engine.retrying import Retrying
 from spex.engine.simulated import SimulatedPolicy
 from spex.errors import EngineError, InvariantError, Misbehaving, Overloaded, Unreachable
+from spex.ids import ROOT, Expand, child
 from spex.profile import Affine, Scaled
 from spex.prompt import Prompt
 from spex.speculate.market import RateMarket
@@ -494,11 +495,12 @@ def test_the_curve_is_learned_from_what_ran() -> None:
 def test_seconds_in_which_cached_prompts_are_read_bend_no_curve() -> None:
     """All wait while the prompt of one is read: what starts among others makes them late, and their pace no other."""
     truth = Affine(0.010, 0.001)
+    behind = child(Expand(ROOT, "step"))
     server = SimulatedPolicy(ten_tokens, truth, cached_seconds=0.03, cache=Known())
 
     async def scene(bench: Bench) -> None:
         for round_ in range(60):
-            bench.demand(*(bench.job(f"{round_}-{number}") for number in range(1 + round_ % 8)))
+            bench.demand(*(bench.job(f"{round_}-{number}", parent=behind) for number in range(1 + round_ % 8)))
             await at((round_ + 1) * 2.0)
         for load in range(1, 9):
             assert bench.lane.profile.itl_seconds(load) == pytest.approx(truth.itl_seconds(load), rel=0.1)
@@ -806,3 +808,22 @@ def test_there_is_something_to_win_on_a_lane_while_speculation_runs_or_could_be_
     assert on_bench(scene, two, Eager()) == [1.0, 1.0, 1.0, 0.0]
     assert on_bench(scene, two, Eager(), 0) == [0.0] * 4
     assert on_bench(scene, two) == [0.0] * 4
+
+
+@pytest.mark.parametrize(("seed", "lost"), [("whole", True), ("positional", False)])
+def test_what_was_stopped_for_want_of_room_makes_guesses_worth_less_where_lost(seed: SeedKind, lost: bool) -> None:
+    async def scene(bench: Bench) -> list[float]:
+        shares = [bench.lane.kept_share]
+        bench.wish(bench.job("guess"))
+        await at(0.05)
+        bench.demand(bench.job("wanted"))
+        shares.append(bench.lane.kept_share)
+        for round_ in range(400):
+            await at(1.0 + round_)
+            bench.demand(bench.job(f"next{round_}"))
+        return [*shares, bench.lane.kept_share]
+
+    before, after, later = on_bench(scene, engine(slots=1, seed=seed), Eager())
+    assert before == 1.0
+    assert (after < 1.0) == lost
+    assert later == pytest.approx(1.0, abs=0.01)

@@ -41,6 +41,7 @@ class Engine:
     useful: float
     prefill_seconds: float = 0.0
     speculating: list[Guess] = field(default_factory=list)
+    kept_share: float = 1.0
 
 
 IDLE = Engine(Affine(0.010, 0.001), 0, 0.0)
@@ -55,6 +56,14 @@ wishes = st.lists(probabilities, max_size=20).map(
 
 def guesses(*probabilities: float) -> list[Guess]:
     return [Guess(f"g{number}", probability) for number, probability in enumerate(probabilities)]
+
+
+def test_a_guess_that_is_likely_to_be_lost_is_worth_so_much_less() -> None:
+    load = Engine(Affine(0.010, 0.001), 8, 8.0)
+    assert names(RateMarket().to_start(load, guesses(0.9, 0.7, 0.5), 3)) == ["g0", "g1"]
+    losing = Engine(Affine(0.010, 0.001), 8, 8.0, kept_share=0.6)
+    assert names(RateMarket().to_start(losing, guesses(0.9, 0.7, 0.5), 3)) == ["g0"]
+    assert RateMarket().margin(losing) < RateMarket().margin(load)
 
 
 def names(chosen: list[Guess]) -> list[str]:

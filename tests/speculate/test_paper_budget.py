@@ -45,6 +45,7 @@ class Engine:
     useful: float = 0.0
     prefill_seconds: float = 0.0
     speculating: list[Guess] = field(default_factory=list)
+    kept_share: float = 1.0
 
 
 A, B = Query("a"), Query("b")

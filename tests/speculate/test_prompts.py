@@ -1,32 +1,30 @@
-"""What a prompt costs: those of problems and those behind a step are told apart."""
+"""What a prompt costs: those of problems, those behind a step and those of scores are told apart."""
 
 from __future__ import annotations
 
+from itertools import permutations
+from typing import get_args
+
 import pytest
 
-from spex.speculate.prompts import Prompts
+from spex.speculate.prompts import Kind, Prompts
 
 
-def test_what_nobody_has_seen_costs_nothing_and_is_not_known() -> None:
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_what_nobody_has_seen_costs_nothing_and_is_not_known(kind: Kind) -> None:
     prompts = Prompts()
-    assert not prompts.knows(0)
-    assert prompts.seconds(0, 1.0, 1.0) == 0.0
+    assert not prompts.knows(kind)
+    assert prompts.seconds(kind, 1.0, 1.0) == 0.0
 
 
-@pytest.mark.parametrize("depth", [1, 2, 9])
-def test_a_problems_prompt_says_nothing_of_one_behind_a_step(depth: int) -> None:
+@pytest.mark.parametrize(("one", "other"), list(permutations(get_args(Kind), 2)))
+def test_what_one_kind_costs_says_nothing_of_another(one: Kind, other: Kind) -> None:
     prompts = Prompts()
-    prompts.observe(0, 400.0, 0.0)
-    assert prompts.knows(0)
-    assert not prompts.knows(depth)
-    prompts.observe(depth, 10.0, 0.0)
-    prompts.observe(depth, 20.0, 0.0)
-    assert prompts.seconds(depth, 0.001, 0.0) == pytest.approx(0.015)
-    assert prompts.seconds(0, 0.001, 0.0) == pytest.approx(0.4)
-    assert all(map(prompts.knows, range(1, 10)))
-
-
-def test_what_is_cached_costs_its_own_price() -> None:
-    prompts = Prompts()
-    prompts.observe(1, 10.0, 500.0)
-    assert prompts.seconds(1, 0.001, 0.0006) == pytest.approx(0.01 + 0.3)
+    prompts.observe(one, 400.0, 100.0)
+    assert prompts.knows(one)
+    assert not prompts.knows(other)
+    prompts.observe(other, 10.0, 0.0)
+    prompts.observe(other, 20.0, 0.0)
+    assert prompts.seconds(other, 0.001, 0.01) == pytest.approx(0.015)
+    assert prompts.seconds(one, 0.001, 0.01) == pytest.approx(1.4)
+    assert prompts.uncached(one) == 400.0

@@ -309,6 +309,10 @@ class Halting(spex.FunctionPolicy):
         super().__init__(lambda prompt, seed: "Answer: 4" if "</think>" in prompt else "I think")
         self.texts: list[str] = []
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, seed="none", resumes=True)
+
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         kept = bytes(progress.token_ids).decode()
         self.texts.append(f"{bytes(request.prompt.token_ids).decode()[-6:]}|{kept}")

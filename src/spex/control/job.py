@@ -73,7 +73,7 @@ class Job:
     @property
     def depth(self) -> int:
         """Steps in its prompt."""
-        return len(self.call.parent if isinstance(self.call, Expand) else self.call.nodes[0])
+        return len(self.call.parent) if isinstance(self.call, Expand) else max(map(len, self.call.nodes), default=0)
 
     @property
     def occupies(self) -> bool:

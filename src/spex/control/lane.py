@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from math import ceil, exp, inf
+from math import ceil, inf
 
 from spex.control.execution import execute
+from spex.control.integrals import Integrals
 from spex.control.job import Job, Phase
 from spex.control.lessons import Lessons
 from spex.control.others import Others, beside
@@ -17,8 +18,6 @@ from spex.errors import PASSING, InvariantError
 from spex.profile import LearnedCurve
 from spex.speculate.lengths import Lengths
 from spex.speculate.market import Market
-
-_LEAST_SECONDS = 1e-9
 
 
 class Lane:
@@ -43,7 +42,6 @@ class Lane:
         self._lessons = Lessons(server.capabilities, serves_text=serves_text)
         self.profile: LearnedCurve = self._lessons.profile
         self.lengths: Lengths = self._lessons.lengths
-        self._demanded_of_late = 0.0
         self.slots: int = server.capabilities.slots
         self.speculations_max: int = self.slots if speculations_max is None else speculations_max
         self._group = group
@@ -56,10 +54,7 @@ class Lane:
         self._running: dict[Job, float] = {}  # with the expected tokens at their start
         self._guesses: dict[Job, None] = {}  # those of them that no search has demanded
         self._wishes: dict[Job, None] = {}
-        self._area = 0.0
-        self._expected_tokens = 0.0
-        self._stalled_seconds = 0.0  # for so long nobody gets a token yet, for prompts are read
-        self._area_at_seconds = 0.0
+        self._seen = Integrals()
         self._others = Others()
 
     # What queries ask of it
@@ -68,7 +63,9 @@ class Lane:
         """The search wants this call: run it before any speculation."""
         job.demanded = True
         job.progress.demand()
-        self._guesses.pop(job, None)
+        if job in self._guesses:
+            del self._guesses[job]
+            self._lessons.losses.keep(self._written_since(job))
         if job.phase is Phase.PLANNED:
             self._wishes.pop(job, None)
             job.phase = Phase.QUEUED
@@ -107,7 +104,12 @@ class Lane:
         runs beside the demands that come in the next.
         """
         demanded = self.running - self.speculations
-        return max(self._demanded_of_late, demanded + sum(job.probability for job in self._guesses))
+        return max(self._seen.demanded_of_late, demanded + sum(job.probability for job in self._guesses))
+
+    @property
+    def kept_share(self) -> float:
+        """The share of the work on guesses that is not likely to be lost, in (0, 1]."""
+        return 1.0 if self.server.capabilities.keeps_tokens else self._lessons.losses.kept_share
 
     @property
     def speculations(self) -> int:
@@ -135,9 +137,13 @@ class Lane:
 
     def remaining_share(self, job: Job) -> float:
         """The share of the job's expected work that is still to come."""
+        kept = max(len(job.progress.token_ids), job.generated_at_start)  # of a call of several texts, too
+        return self.lengths.remaining_share(max(self._written_since(job), float(kept)))
+
+    def _written_since(self, job: Job) -> float:
+        """The tokens that it is likely to have got since it was started."""
         elapsed = asyncio.get_running_loop().time() - job.started_at_seconds
-        produced = elapsed / self.profile.itl_seconds(max(1, self._on_engine))
-        return self.lengths.remaining_share(max(produced, float(len(job.progress.token_ids))))
+        return elapsed / self.profile.itl_seconds(max(1, self._on_engine))
 
     # What others have on its engine
 
@@ -172,17 +178,15 @@ class Lane:
     def _make_room(self, lacking: float) -> None:
         """Demanded calls wait, here or there: stop as many speculations as there are slots lacking.
 
-        First those that lose least: the work that is likely to be wanted is that of the likely ones that have run long.
+        First those with least to lose: likely ones that have been written for long are the last.
         """
-        now = asyncio.get_running_loop().time()
         leaving = sum(1 for job in self._running if job.phase is Phase.CANCELLING)
-
-        def worth(job: Job) -> tuple[float, float]:
-            return job.probability * (now - job.started_at_seconds), job.probability
-
-        cheapest = sorted(self.speculating, key=worth)
-        for job in cheapest[: max(0, ceil(lacking) - leaving)]:
+        for job in sorted(self.speculating, key=self._at_stake)[: max(0, ceil(lacking) - leaving)]:
+            self._lessons.losses.lose(self._written_since(job))
             self._stop(job)
+
+    def _at_stake(self, job: Job) -> tuple[float, float]:
+        return job.probability * (job.generated_at_start + self._written_since(job)), job.probability
 
     @property
     def _room(self) -> int:
@@ -205,11 +209,11 @@ class Lane:
         job.started_at_seconds = now
         if job.first_started_at_seconds is None:
             job.first_started_at_seconds = now
-        job.area_at_start = self._area
+        job.area_at_start = self._seen.area
         job.generated_at_start = job.progress.cost.generated
         job.prompt_at_start = job.progress.cost
-        self._running[job] = self._expected_tokens
-        self._stalled_seconds += self._lessons.started(job, self.server.capabilities)
+        self._running[job] = self._seen.expected_tokens
+        self._seen.stalled_seconds += self._lessons.started(job, self.server.capabilities)
         if not job.demanded:
             self._guesses[job] = None
             self.bought += 1
@@ -243,12 +247,16 @@ class Lane:
     def _ended(self, job: Job, task: asyncio.Task[Outcome]) -> None:
         self._account()
         outcome = Cancelled() if task.cancelled() else task.result()
-        expected_tokens = self._expected_tokens - self._running.pop(job)
+        expected_tokens = self._seen.expected_tokens - self._running.pop(job)
         self._guesses.pop(job, None)
         job.task = None
         job.phase = Phase.DONE
         if isinstance(outcome, Ok):
+            self._lessons.losses.age()
+            if not job.demanded:
+                self._lessons.losses.keep(self._written_since(job))
             self._learn(job, expected_tokens)
+            job.progress.kept.clear()  # nobody asks for it again, and it stays with its query
         elif isinstance(outcome, Cancelled):
             job.phase = Phase.PLANNED
             job.leave_off(keeps_tokens=self.server.capabilities.keeps_tokens)
@@ -256,34 +264,27 @@ class Lane:
             self._others.heed(outcome.error)
             job.phase = Phase.DONE if job.demanded else Phase.PLANNED
             passes = isinstance(outcome.error, PASSING)
-            job.progress.fail(keeps_tokens=passes and self.server.capabilities.keeps_tokens)
+            again = passes and not job.demanded
+            job.progress.fail(keeps_tokens=again and self.server.capabilities.keeps_tokens)
         job.book_lost()
         self._settled(job, outcome)
 
     def _learn(self, job: Job, expected_tokens: float) -> None:
         """Take in how long a finished job was and took; `expected_tokens`: by the curve at its prior's level."""
-        if self._market is None or job.expands is not self.serves_text:
+        if self._market is None:
             return  # nobody asks a plain run what another sequence would cost
         if job.progress.replayed or job.progress.failed:
             return  # its seconds are not the engine's
         seconds = asyncio.get_running_loop().time() - job.started_at_seconds
-        running = (self._area - job.area_at_start) / max(seconds, _LEAST_SECONDS)
-        self._lessons.ended(job, seconds, running, expected_tokens, self.server.capabilities.prefill_seconds)
+        area, prefill_seconds = self._seen.area - job.area_at_start, self.server.capabilities.prefill_seconds
+        self._lessons.ended(job, seconds, area, expected_tokens, prefill_seconds)
 
     def _account(self) -> None:
         """Keep the integrals of the number running and of 1/ℓ, and how many demanded ran over about a text's life."""
-        now = asyncio.get_running_loop().time()
-        elapsed = now - self._area_at_seconds
-        self._area += self._on_engine * elapsed
-        self._area_at_seconds = now
-        stalled = min(elapsed, self._stalled_seconds)
-        self._stalled_seconds -= stalled
+        elapsed = self._seen.advance(self._on_engine)
         if elapsed > 0.0 and self._market is not None:
-            itl_seconds = self.profile.itl_seconds(max(1, self._on_engine))
-            # At the level of the prior: when the level moves, what ran meanwhile is not to be counted as news again.
-            self._expected_tokens += (elapsed - stalled) * self.profile.level / itl_seconds
-            lived = 1.0 - exp(-elapsed / (self.lengths.mean * itl_seconds))
-            self._demanded_of_late += lived * (self.running - self.speculations - self._demanded_of_late)
+            demanded = self.running - self.speculations
+            self._seen.expect(elapsed, self._on_engine, demanded, self.profile, self.lengths)
 
     def check(self) -> None:
         """Raise `InvariantError` when the lane is in a state that cannot be."""

@@ -79,6 +79,10 @@ class _Beside:
         return self.load.profile
 
     @property
+    def kept_share(self) -> float:
+        return self.load.kept_share
+
+    @property
     def running(self) -> int:
         return self.load.running + self.others
 

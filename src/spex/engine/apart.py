@@ -29,13 +29,20 @@ def apart(progress: Progress, begun: Progress | None = None) -> Iterator[Progres
         progress.failed |= own.failed
 
 
-async def text_apart(progress: Progress, name: str, write: Callable[[Progress], Awaitable[Completion]]) -> Completion:
+async def text_apart(
+    progress: Progress, name: str, write: Callable[[Progress], Awaitable[Completion]], *, keeps_tokens: bool
+) -> Completion:
     """The text of one of several requests; `name` tells it from the call's others. Raises what `write` raises.
 
-    What a stopped attempt has of it, whole or in part, is gone on from where the engine keeps tokens (G1).
+    What a stopped attempt has of it is not asked for again: the whole text, or, where its engine keeps tokens, a part
+    (G1).
     """
-    own = progress.kept.setdefault(name, Progress())
-    if own.whole is None:
-        with apart(progress, own):
-            own.whole = await write(own)
-    return own.whole
+    own = progress.kept.get(name)
+    if own is not None and own.whole is not None:
+        return own.whole
+    if own is None or not keeps_tokens or any(part is own for part in progress.parts):
+        own = progress.kept[name] = Progress()
+    with apart(progress, own):
+        completion = await write(own)
+    own.finish(completion)
+    return completion

@@ -106,9 +106,8 @@ class Progress:
     attempts before it did. `failed`: there were such, and its seconds tell nothing. `replayed`: some of the answer came
     from a log; `replayed_cost`: what of `cost`, and of earlier attempts', was therefore not asked of the engine.
     `demanded` is the scheduler's to write: the search waits for it, so that an engine may serve it before others.
-    `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`). `kept`: of
-    those that write texts what outlives a stop, by whatever names each of them in the call; `whole`: its text, once all
-    of it is written.
+    `parts`: those of the requests that it is now asked in, where they are several (`spex.engine.apart`). `kept`: those
+    of them that outlive a stop, by whatever names each in the call; `whole`: its text, once all of it is written.
     """
 
     token_ids: list[int] = field(default_factory=list)
@@ -159,8 +158,13 @@ class Progress:
         self.whole = None
 
     def keep(self, name: str, completion: Completion) -> None:
-        """Its text is whole, and only the first of the call's: nothing is to go on from it."""
-        self.kept[name] = Progress(whole=completion)
+        """Its text is whole, and only the first of the call's."""
+        self.finish(completion)
+        self.kept[name], self.whole = Progress(whole=completion), None
+
+    def finish(self, completion: Completion) -> None:
+        """Its text is whole: nothing is to go on from it."""
+        self.whole = completion
         self.token_ids.clear()
         self.logprobs.clear()
         self.text = ""

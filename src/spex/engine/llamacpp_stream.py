@@ -25,6 +25,9 @@ class StreamedAnswer:
         self._counted = Tokens()
         self._gap = False
         self._last: Any = None
+        progress.token_ids.clear()  # the server goes on from none
+        progress.logprobs.clear()
+        progress.text = ""
 
     @property
     def size(self) -> int:

@@ -44,7 +44,9 @@ class Asked:
         messages: Sequence[Message] = [Message("user", question)]
         prompt = Prompt([await self.engine.encode_chat(messages)])
         request = Generation(key, prompt, seed, TURNS, self._tokens_max, self._sampling)
-        return _readable(await text_apart(progress, request.digest, partial(self.engine.generate, request)))
+        name, keeps_tokens = f"{self.engine.name}|{request.digest}", self.engine.capabilities.keeps_tokens
+        written = await text_apart(progress, name, partial(self.engine.generate, request), keeps_tokens=keeps_tokens)
+        return _readable(written)
 
 
 def last_line(text: str, form: re.Pattern[str]) -> re.Match[str] | None:

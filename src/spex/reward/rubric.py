@@ -71,16 +71,14 @@ class Rubric:
         await self._asked.engine.close()
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
-        return tuple([await self._judged(request, number, path, progress) for number, path in enumerate(request.paths)])
+        found = [await self._judged(request, number, path, progress) for number, path in enumerate(request.paths)]
+        self.unread += found.count(None)
+        return tuple(UNREAD if score is None else score for score in found)
 
-    async def _judged(self, request: Scoring, number: int, path: Path, progress: Progress) -> float:
+    async def _judged(self, request: Scoring, number: int, path: Path, progress: Progress) -> float | None:
         question = filled(_QUESTION, {"problem": request.problem.text, "solution": path.text, "rubric": self._rubric})
         seed = seed_of(request.seed, request.problem.id, "judge", request.model, path.prompt.digest, index=number)
-        verdict = score_in(await self._asked.text(question, request.key, seed, progress))
-        if verdict is None:
-            self.unread += 1
-            return UNREAD
-        return verdict
+        return score_in(await self._asked.text(question, request.key, seed, progress))
 
 
 def score_in(text: str) -> float | None:

@@ -56,13 +56,12 @@ class Value:
         await self._asked.engine.close()
 
     async def score(self, request: Scoring, progress: Progress) -> tuple[float, ...]:
-        return tuple([await self._valued(request, number, path, progress) for number, path in enumerate(request.paths)])
+        found = [await self._valued(request, number, path, progress) for number, path in enumerate(request.paths)]
+        self.unread += found.count(None)
+        return tuple(UNREAD if value is None else value for value in found)
 
-    async def _valued(self, request: Scoring, number: int, path: Path, progress: Progress) -> float:
+    async def _valued(self, request: Scoring, number: int, path: Path, progress: Progress) -> float | None:
         question = filled(_QUESTION, {"problem": request.problem.text, "solution": path.text})
         seed = seed_of(request.seed, request.problem.id, "value", request.model, path.prompt.digest, index=number)
         found = last_line(await self._asked.text(question, request.key, seed, progress), _WORD)
-        if found is None:
-            self.unread += 1
-            return UNREAD
-        return VALUES[found[1].lower()]
+        return VALUES[found[1].lower()] if found is not None else None

@@ -117,7 +117,8 @@ class Workload:
 # 70 tokens in 5 ms beside what others ask for, and 30 ms of passing through the server.
 # `readable`: by logprobs 0.10, by length 0.054, by noise 0.098: together the 0.15 of `reference`, of which a
 # linear predictor can explain 57 %. `states`: 20 of a depth, each a twentieth of the range of rewards. `cpu-server`: a
-# small model in vLLM on one core, as `spex probe` measured it, and a judge of the same size on another.
+# small model in vLLM on one core, as `spex probe` measured it; on another a judge of the same size, which reads some 40
+# new tokens for a score, one score after the other.
 WORKLOADS = {
     load.name: load
     for load in (
@@ -145,7 +146,9 @@ WORKLOADS = {
             slots=32,
             prefill_seconds=0.00106,
             cancel_delay_seconds=0.06,
-            reward_seconds=0.3,
+            reward_seconds=0.03,
+            reward_slope_seconds=0.04,
+            reward_slots=32,
             seeds="whole",
         ),
     )

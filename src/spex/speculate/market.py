@@ -60,6 +60,11 @@ class Load(Protocol):
         ...
 
     @property
+    def kept_share(self) -> float:
+        """The share of the work on speculations that is not lost because they are stopped, in (0, 1]."""
+        ...
+
+    @property
     def speculating(self) -> Sequence[Candidate]:
         """The speculations that run and have not been told to stop."""
         ...
@@ -94,7 +99,7 @@ class RateMarket:
     """Buys what raises the rate of useful tokens (see `spex.speculate.price`)."""
 
     def margin(self, load: Load) -> float:
-        useful, worth = load.useful, credible(1.0)
+        useful, worth = load.useful, credible(1.0) * load.kept_share
         asked = price(load.profile, useful, max(load.running, round(useful)), load.prefill_seconds)
         return max(0.0, worth - asked) / worth
 
@@ -111,11 +116,11 @@ class RateMarket:
         return stopped
 
     def to_start(self, load: Load, wishes: Sequence[C], room: int) -> list[C]:
-        useful, prefill_seconds = load.useful, load.prefill_seconds
+        useful, prefill_seconds, kept_share = load.useful, load.prefill_seconds, load.kept_share
         count = max(load.running, round(useful))
         started: list[C] = []
         for candidate in sorted(wishes, key=_probability, reverse=True):
-            worth = credible(candidate.probability)
+            worth = credible(candidate.probability) * kept_share
             if len(started) == room or worth <= price(load.profile, useful, count, prefill_seconds):
                 break
             started.append(candidate)
