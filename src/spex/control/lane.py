@@ -63,9 +63,9 @@ class Lane:
         """The search wants this call: run it before any speculation."""
         job.demanded = True
         job.progress.demand()
-        if job in self._guesses:
-            del self._guesses[job]
+        if job in self._guesses and job.phase is Phase.RUNNING:  # and has not been told to stop
             self._lessons.losses.keep(self._written_since(job))
+        self._guesses.pop(job, None)
         if job.phase is Phase.PLANNED:
             self._wishes.pop(job, None)
             job.phase = Phase.QUEUED
