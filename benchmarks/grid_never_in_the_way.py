@@ -1,10 +1,11 @@
 """Is speculation ever in the way? Plain over speculative over a grid of loads, ℓ(b) curves and wrong beliefs.
 
-A cell is a search, so many queries at once, a curve, rewards that can be foreseen or cannot (each drawn afresh:
-`reward_memory` 0), and what the controller believes of the curve at first (a factor; it learns). Every cell is run
-twice on the virtual clock over the same problems. Ratios have a paired bootstrap interval; one below 0.98 is marked.
-Both files keep their command in the first line, and the JSON every latency, so that each ratio can be computed again.
-A cell that the JSON has with the same number of queries is not run again (--again: it is).
+A cell is a search, so many queries at once, a curve (or a workload with an engine of its own), rewards that can be
+foreseen or cannot (each drawn afresh: `reward_memory` 0), and what the controller believes of the curve at first (a
+factor; it learns). Every cell is run twice on the virtual clock over the same problems. Ratios have a paired bootstrap
+interval; one below 0.98 is marked. Both files keep their command in the first line, and the JSON every latency, so that
+each ratio can be computed again. A cell that the JSON has with the same number of queries is not run again (--again: it
+is).
 
     python -m benchmarks.grid_never_in_the_way [--only rebase-16] [--factor 0.5] [--seconds 600] [--list]
 
@@ -147,8 +148,8 @@ def default_grid() -> list[Cell]:
     cells += [Cell(search, 4, curve) for search in ("beam-16", "mcts-32") for curve in CURVES]
     cells += [Cell("mcts-32", 1, "llama.cpp-cpu"), Cell("beam-16", 1, "llama.cpp-cpu", reward_memory=0.0)]
     for server in SERVERS:
-        cells += [Cell(search, 1, server, memory) for search in ("rebase-16", "dvts-16") for memory in (1.0, 0.0)]
-        cells += [Cell(search, 4, server, memory) for search in ("rebase-16", "dvts-16") for memory in (1.0, 0.0)]
+        loads = [(search, at_once) for at_once in (1, 4) for search in ("rebase-16", "dvts-16")]
+        cells += [Cell(*load, server, memory) for load in loads for memory in (1.0, 0.0)]
         cells += [Cell(search, at_once, server) for search in ("mcts-32", "rstar-8") for at_once in (1, 4)]
         cells += [Cell("rebase-16", 16, server), Cell("rebase-16", 4, server, belief=0.5)]
     return sorted(cells, key=lambda cell: cell.is_largest)

@@ -22,10 +22,8 @@ async def nothing(progress: Progress) -> Any:
     await asyncio.sleep(0)
 
 
-def job_of(call: Call, **cost: int) -> Job:
-    made = Job(call, None, nothing)  # type: ignore[arg-type]  # nobody's
-    made.progress.spend(**cost)
-    return made
+def job_of(call: Call) -> Job:
+    return Job(call, None, nothing)  # type: ignore[arg-type]  # nobody's
 
 
 def taught(lessons: Lessons, call: Call, seconds: float, **cost: int) -> float:

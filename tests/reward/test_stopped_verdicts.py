@@ -81,6 +81,7 @@ async def begun_again(reward: Reward, asked: Scoring, progress: Progress) -> tup
     await asyncio.sleep(1.0)
     scoring.cancel()
     await asyncio.gather(scoring, return_exceptions=True)
+    assert progress.is_begun
     return await reward.score(asked, progress)
 
 
