@@ -97,10 +97,14 @@ def _vllm(asked: Asked) -> Launch:
     command += ["--max-model-len", "2048", "--max-num-batched-tokens", "4096", "--no-enable-chunked-prefill"]
     command += ["--block-size", "32"]  # the grain in which prefixes are found again; 128 if not said
     command += ["--max-num-seqs", "32", "--enforce-eager", "--enable-prompt-tokens-details"]
+    environment = {}
     if asked.deterministic:
         # What was written token by token and then found again has other last bits than what is read in one go.
         command += ["--no-enable-prefix-caching"]
-    environment = {
+        # By AVX-512 a text alone in its batch is multiplied otherwise than one beside others (rows of more than 1,024
+        # numbers): the last bits differ. By AVX2 it is not, and prompts take twice as long.
+        environment["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+    environment |= {
         "VLLM_CPU_KVCACHE_SPACE": "1",  # GB
         "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",
         "VLLM_CPU_OMP_THREADS_BIND": "auto" if asked.core is None else str(asked.core),
@@ -137,7 +141,7 @@ def parsed(arguments: Sequence[str]) -> tuple[Asked, bool]:
         "--deterministic",
         action="store_true",
         help="equal requests get equal answers, to the last bit, whatever runs beside them or ran before "
-        "(SGLang ignores seeds without it; vLLM needs float32 for it, and does without its prefix cache)",
+        "(SGLang ignores seeds without it; vLLM needs float32 for it, and does without its prefix cache and AVX-512)",
     )
     parser.add_argument("--dtype", help="bfloat16 if not said for SGLang, float32 for vLLM")
     parser.add_argument("--role", choices=("policy", "reward"), default="policy", help="what it is for")

@@ -123,14 +123,15 @@ def test_where_prompts_are_dear_they_are_short() -> None:
     assert found.cache.cold_seconds < 2.5
 
 
-ALL = Share(4, 4)
+ALL = Share(4, 4, 4)
+NONE = Share(0, 4, 0)
 
 
 def test_positional_seeds_are_found() -> None:
     seeds = probed(simulated(CURVE)).seeds
     assert seeds is not None
     assert (seeds.told, seeds.found) == ("positional", "positional")
-    assert (seeds.again, seeds.cached, seeds.beside, seeds.resumed) == (ALL, ALL, ALL, ALL)
+    assert (seeds.again, seeds.cached, seeds.beside, seeds.resumed) == (ALL, ALL, ALL, Share(4, 4))
 
 
 def test_seeds_that_repeat_whole_texts_are_found() -> None:
@@ -152,7 +153,7 @@ def test_seeds_without_effect_are_none() -> None:
     draws = count()
     by_chance = probed(simulated(CURVE, lambda request: written(request, next(draws)))).seeds
     assert by_chance is not None
-    assert by_chance.again == Share(0, 4)
+    assert by_chance.again == NONE
     assert by_chance.found == "none"
     always_one = probed(simulated(CURVE, lambda request: written(replace(request, seed=0)))).seeds
     assert always_one is not None
@@ -175,6 +176,32 @@ def test_a_text_that_depends_on_what_runs_beside_it_is_found() -> None:
     assert seeds.found == "none"
 
 
+def test_log_probabilities_that_depend_on_what_runs_beside_them_are_found_where_the_text_is_the_same() -> None:
+    running = [lambda: 0]
+
+    def crowded(request: Generation) -> Completion:
+        text = written(request)
+        assert text.logprobs is not None
+        return text._replace(logprobs=(*text.logprobs[:-1], text.logprobs[-1] - 1e-7)) if running[0]() > 1 else text
+
+    engine = simulated(CURVE, crowded)
+    running[0] = lambda: engine.counters().running
+    seeds = probed(engine).seeds
+    assert seeds is not None
+    assert (seeds.again, seeds.cached) == (ALL, ALL)
+    assert seeds.beside is not None
+    assert seeds.beside.all
+    assert seeds.beside.exact is not None
+    assert seeds.beside.exact < 4
+    assert (seeds.found, seeds.moves_logprobs) == ("positional", True)
+
+
+def test_an_engine_that_tells_no_log_probabilities_is_not_said_to_move_them() -> None:
+    seeds = probed(simulated(CURVE, lambda request: written(request)._replace(logprobs=None))).seeds
+    assert seeds is not None
+    assert (seeds.again, seeds.moves_logprobs) == (Share(4, 4), False)
+
+
 def test_a_text_that_depends_on_what_is_in_the_cache_is_found() -> None:
     met: set[str] = set()
 
@@ -185,7 +212,7 @@ def test_a_text_that_depends_on_what_is_in_the_cache_is_found() -> None:
 
     seeds = probed(simulated(CURVE, cold_at_first)).seeds
     assert seeds is not None
-    assert (seeds.again, seeds.cached) == (ALL, Share(0, 4))
+    assert (seeds.again, seeds.cached) == (ALL, NONE)
     assert seeds.found == "none"
 
 

@@ -77,7 +77,7 @@ def test_an_sglang_server_that_is_deterministic() -> None:
     found = probed(find_engine(spec))
     check_what_all_do(found)
     assert found.seeds is not None
-    assert found.seeds.found == "positional"
+    assert (found.seeds.found, found.seeds.moves_logprobs) == ("positional", False)
 
 
 @pytest.mark.skipif("SPEX_VLLM_URL" not in os.environ, reason="SPEX_VLLM_URL names no server")
@@ -87,4 +87,4 @@ def test_a_vllm_server_in_float32() -> None:
     found = probed(find_engine(spec))
     check_what_all_do(found, keeps_prefixes=keeps_prefixes(spec))
     assert found.seeds is not None
-    assert found.seeds.found == "whole"
+    assert (found.seeds.found, found.seeds.moves_logprobs) == ("whole", False)

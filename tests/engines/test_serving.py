@@ -47,9 +47,11 @@ def test_vllm_serves_in_float32_on_its_core_under_the_name_of_its_role() -> None
     assert launch.environment["VLLM_CPU_OMP_THREADS_BIND"] == "3"
 
 
-def test_vllm_finds_no_prefix_again_where_equal_requests_are_to_have_equal_answers() -> None:
-    assert "--no-enable-prefix-caching" not in launch_of(Asked("vllm", Path("/e"), 1)).command
-    assert "--no-enable-prefix-caching" in launch_of(Asked("vllm", Path("/e"), 1, deterministic=True)).command
+def test_vllm_finds_no_prefix_again_and_keeps_to_one_kernel_where_equal_requests_are_to_have_equal_answers() -> None:
+    plain, deterministic = (launch_of(Asked("vllm", Path("/e"), 1, deterministic=asked)) for asked in (False, True))
+    assert {*deterministic.command} - {*plain.command} == {"--no-enable-prefix-caching"}
+    assert "ONEDNN_MAX_CPU_ISA" not in plain.environment
+    assert deterministic.environment["ONEDNN_MAX_CPU_ISA"] == "AVX2"
 
 
 def test_what_is_not_known_goes_to_the_engine(tmp_path: Path) -> None:

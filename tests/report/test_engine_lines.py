@@ -8,7 +8,7 @@ from itertools import count
 import msgspec
 
 from spex.engine.abilities import Identity
-from spex.engine.base import Capabilities
+from spex.engine.base import Capabilities, Completion, Generation
 from spex.engine.drafts import Drafts
 from spex.engine.measured import Itl, MeasuredPoint
 from spex.profile import Affine
@@ -82,6 +82,23 @@ def test_a_curve_that_falls_is_a_reason_to_measure_again() -> None:
 def test_a_sample_is_no_promise() -> None:
     engine = Odd(simulated(FLAT), told=lambda told: replace(told, seed="none"))
     assert said_of(engine)["seed"].startswith("none promised, though equal texts again 4 of 4")
+
+
+def test_log_probabilities_that_move_are_told_beside_equal_texts_with_what_is_lost() -> None:
+    met: set[str] = set()
+
+    def cold_at_first(request: Generation) -> Completion:
+        text = written(request)
+        assert text.logprobs is not None
+        cold = request.prompt.digest not in met
+        met.add(request.prompt.digest)
+        return text._replace(logprobs=(text.logprobs[0] - 1e-7 * cold, *text.logprobs[1:]))
+
+    said = said_of(simulated(FLAT, cold_at_first))["seed"]
+    assert said.startswith(
+        "positional: equal texts again 4 of 4, cached against cold 4 of 4 (0 in their log-probabilities too), beside"
+    )
+    assert said.endswith("— scores made of log-probabilities may differ in their last places, and a tree after that")
 
 
 def test_wrong_labels_too_few_slots_and_whole_seeds_are_told() -> None:

@@ -21,10 +21,11 @@ _WORTH: dict[SeedKind, int] = {"none": 0, "whole": 1, "positional": 2}
 
 
 class Share(msgspec.Struct, frozen=True):
-    """How many of so many."""
+    """How many of so many; `exact`: those whose log-probabilities are equal to the last bit, None if none are told."""
 
     equal: _Count
     of: _Count
+    exact: _Count | None = None
 
     @property
     def all(self) -> bool:
@@ -65,7 +66,7 @@ class Seeds(msgspec.Struct, frozen=True):
 
     again: alone, with the prompt in the cache both times. cached: the first time, with the prompt not in the cache,
     against later. beside: alone against beside others. resumed: in one go against stopped and gone on with from its
-    tokens. differing: whether other seeds gave other texts.
+    tokens; its log-probabilities are not compared. differing: whether other seeds gave other texts.
     """
 
     told: SeedKind
@@ -74,6 +75,12 @@ class Seeds(msgspec.Struct, frozen=True):
     beside: Share | None
     resumed: Share | None
     differing: bool
+
+    @property
+    def moves_logprobs(self) -> bool:
+        """Whether a text had other log-probabilities, cached or beside others, than alone."""
+        seen = (self.again, self.cached, self.beside)
+        return any(share.exact < share.equal for share in seen if share is not None and share.exact is not None)
 
     @property
     def found(self) -> SeedKind:

@@ -86,7 +86,10 @@ def _kept(wanted: Wanted) -> int:
 
 
 def _share(some: Sequence[Asked], others: Sequence[Asked]) -> Share:
-    return Share(sum(not _differ(one, other) for one, other in zip(some, others, strict=True)), len(some))
+    equal = [(one, other) for one, other in zip(some, others, strict=True) if not _differ(one, other)]
+    told = [(one.completion.logprobs, other.completion.logprobs) for one, other in equal]
+    exact = None if any(None in pair for pair in told) else sum(one == other for one, other in told)
+    return Share(len(equal), len(some), exact)
 
 
 def _differ(one: Asked, other: Asked) -> bool:

@@ -5,10 +5,11 @@ string and log-probabilities. `/inference/v1/generate` says no more, and most se
 
 Seeds are `whole`: the server draws each text from a generator of its own, which starts with the seed and cannot be set
 forward, so that an aborted text is written again from its start. Equal requests give equal texts, alone and beside
-others, where the server runs with `--dtype float32` or `VLLM_BATCH_INVARIANT=1`; elsewhere nearly always. On one CPU
-of two their log-probabilities differed in the sixth place with what ran beside, in float32. Probabilities may differ in
-the fifth place with what of the prompt is in the cache, unless it has `--no-enable-prefix-caching`:
-then, and not before, a speculated run's scores are those of the plain one for certain.
+others, where the server runs with `--dtype float32` or `VLLM_BATCH_INVARIANT=1`; elsewhere nearly always. On a CPU
+their log-probabilities may differ in the sixth place with what runs beside them, in float32 too: by AVX-512 oneDNN has
+another kernel for a text that is alone, with `ONEDNN_MAX_CPU_ISA=AVX2` in the server's environment it has not. They
+may differ in the fifth place with what of the prompt is in the cache, unless it has `--no-enable-prefix-caching`.
+Then, and not before, a speculated run's scores are those of the plain one for certain.
 
 An abort is a closed connection. It has come through when the server counts no more requests (`/metrics`) than we have
 left there, or after half a second: others may use it too.

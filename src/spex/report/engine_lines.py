@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from spex.engine.measured import Aborts, Cache, EngineProfile, Itl, Labels, Seeds, Share
-from spex.report.lacks import ABORT_LOST, LOGPROBS_LOST, SEED_LOST
+from spex.report.lacks import ABORT_LOST, LOGPROBS_LOST, MOVED_LOST, SEED_LOST
 
 _LABEL_ERROR_MAX = 0.05
 _HIT_SHARE = 0.5
@@ -99,11 +99,12 @@ def _seed(seeds: Seeds) -> str:
         return f"none promised, though {seen} — a sample is no promise, and runs do not count on it"
     if seeds.found == "positional" and seeds.told == "whole":
         return f"whole: {seen}; the engine's client does not go on from tokens"
+    moved = f" — {MOVED_LOST}" if seeds.moves_logprobs else ""
     if seeds.found == "positional":
-        return f"positional: {seen}"
+        return f"positional: {seen}{moved}"
     seen += "" if seeds.differing else ", and other seeds give the same text"
     if seeds.found == "whole":
-        return f"whole: {seen} — a text that was stopped is written again from its start"
+        return f"whole: {seen}{moved} — a text that was stopped is written again from its start"
     return f"none: {seen} — {SEED_LOST}"
 
 
@@ -149,7 +150,8 @@ def _abort(aborts: Aborts) -> str:
 
 
 def _of(share: Share) -> str:
-    return f"{share.equal} of {share.of}"
+    moved = share.exact is not None and share.exact < share.equal
+    return f"{share.equal} of {share.of}" + (f" ({share.exact} in their log-probabilities too)" if moved else "")
 
 
 def _ms(seconds: float) -> str:

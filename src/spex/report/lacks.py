@@ -5,6 +5,7 @@ from __future__ import annotations
 from spex.engine.base import Capabilities, Server
 
 SEED_LOST = "a speculated run's tree is one of many; it cannot be compared with the plain one's"
+MOVED_LOST = "scores made of log-probabilities may differ in their last places, and a tree after that"
 LOGPROBS_LOST = "no confidence as a reward, and rewards are foretold less well"
 CONTINUING_LOST = "steps are asked for in words, and may repeat, or leave, what stands before them"
 COUNTS_LOST = "what those cost is a guess, by the pieces of its streams"
