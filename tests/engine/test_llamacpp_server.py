@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx2
 import pytest
 
 import spex
@@ -128,6 +129,41 @@ def test_a_search_runs_on_it_and_leaves_nothing() -> None:
             assert await engine.load() == 0
 
     asyncio.run(main())
+
+
+_OF_SEVERAL_TOKENS = [
+    "√2 ≠ √3, ∞ and ½ x², √2 ≠ √3, ∞ and",
+    "List:\n中\n文\n中\n文\n中\n文\n",
+    "a √ b\n√ c\n√ d\n√ e\n√",
+]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("begun", _OF_SEVERAL_TOKENS)
+def test_characters_of_several_tokens_cut_no_text_and_a_limit_leaves_nothing_out(begun: str) -> None:
+    async def main() -> None:
+        async with real_server() as (url, key):
+            engine = LlamaCppServer(url, key=key)
+            await engine.open()
+            prompt, texts = Prompt([await engine.encode(begun)]), ""
+            for seed in range(1, 6):
+                progress = Progress()
+                found = await engine.generate(Generation("t|c", prompt, seed, ("\n\n",), 40, Sampling(0.5)), progress)
+                # A limit within a character leaves the first of its tokens out.
+                assert progress.cost.generated - len(found.token_ids) <= (3 if found.end == "length" else 0)
+                assert len(found.logprobs or ()) == len(found.token_ids)
+                assert found.text == await spelled(url, key, found.token_ids)
+                texts += found.text
+            await engine.close()
+            assert any(ord(character) > 0x7F for character in texts)  # without one, nothing is shown
+
+    asyncio.run(main())
+
+
+async def spelled(url: str, key: str, token_ids: Sequence[int]) -> str:
+    async with httpx2.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
+        told = await client.post("/detokenize", json={"tokens": list(token_ids)})
+        return str(told.raise_for_status().json()["content"])
 
 
 @pytest.mark.engine

@@ -45,6 +45,8 @@ class Server:
         self.finish: dict[str, Any] | None = None
         self.silent_aborts = False
         self.holds_labels = False
+        self.text = TEXT
+        self.begins_with_a_blank = True
         self.done = b"data: [DONE]\n\n"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -65,7 +67,7 @@ class Server:
                 await asyncio.sleep(60.0)
             await self.say(writer, "")
         elif path == "/v1/detokenize":
-            await self.say(writer, {"text": "".join(map(chr, body["tokens"]))})
+            await self.say(writer, {"text": self.spelled(body["tokens"])})
         elif body.get("stream"):
             self.asked.append(body)
             await self.write(body, writer)
@@ -78,13 +80,18 @@ class Server:
             meta = {"cached_tokens": 2, "prompt_tokens": 3, "output_token_ids_logprobs": [labels]}
             await self.say(writer, self.spoil({"meta_info": meta}))
 
+    def spelled(self, token_ids: list[int]) -> str:
+        text = bytes(token_ids).decode(errors="replace")
+        return text if self.begins_with_a_blank else text.removeprefix(" ")
+
     async def write(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
         before = len(body["input_ids"]) - PROMPT.token_count
         most = body["sampling_params"]["max_new_tokens"]
-        for count in range(1, len(TEXT) - before + 1):
+        letters = self.text.encode().decode("latin-1")
+        for count in range(1, len(letters) - before + 1):
             await asyncio.sleep(self.pace_seconds)
-            written = TEXT[before : before + count]
+            written = letters[before : before + count]
             finish: dict[str, Any] | None = None
             if body["rid"] in self.aborted and before + count >= self.aborts_from:
                 finish = {"type": "abort", "message": "Abort in waiting queue"}
@@ -111,7 +118,7 @@ class Server:
             "output_token_logprobs": [[-0.5, token, None] for token in ids],
             "finish_reason": finish,
         }
-        return {"text": written, "output_ids": ids, "meta_info": meta}
+        return {"text": bytes(ids).decode(errors="replace"), "output_ids": ids, "meta_info": meta}
 
     async def say(self, writer: asyncio.StreamWriter, value: object) -> None:
         text = json.dumps(value).encode()
@@ -155,6 +162,32 @@ def test_a_limit_ends_a_text(tokens_max: int, end: str) -> None:
     async def main() -> None:
         async with engine_of(Server()) as engine:
             assert (await engine.generate(request(tokens_max), Progress())).end == end
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("tokens_max", [3, 4])
+def test_a_limit_within_a_character_ends_a_text_before_it(tokens_max: int) -> None:
+    async def main() -> None:
+        server = Server()
+        server.text = "a √2\n\n"
+        async with engine_of(server) as engine:
+            completion = await engine.generate(request(tokens_max), Progress())
+            assert completion == ("a ", (ord("a"), ord(" ")), (-0.5, -0.5), "length")
+
+    asyncio.run(main())
+
+
+def test_a_text_that_goes_on_is_spelled_as_in_one_go_where_a_tokenizer_drops_a_first_blank() -> None:
+    async def main() -> None:
+        server = Server()
+        server.text, server.begins_with_a_blank = " one √ two\n\n", False
+        async with engine_of(server) as engine:
+            data = server.text.encode()
+            for kept in (1, 5, 7, len(data) - 1):
+                progress = Progress(list(data[:kept]), [-0.5] * kept, data[:kept].decode(errors="replace"))
+                found = await engine.generate(request(), progress)
+                assert (found.text, bytes(found.token_ids), found.end) == (server.text, data, "delimiter")
 
     asyncio.run(main())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from math import exp
@@ -224,6 +225,36 @@ def test_a_text_says_how_it_ended(finish: tuple[str, str | int | None] | None, e
             assert (await engine.generate(request(), Progress())).end == end
 
     asyncio.run(main())
+
+
+def test_a_limit_within_a_character_ends_a_text_before_it() -> None:
+    """The server holds such tokens' text back, and would give what goes on behind them its whole prompt for a text."""
+
+    class Bytes(Server):
+        async def answer(self, path: str, body: dict[str, Any], *streams: Any) -> None:
+            if path != "/detokenize":
+                await super().answer(path, body, *streams)
+                return
+            await self.say(streams[1], {"prompt": bytes(body["tokens"]).decode(errors="replace")})
+
+    async def main() -> None:
+        server = Bytes()
+        async with engine_of(server) as engine:
+            server.text = "a √2\n\n".encode().decode("latin-1")
+            server.spoil = lambda event: _held_back(event, decoder.decode)
+            for tokens_max, kept in ((2, 2), (3, 2), (4, 2), (5, 5), (6, 6)):
+                decoder = getincrementaldecoder("utf-8")()
+                found = await engine.generate(request(tokens_max), Progress())
+                expected = "a √2".encode()[:kept]
+                assert (found.text, bytes(found.token_ids), found.end) == (expected.decode(), expected, "length")
+                assert found.logprobs == (-0.5,) * kept
+
+    asyncio.run(main())
+
+
+def _held_back(event: dict[str, Any], decode: Callable[[bytes], str]) -> dict[str, Any]:
+    choices = [{**choice, "text": decode(bytes(choice["token_ids"]))} for choice in event["choices"]]
+    return {**event, "choices": choices}
 
 
 def test_a_text_that_fills_the_context_ends_there() -> None:

@@ -7,6 +7,7 @@ hold one of the server's few threads, and is closed by it without a word.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
@@ -20,14 +21,17 @@ from spex.engine.base import Capabilities, Completion, Counters, Generation, Lab
 from spex.engine.first_tokens import found_first_tokens
 from spex.engine.http import Count, Http, TokenId
 from spex.engine.interruption import uninterrupted
-from spex.engine.llamacpp_stream import StreamedAnswer
+from spex.engine.llamacpp_stream import Character, StreamedAnswer
 from spex.errors import EngineError, InputError, Misbehaving, Unreachable
 from spex.usage import Tokens
 
+_LOG = logging.getLogger("spex")
 _RANDOM_SEED = 0xFFFFFFFF
 # Thousands make an answer of half a megabyte, and are seldom needed.
 _LABEL_CANDIDATES = (64, 4096)
 _SURE = 1000.0
+_LAST = 8
+"""Tokens at a text's end that are more than what is held back for a stop string."""
 _PART = "\ue000spex-content-{}\ue000"
 
 # A server may have been started with others of its own.
@@ -57,6 +61,10 @@ class _Tokens(msgspec.Struct, frozen=True):
     tokens: list[TokenId]
 
 
+class _Content(msgspec.Struct, frozen=True):
+    content: str
+
+
 class _Rendered(msgspec.Struct, frozen=True):
     prompt: str
 
@@ -77,6 +85,7 @@ class LlamaCppRequests:
         self._running = 0
         self._cost = Tokens()
         self._first: tuple[int, ...] | None = None
+        self._told_of_a_cut = False
 
     def learn(self, capabilities: Capabilities) -> None:
         """What the server that has just been opened can; nothing stays of one before it."""
@@ -151,11 +160,16 @@ class LlamaCppRequests:
         async with self._occupying(), aclosing(events):
             async for event in events:
                 self._cost = self._cost.plus(answer.take(event))
+                if answer.character is not None:
+                    answer.spell(await self._spelled(answer.character, request.stop))
         completion = answer.completion()
         if completion.logprobs is None and self.capabilities.log_probabilities:
             self.capabilities = replace(self.capabilities, log_probabilities=False)  # it drafts, and did not say so
-        if completion.end == "length" and room < request.tokens_max:
-            completion = completion._replace(end="context")
+        if completion.end == "length":
+            completion = completion._replace(
+                text=await self._with_what_was_held(completion, request.stop),
+                end="context" if room < request.tokens_max else "length",
+            )
         return completion
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
@@ -167,6 +181,35 @@ class LlamaCppRequests:
                 if all(label in found for label in request.labels):
                     break
         return tuple(found.get(label, 0.0) for label in request.labels)
+
+    async def _spelled(self, character: Character, stop: Sequence[str]) -> tuple[int, ...] | None:
+        """The tokens that a character came in; None where they cannot be told. Raises `EngineError`.
+
+        What was held back for a stop string that it might have begun comes with it: its tokens have been told.
+        """
+        for held in ("", *begun(stop)):
+            if not character.text.startswith(held):
+                continue
+            text = character.text.removeprefix(held)
+            found = (await self.tokens(text, control=False))[-character.tokens :]
+            if len(found) == character.tokens and found[-1] == character.last and await self._text(found) == text:
+                return found
+        if not self._told_of_a_cut:
+            self._told_of_a_cut = True
+            _LOG.warning("%s: texts end before a character whose tokens it does not tell: %a", self.name, character)
+        return None
+
+    async def _with_what_was_held(self, completion: Completion, stop: Sequence[str]) -> str:
+        """The text with the beginning of a stop string that its last tokens are: a limit leaves it untold."""
+        text, last = completion.text, completion.token_ids[-_LAST:]
+        if not last or not any(stop):
+            return text
+        spelled = (await self._text(last)).lstrip("\ufffd ")
+        return next((text + held for held in ("", *begun(stop)) if (text + held).endswith(spelled)), text)
+
+    async def _text(self, token_ids: Sequence[int]) -> str:
+        body = {"tokens": list(token_ids)}
+        return (await self._server().post("/detokenize", body, _Content)).content
 
     async def _likeliest(self, request: Labelling, candidates: int, progress: Progress) -> Mapping[int, float]:
         """The probabilities of so many tokens behind the prompt."""
@@ -225,6 +268,11 @@ class LlamaCppRequests:
             async with asyncio.timeout(self._confirm_seconds):
                 while self.http is not None and await self.load() >= self._running:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
+
+
+def begun(stop: Sequence[str]) -> list[str]:
+    """What a stop string may have begun with, where it is not whole."""
+    return sorted({one[:length] for one in stop for length in range(1, len(one))})
 
 
 def folded(seed: int) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import isfinite
-from typing import Any
+from collections.abc import Mapping, Sequence
+from math import fsum, isfinite
+from typing import Any, NamedTuple
 
 from spex.engine.base import Completion, Progress
 from spex.engine.told import ABORTED, CUT
@@ -15,15 +15,31 @@ from spex.usage import Tokens
 _ENDS: Mapping[str, End] = {"word": "delimiter", "eos": "eos", "limit": "length"}
 
 
+class Character(NamedTuple):
+    """A piece of several tokens, parts of one character, of which the `last` one alone is told; `tokens`: of all."""
+
+    text: str
+    tokens: int
+    last: int
+
+
 class StreamedAnswer:
-    """One completion as it streams in; its log-probabilities are used where all tokens have one (`tells_logprobs`)."""
+    """One completion as it streams in; its log-probabilities are used where all tokens have one (`tells_logprobs`).
+
+    Tokens that are parts of a character are held back until it is whole, and all but the last are never told: who
+    reads has to find them out (`character`, `spell`), or the text is cut there. For their log-probabilities the mean of
+    the others stands.
+    """
 
     def __init__(self, engine: str, progress: Progress, *, tells_logprobs: bool = True) -> None:
         self._engine = engine
         self._progress = progress
         self._tells_logprobs = tells_logprobs
         self._counted = Tokens()
-        self._gap = False
+        self._is_cut = False
+        self._untold: list[int] = []
+        self.character: Character | None = None
+        """What is to be spelled before the next piece is taken."""
         self._last: Any = None
         progress.token_ids.clear()  # the server goes on from none
         progress.logprobs.clear()
@@ -52,20 +68,53 @@ class StreamedAnswer:
         if event["stop"]:
             self._last = event
             return new
-        # Tokens that are parts of one character are held back, and never told: the text is cut before them.
-        self._gap = self._gap or counted.generated != len(self._progress.token_ids) + 1
-        if not self._gap:
-            if self._tells_logprobs and not event.get("completion_probabilities"):
-                self._tells_logprobs = False  # of a token that was drafted none is told
-                self._progress.logprobs.clear()
-            if self._tells_logprobs:
-                probability = event["completion_probabilities"][0]["logprob"]
-                if not isfinite(probability) or probability > 1e-3:
-                    raise Misbehaving(self._engine, "a log-probability", probability)
-                self._progress.logprobs.append(min(0.0, probability))
+        if self._is_cut:
+            return new
+        if self._tells_logprobs:
+            self._add_logprob(event.get("completion_probabilities"))
+        count = counted.generated - len(self._progress.token_ids)
+        if count > 1:
+            self.character = Character(event["content"], count, event["tokens"][-1])
+        elif count < 1:
+            raise Misbehaving(self._engine, "a piece for each token", event)
+        else:
             self._progress.token_ids += event["tokens"]
             self._progress.text += event["content"]
         return new
+
+    def _add_logprob(self, told: Any) -> None:
+        if not told:  # of a token that was drafted none is
+            self._tells_logprobs = False
+            self._progress.logprobs.clear()
+            return
+        probability = told[0]["logprob"]
+        if not isfinite(probability) or probability > 1e-3:
+            raise Misbehaving(self._engine, "a log-probability", probability)
+        self._progress.logprobs.append(min(0.0, probability))
+
+    def spell(self, token_ids: Sequence[int] | None) -> None:
+        """Take the ids of `character`, as many as it has; None: nobody knows them, the text is cut before it."""
+        character, self.character = self.character, None
+        progress = self._progress
+        if character is None:
+            return
+        if token_ids is None:
+            self._is_cut = True
+            del progress.logprobs[len(progress.token_ids) :]
+            return
+        if self._tells_logprobs:
+            told = progress.logprobs.pop()
+            self._untold += range(len(progress.token_ids), len(progress.token_ids) + character.tokens - 1)
+            progress.logprobs += [0.0] * (character.tokens - 1) + [told]
+        progress.token_ids += token_ids
+        progress.text += character.text
+
+    def _fill_in(self) -> None:
+        """Put the mean of what is told in the place of what is not."""
+        logprobs, untold = self._progress.logprobs, set(self._untold)
+        told = [value for place, value in enumerate(logprobs) if place not in untold]
+        for place in untold:
+            logprobs[place] = fsum(told) / len(told)
 
     def completion(self) -> Completion:
         """The whole answer. Raises `Unreachable` when it was cut off."""
@@ -80,6 +129,8 @@ class StreamedAnswer:
             raise Misbehaving(self._engine, f"one of {', '.join(_ENDS)} as stop_type", last["stop_type"])
         if not whole:
             end = "length"
+        if whole and self._untold and self._tells_logprobs:
+            self._fill_in()
         text = progress.text + (last["content"] + last["stopping_word"] if whole else "")
         logprobs = tuple(progress.logprobs) if self._tells_logprobs else None
         return Completion(text, tuple(progress.token_ids), logprobs, end)

@@ -27,11 +27,14 @@ from spex.engine.sglang_stream import Chance, Finish, Piece, SglangAnswer, check
 from spex.engine.sglang_told import SEED_BITS, Info
 from spex.engine.streamed import read_rest, read_until
 from spex.engine.told import checked_chances, checked_logprob, folded, room_of
+from spex.engine.whole_characters import without_half_character
 from spex.errors import EngineError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
 
 T = TypeVar("T")
+_BEFORE = 5
+"""Tokens of the prompt with which a server reads those behind it (a first blank, half a character)."""
 
 
 class Line(Protocol):
@@ -92,7 +95,7 @@ class SglangRequests:
     async def generate(self, request: Generation, progress: Progress) -> Completion:
         if self.capabilities.drafts is not None:
             self.capabilities.drafts.check(request.sampling.temperature)
-        await self._without_half_stop(progress, request.stop)
+        await self._without_half_stop(progress, request)
         kept = len(progress.token_ids)
         room = room_of(request, self.capabilities, self._name)
         tokens_max = min(room, request.tokens_max) - kept
@@ -113,7 +116,10 @@ class SglangRequests:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         if kept:  # a character may have been cut in two where the text was taken up again
-            completion = completion._replace(text=await self._speller.text(completion.token_ids, control=False))
+            text = await self._spelled(request.prompt.token_ids, completion.token_ids)
+            completion = completion._replace(text=text)
+        if completion.text.endswith("\ufffd"):
+            completion = await without_half_character(completion, self._speller)
         cut = completion.end == "length" and room < request.tokens_max
         return completion._replace(end="context") if cut else completion
 
@@ -170,14 +176,20 @@ class SglangRequests:
         finally:
             self._running -= 1
 
-    async def _without_half_stop(self, progress: Progress, stop: Sequence[str]) -> None:
+    async def _without_half_stop(self, progress: Progress, request: Generation) -> None:
         """Take back what may be the beginning of a stop string: the server looks for those in what it adds alone."""
-        halves = tuple({text[:length] for text in stop for length in range(1, len(text))})
+        halves = tuple({text[:length] for text in request.stop for length in range(1, len(text))})
         back = 1
         while progress.text.endswith(halves):
             del progress.token_ids[-back:], progress.logprobs[-back:]
-            progress.text = await self._speller.text(progress.token_ids, control=False) if progress.token_ids else ""
+            progress.text = await self._spelled(request.prompt.token_ids, progress.token_ids)
             back *= 2  # which characters are a token's is not known
+
+    async def _spelled(self, prompt: Sequence[int], token_ids: Sequence[int]) -> str:
+        """The text of `token_ids` behind `prompt`, as the server tells it in one go: what begins a text is other."""
+        before = prompt[-_BEFORE:]
+        known = await self._speller.text(before, control=False) if before and token_ids else ""
+        return (await self._speller.text([*before, *token_ids], control=False))[len(known) :] if token_ids else ""
 
     def _asked(self, request: Generation, progress: Progress, tokens_max: int) -> dict[str, object]:
         sampling: dict[str, object] = {

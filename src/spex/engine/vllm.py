@@ -63,6 +63,7 @@ from spex.engine.vllm_told import (
     told_settings,
     told_version,
 )
+from spex.engine.whole_characters import without_half_character
 from spex.errors import EngineError, InputError, Unreachable
 from spex.profile import Affine
 from spex.prompt import Prompt
@@ -192,6 +193,8 @@ class Vllm:
         try:
             await self._stoppable(self._read(body, answer))
             completion = answer.completion(request.stop)
+            if answer.may_end_in_half:
+                completion = await without_half_character(completion, self._tokenizer)
         except Unreachable as error:
             if not self._settings.may_be_on_cpu:
                 raise

@@ -84,6 +84,12 @@ class VllmAnswer:
         """How much there is: it grows with every piece that says something."""
         return len(self._progress.token_ids)
 
+    @property
+    def may_end_in_half(self) -> bool:
+        """Whether its last token may be a part of a character, of which the server tells no text."""
+        last = self._last
+        return last is not None and (len(last.token_ids or ()) != 1 or not last.text)
+
     def take(self, piece: Piece) -> Tokens:
         """Take a piece; what it adds to the cost. Raises `Misbehaving`, and `Unreachable` where the server fails."""
         if piece.error is not None:
