@@ -77,6 +77,12 @@ def test_an_answer_is_its_json_and_a_stream_its_events() -> None:
     ("answer", "error", "told"),
     [
         (replies("401 Unauthorized", "{}"), InputError, "key: http://127.0.0.1:"),
+        (replies("403 Forbidden", "not in your region"), InputError, "(status 403): 'not in your region'"),
+        (replies("429 Too Many Requests", "of the \x1b[31mday"), Overloaded, "at once: 'of the \\x1b[31mday'"),
+        (replies("429 Too Many Requests", '{"code": "insufficient_quota"}'), InputError, "has no quota left"),
+        (replies("408 Request Timeout", ""), Unreachable, "it did not take the request (status 408)"),
+        (replies("409 Conflict", "loading"), Unreachable, "it did not take the request (status 409): 'loading'"),
+        (replies("529 Overloaded", ""), Overloaded, "status 529"),
         (replies("404 Not Found", "{}"), InputError, "it has no /generate"),
         (replies("429 Too Many Requests", "{}"), Overloaded, "status 429"),
         (
@@ -103,6 +109,48 @@ def test_each_failure_says_what_to_do(answer: Serve, error: type[SpexError], tol
         streamed(answer)
 
 
+@pytest.mark.parametrize(
+    "pulse", ["retry: 3000\n\n", "id: 1\n\n", "event: ping\n\n", "data\n\n", "data:\n\n", ": x\n\n"]
+)
+def test_an_event_without_data_says_nothing(pulse: str) -> None:
+    answer = says(f'{STREAM}{pulse}data: {{"n": 1}}\n\n{pulse}data: [DONE]\n\n')
+    assert streamed(answer) == [{"n": 1}]
+
+
+def test_a_mark_of_the_encoding_and_capitals_in_its_name_change_no_stream() -> None:
+    told = 'HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream\r\n\r\n\ufeffdata: {"n": 1}\n\ndata: {"n": 2}\n\n'
+    assert streamed(says(told)) == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ('{"message": "no"}', {"error": {"message": "no"}}),
+        ('{"error": "no"}', {"error": "no"}),
+        ("no", {"error": {"message": "no"}}),
+    ],
+)
+def test_an_event_that_is_called_an_error_tells_one(data: str, told: object) -> None:
+    assert streamed(says(f"{STREAM}event: error\ndata: {data}\n\n")) == [told]
+
+
+def test_what_was_there_before_and_is_absent_now_may_come_back() -> None:
+    statuses = iter(["200 OK", "404 Not Found", "404 Not Found"])
+
+    async def main() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await replies(next(statuses), "{}")(reader, writer)
+
+        async with connected(serve, Deadlines()) as http:
+            await http.post("/generate", {}, object)
+            with pytest.raises(Unreachable, match="it has no /generate now, and had it before"):
+                await http.post("/generate", {}, object)
+            with pytest.raises(InputError, match="it has no /other: it is another kind of server"):
+                await http.post("/other", {}, object)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
 def test_an_event_ends_where_the_standard_says_and_at_no_other_separator(separator: str) -> None:
     assert streamed(says(STREAM + f'data: {{"t": "a{separator}b"}}\n\n')) == [{"t": f"a{separator}b"}]
@@ -116,8 +164,23 @@ def test_an_endless_answer_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None
         streamed(says(STREAM + "data: " + "x" * 5000))
 
 
+_AT = "Date: Wed, 21 Oct 2026 07:28:00 GMT\r\n"
+
+
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("Retry-After: 7\r\n", 7.0), ("Retry-After: Wed, 21 Oct 2026\r\n", None), ("", None)]
+    ("header", "seconds"),
+    [
+        ("Retry-After: 7\r\n", 7.0),
+        ("Retry-After: 1e9\r\n", 600.0),
+        ("Retry-After: -1\r\n", 0.0),
+        ("Retry-After: nan\r\n", None),
+        ("Retry-After: soon\r\n", None),
+        (f"{_AT}Retry-After: Wed, 21 Oct 2026 07:28:06 GMT\r\n", 6.0),
+        (f"{_AT}Retry-After: Wed, 21 Oct 2026 07:27:06 GMT\r\n", 0.0),
+        (f"{_AT}Retry-After: Wed, 21 Oct 2026\r\n", None),
+        ("Retry-After: Wed, 21 Oct 2026 07:28:06 GMT\r\n", None),
+        ("", None),
+    ],
 )
 def test_a_full_server_may_say_for_how_long(header: str, seconds: float | None) -> None:
     with pytest.raises(Overloaded) as caught:

@@ -134,7 +134,8 @@ def test_a_server_that_wants_a_key_is_told_with_the_variable(
             asked = find_reward(f"prm:qwen2.5-math-prm-7b@vllm:{url}", policy) if reward else policy
             with pytest.raises(InputError) as caught:
                 await asked.open()
-        assert str(caught.value) == f"key: {url} wants a key, or another one (status 401){told}"
+        assert str(caught.value).startswith(f"key: {url} wants a key, or another one (status 401){told}: '")
+        assert CANARY not in str(caught.value)
 
     asyncio.run(main())
 

@@ -14,7 +14,7 @@ import pytest
 from spex.engine.base import Capabilities, Completion, Generation, Progress
 from spex.engine.llamacpp_requests import LlamaCppRequests
 from spex.engine.llamacpp_stream import StreamedAnswer
-from spex.errors import Misbehaving
+from spex.errors import Unreachable
 from spex.prompt import Prompt
 
 SIDE = [("The", [1]), (" side", [2]), (" is", [3]), (" √", [4, 5]), ("2", [6])]
@@ -114,9 +114,9 @@ def test_what_a_limit_leaves_held_back_is_a_part_of_the_text() -> None:
     assert (found.text, found.token_ids, found.end) == ("The\n", (1, 7), "length")
 
 
-def test_a_piece_that_adds_no_token_is_misbehaving() -> None:
+def test_a_piece_that_comes_twice_may_be_asked_for_again() -> None:
     answer = StreamedAnswer("llamacpp", Progress())
     first, *_ = events(SIDE)
     answer.take(first)
-    with pytest.raises(Misbehaving, match="a piece for each token"):
+    with pytest.raises(Unreachable, match="a piece came twice"):
         answer.take(first)

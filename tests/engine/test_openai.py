@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from spex.engine.base import Generation, Labelling, Message, Progress, Sampling
 from spex.engine.catalog import find_engine
 from spex.engine.openai import OpenAI
+from spex.engine.openai_context import is_too_long
 from spex.engine.openai_stream import Choice, OpenAIAnswer, Piece
-from spex.errors import InputError, Misbehaving, SpexError, Unreachable
+from spex.errors import InputError, Misbehaving, Overloaded, SpexError, Unreachable
 from spex.prompt import Prompt
 from spex.usage import Tokens
 from tests.engine.listening import listening
@@ -157,6 +159,18 @@ def test_of_several_models_one_must_be_named() -> None:
     ("spoil", "error"),
     [
         (lambda event: {"error": {"message": "out of memory"}}, Unreachable),
+        (lambda event: {"error": {"message": "no", "code": "500"}}, Unreachable),
+        (lambda event: {"error": {"message": "no", "code": 408}}, Unreachable),
+        (lambda event: {"error": {"message": "no", "code": 400}}, Misbehaving),
+        (lambda event: {"error": {"message": "no", "type": "invalid_request_error", "code": None}}, Misbehaving),
+        (lambda event: {"error": {"message": "no", "code": 429}}, Overloaded),
+        (lambda event: {"error": {"message": "no", "type": "overloaded_error"}}, Overloaded),
+        (lambda event: {"error": "no"}, Unreachable),
+        (lambda event: {"choices": [{**event["choices"][0], "finish_reason": "error"}]}, Unreachable),
+        (
+            lambda event: {"choices": [{**event["choices"][0], "finish_reason": "insufficient_system_resource"}]},
+            Unreachable,
+        ),
         (lambda event: [], Misbehaving),
         (lambda event: {"choices": event["choices"] * 2}, Misbehaving),
         (lambda event: {"choices": [{**event["choices"][0], "text": None}]}, Misbehaving),
@@ -176,6 +190,119 @@ def test_a_piece_that_cannot_be_right_says_so(
             with pytest.raises(error):
                 await engine.generate(request(), Progress())
             assert engine.counters().running == 0
+
+    asyncio.run(main())
+
+
+def spoilt_end(**changed: object) -> Callable[[dict[str, Any]], object]:
+    """The last piece of a text, changed."""
+    return lambda event: (
+        {"choices": [{**choice, **changed} for choice in event["choices"]]}
+        if event.get("choices") and event["choices"][0]["finish_reason"]
+        else event
+    )
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        spoilt_end(text=None),
+        spoilt_end(logprobs=None),
+        lambda event: {**event, "usage": {}},
+        lambda event: {**event, "usage": {"total_tokens": 7}} if "usage" in event else event,
+        lambda event: {**event, "choices": None} if "usage" in event else event,
+    ],
+)
+def test_pieces_may_lack_what_says_nothing(spoil: Callable[[dict[str, Any]], object]) -> None:
+    async def main() -> None:
+        server = Server(*ALL)
+        async with engine_of(server) as engine:
+            server.spoil = spoil
+            progress = Progress()
+            completion = await engine.generate(request(stop=()), progress)
+            assert (completion.text, completion.end) == ("".join(PIECES), "eos")
+            assert progress.cost.generated == len(PIECES)
+
+    asyncio.run(main())
+
+
+class Short(Server):
+    """Has room for so many tokens, all told, of which a prompt has one a byte, and refuses what could be more."""
+
+    room = 1 << 20
+    says = "This model's maximum context length is 20 tokens. However, you requested 57 tokens."
+
+    async def complete(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        if len(body["prompt"]) + body[self.limit] > self.room:
+            self.asked.append(body)
+            await self.send(writer, "400 Bad Request", json.dumps({"error": {"message": self.says}}))
+            return
+        await super().complete(body, writer)
+
+
+@pytest.mark.parametrize(
+    ("room", "text", "end"),
+    [
+        (len(QUESTION) + 50, "".join(PIECES), "eos"),
+        (len(QUESTION) + 6, "".join(PIECES), "eos"),  # of 50, 25, 12 and 6 tokens the last is all that is needed
+        (len(QUESTION) + 4, "one two.\n", "context"),
+        (len(QUESTION) + 1, "one", "context"),
+        (len(QUESTION), "", "context"),
+    ],
+)
+def test_a_path_that_fills_a_context_nobody_told_of_ends_there(room: int, text: str, end: str) -> None:
+    async def main() -> None:
+        server = Short(*ALL)
+        async with engine_of(server) as engine:
+            server.room = room
+            completion = await engine.generate(request(stop=()), Progress())
+            assert (completion.text, completion.end) == (text, end)
+            assert completion.token_ids == tuple(text.encode())
+
+    asyncio.run(main())
+
+
+def test_what_there_is_of_a_text_stays_where_the_context_has_no_room_for_the_rest() -> None:
+    async def main() -> None:
+        server = Short("logprobs", strict=True)
+        async with engine_of(server) as engine:
+            assert engine.capabilities.resumes
+            server.room = 0
+            progress = Progress(text="one two", logprobs=[-0.5, -0.5], cost=Tokens(2, 0, 2))
+            completion = await engine.generate(request(), progress)
+            assert (completion.text, completion.end) == ("one two", "context")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        '{"error": {"code": 400, "message": "the request exceeds the available context size", "type": "x"}}',
+        "'max_tokens' is too large: 256. This model's maximum context length is 2048 tokens",
+        "prompt is too long: 9 tokens > 8 maximum",
+        '{"code": "context_length_exceeded"}',
+    ],
+)
+def test_servers_have_several_words_for_it(says: str) -> None:
+    assert is_too_long(Misbehaving("engine", "status 200", f"400: {says}"))
+
+
+@pytest.mark.parametrize("got", ["400: no such field", "500: maximum context length", "400: unknown option: context"])
+def test_another_refusal_is_none_for_its_length(got: str) -> None:
+    assert not is_too_long(Misbehaving("engine", "status 200", got))
+    assert not is_too_long(Misbehaving("engine", "JSON", "400: maximum context length"))
+
+
+def test_a_request_that_is_refused_for_something_else_is_asked_once() -> None:
+    async def main() -> None:
+        server = Short(*ALL)
+        server.says = "no such field"
+        async with engine_of(server) as engine:
+            server.room, asked = 0, len(server.asked)
+            with pytest.raises(Misbehaving, match="no such field"):
+                await engine.generate(request(), Progress())
+            assert len(server.asked) == asked + 1
 
     asyncio.run(main())
 

@@ -325,6 +325,30 @@ def test_a_server_that_repeats_what_was_begun_goes_on_all_the_same() -> None:
     asyncio.run(main())
 
 
+def test_of_a_server_that_repeats_nothing_what_is_as_what_was_begun_is_new() -> None:
+    async def main() -> None:
+        server = Server(*ALL, chats=True, goes_on=by_prefix)
+        server.pieces = ("1", " apples", "\n\n")
+        async with engine_of(server) as engine:
+            assert engine.capabilities.continues
+            assert await asked(engine, "1") == "1 apples\n\n"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("choice", [{"index": 0, "content_filter_results": {}}, {"index": 0, "delta": None}])
+def test_a_choice_without_anything_new_says_nothing(choice: dict[str, Any]) -> None:
+    async def main() -> None:
+        server = Server(*ALL, chats=True, goes_on=by_flags)
+        async with engine_of(server) as engine:
+            server.spoil = lambda event: (
+                {"choices": [choice]} if event["choices"][0]["delta"]["content"] == "one" else event
+            )
+            assert await asked(engine, "") == " two.\n\n"
+
+    asyncio.run(main())
+
+
 def test_a_text_that_is_no_chat_is_one_that_the_assistant_has_begun() -> None:
     async def main() -> None:
         server = Server(*ALL, chats=True, goes_on=by_flags)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from math import exp
@@ -40,6 +41,8 @@ class Server:
         self.asked: list[dict[str, Any]] = []
         self.aborted: set[str] = set()
         self.deaf = False
+        self.refuses_aborts = False
+        self.aborts_asked = 0
         self.aborts_from = 0
         self.spoil: Callable[[dict[str, Any]], object] = lambda event: event
         self.finish: dict[str, Any] | None = None
@@ -61,6 +64,10 @@ class Server:
         elif path.startswith("/v1/loads"):
             await self.say(writer, {"loads": [{"num_running_reqs": 2, "num_waiting_reqs": 3}]})
         elif path == "/abort_request":
+            self.aborts_asked += 1
+            if self.refuses_aborts:
+                await self.say(writer, {"error": "not for you"}, "401 Unauthorized")
+                return
             if not self.deaf:
                 self.aborted.add(body["rid"])
             if self.silent_aborts:
@@ -120,9 +127,9 @@ class Server:
         }
         return {"text": bytes(ids).decode(errors="replace"), "output_ids": ids, "meta_info": meta}
 
-    async def say(self, writer: asyncio.StreamWriter, value: object) -> None:
+    async def say(self, writer: asyncio.StreamWriter, value: object, status: str = "200 OK") -> None:
         text = json.dumps(value).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
         writer.write(head.encode() + text)
         await writer.drain()
 
@@ -259,6 +266,23 @@ def test_an_abort_that_is_ignored_lets_go_of_the_connection(monkeypatch: pytest.
             assert engine.counters().running == 0
 
     asyncio.run(main())
+
+
+def test_where_aborts_are_refused_the_connection_is_let_go_of_at_once_and_that_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        server = Server(pace_seconds=0.05)
+        server.refuses_aborts = True
+        async with engine_of(server) as engine:
+            for asked in (1, 2):
+                async with asyncio.timeout(5.0):  # the ten seconds of one that is ignored are not waited for
+                    await cancelled_after(engine, Progress(), 2)
+                assert (engine.counters().running, server.aborts_asked) == (0, asked)
+
+    with caplog.at_level(logging.WARNING, "spex"):
+        asyncio.run(main())
+    assert caplog.text.count("it refuses aborts") == 1
 
 
 @pytest.mark.parametrize("deaf", [True, False])

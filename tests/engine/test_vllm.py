@@ -411,7 +411,7 @@ def choice_with(**changed: object) -> Callable[[dict[str, Any]], object]:
         (lambda event: {"error": {"message": "no", "code": 400}}, Misbehaving),
         (lambda event: [], Misbehaving),
         (lambda event: {**event, "choices": event["choices"] * 2}, Misbehaving),
-        (lambda event: {**event, "usage": {"prompt_tokens": 3, "completion_tokens": 99}}, Misbehaving),
+        (lambda event: {**event, "usage": {"prompt_tokens": 3, "completion_tokens": 99}}, Unreachable),
         (choice_with(token_ids=None), Misbehaving),
         (choice_with(token_ids=[1, 2]), Misbehaving),
         (choice_with(token_ids=[-1]), Misbehaving),

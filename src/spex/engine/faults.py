@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from collections.abc import Iterator
 
 import httpx2
 import msgspec
 
-from spex.errors import InputError, SpexError, Unreachable
+from spex.errors import InputError, Overloaded, SpexError, Unreachable
 
-BUSY = frozenset({429, 503})
+BUSY = frozenset({429, 503, 529})
 """Statuses of a server that takes no more requests now."""
 
 OWN_FAULT = 500
@@ -19,6 +20,7 @@ OWN_FAULT = 500
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 _WANTS_TLS = ("to https port", "to an https server")
 _UNSPOKEN = ("without sending", "illegal request line")  # it closed, or answered in something that is no HTTP
+_NO_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _OTHER_NAME = frozenset({62, 64})  # OpenSSL's codes for a host and an address that are not in the certificate
 
 
@@ -39,6 +41,8 @@ def connection_fault(error: httpx2.HTTPError, name: str, url: str) -> SpexError:
         return InputError("policy", url, f"its certificate is not trusted ({broken.verify_message}): {remedy}")
     if broken is not None and broken.reason in _NO_TLS:
         return InputError("policy", url, f"it does not speak TLS there: name it as http{url.removeprefix('https')}")
+    if any(isinstance(cause, OSError) and cause.errno in _NO_FILES for cause in _causes(error)):
+        return Overloaded(name, "this process may open no more files (ulimit -n): allow more, or ask for less at once")
     if isinstance(error, httpx2.ConnectError):
         return Unreachable(name, f"nothing answers at {url}: start it, or correct the address")
     unspoken = url.startswith("http:") and any(told in str(error) for told in _UNSPOKEN)

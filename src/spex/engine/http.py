@@ -9,6 +9,7 @@ is as silent as any.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -18,14 +19,13 @@ from typing import Annotated, TypeAlias, TypeVar
 import httpx2
 import msgspec
 
-from spex.engine.faults import BUSY, OWN_FAULT, connection_fault, says_that_it_wants_tls, wants_tls
+from spex.engine.faults import connection_fault
 from spex.engine.paced import paced, within
-from spex.errors import InputError, Misbehaving, Overloaded, TimedOut, Unreachable
+from spex.engine.refusals import Refused, refusal
+from spex.errors import InputError, Misbehaving, SpexError, TimedOut, Unreachable
 
 _DONE = "[DONE]"
 _ERROR = '"error"'
-_REFUSED = frozenset({401, 403})
-_ABSENT = frozenset({404, 501})
 _BODY_BYTES_MAX = 64 << 20
 _KEPT_IDLE_SECONDS = 3.0  # servers close what was idle for five: what is sent in that instant would be lost
 _ADDRESS = "it must be an address such as http://127.0.0.1:30000"
@@ -82,6 +82,7 @@ class Http:
         self._url = checked_url(url)
         self._key = checked_key(key)
         self._deadlines = deadlines or Deadlines()
+        self._answered: set[str] = set()
         self._users = 0
         self._client: httpx2.AsyncClient | None = None
 
@@ -93,6 +94,7 @@ class Http:
     def open(self) -> None:
         self._users += 1
         if self._client is None:
+            self._answered.clear()
             try:
                 self._client = self._made()
             except (ImportError, OSError, ValueError) as error:  # what HTTPS_PROXY, SSL_CERT_FILE and their like say
@@ -157,12 +159,13 @@ class Http:
     async def _data(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[str, None]:
         """The data of each event."""
         async with self._answer("POST", path, body) as response:
-            if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+            if not response.headers.get("Content-Type", "").lower().startswith("text/event-stream"):
                 text = await self._read(response)
                 raise Misbehaving(self._name, _expected("a stream of events", text), self._without_key(text))
-            response.encoding = "utf-8"  # streams of events have no other
+            response.encoding = "utf-8-sig"  # streams of events have no other encoding, and may have a mark of it
             async for event in httpx2.EventSource(response, _BODY_BYTES_MAX):
-                yield event.data
+                if event.data:  # without, it says nothing: a pulse, a time to try again
+                    yield _as_error(event.data) if event.event == "error" else event.data
 
     async def _text(self, method: str, path: str, body: Mapping[str, object] | None) -> str:
         async with (
@@ -189,7 +192,8 @@ class Http:
         try:
             async with self._client.stream(method, path, json=body) as response:
                 if response.status_code != httpx2.codes.OK:
-                    self._refuse(path, response, await self._read(response))
+                    raise self._refusal(path, response, await self._read(response))
+                self._answered.add(path)
                 yield response
         except httpx2.ConnectTimeout as error:
             raise TimedOut(self._name, "connect", self._deadlines.connect) from error
@@ -198,24 +202,10 @@ class Http:
         except httpx2.HTTPError as error:
             raise connection_fault(error, self._name, self._url) from error
 
-    def _refuse(self, path: str, response: httpx2.Response, text: str) -> None:
-        status, text = response.status_code, self._without_key(text)
-        if status in _REFUSED:
-            raise InputError("key", None, f"{self._url} wants a key, or another one (status {status}){self._advice}")
-        if response.is_redirect:
-            place = self._without_key(response.headers.get("Location", "another address"))
-            raise InputError("policy", self._url, f"it says that it is at {ascii(place)[1:-1][:200]}: name that one")
-        if says_that_it_wants_tls(status, text):
-            raise wants_tls(self._url)
-        if status in _ABSENT:
-            raise InputError("policy", self._url, f"it has no {path}: it is another kind of server, or another model")
-        if status in BUSY:
-            after = _seconds(response.headers.get("Retry-After"))
-            told = f"it takes no more requests now (status {status}): wait, or ask for less at once"
-            raise Overloaded(self._name, told, after)
-        if status >= OWN_FAULT:
-            raise Unreachable(self._name, f"it failed with status {status}, see the server's log: {text[:200]!a}")
-        raise Misbehaving(self._name, "status 200", f"{status}: {text}")
+    def _refusal(self, path: str, response: httpx2.Response, text: str) -> SpexError:
+        headers = {name.title(): self._without_key(value) for name, value in response.headers.items()}
+        refused = Refused(path, response.status_code, self._without_key(text), headers, self._advice)
+        return refusal(self._name, self._url, refused, was_there=path in self._answered)
 
     def _decoded(self, decoder: msgspec.json.Decoder[T], path: str, text: str) -> T:
         try:
@@ -227,7 +217,22 @@ class Http:
 
     def _without_key(self, text: str) -> str:
         """What a server says of a failure, for a message: it may repeat what it was sent."""
-        return text.replace(self._key, "(the key)") if self._key else text
+        if not self._key:
+            return text
+        quoted = json.dumps(self._key)[1:-1]
+        for form in (self._key, quoted, quoted.replace("/", "\\/")):
+            text = text.replace(form, "(the key)")
+        return text
+
+
+def _as_error(data: str) -> str:
+    """The data of an event that is called an error, as one that tells an error."""
+    if _ERROR in data:
+        return data
+    try:
+        return json.dumps({"error": json.loads(data)})
+    except ValueError:
+        return json.dumps({"error": {"message": data}})
 
 
 def _expected(form: str, text: str) -> str:
@@ -268,11 +273,3 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _seconds(header: str | None) -> float | None:
-    """A `Retry-After` in seconds; dates, and what is no number at all, are not followed."""
-    try:
-        return min(600.0, max(0.0, float(header))) if header else None
-    except ValueError:
-        return None

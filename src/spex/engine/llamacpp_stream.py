@@ -76,7 +76,7 @@ class StreamedAnswer:
         if count > 1:
             self.character = Character(event["content"], count, event["tokens"][-1])
         elif count < 1:
-            raise Misbehaving(self._engine, "a piece for each token", event)
+            raise Unreachable(self._engine, f"it counts {counted.generated} tokens again: a piece came twice")
         else:
             self._progress.token_ids += event["tokens"]
             self._progress.text += event["content"]

@@ -26,6 +26,7 @@ from spex.engine.base import Capabilities, Completion, Counters, Generation, Lab
 from spex.engine.http import Deadlines, Http, checked_url
 from spex.engine.keys import key_for
 from spex.engine.openai_chat import Chats
+from spex.engine.openai_context import within_context
 from spex.engine.openai_form import SEED_BITS, Asking, Completions
 from spex.engine.openai_learning import learned
 from spex.engine.openai_stream import OpenAIAnswer
@@ -161,16 +162,28 @@ class OpenAI:
             raise InputError("top_k", request.sampling.top_k, f"{self._name} knows none: it must be 0")
         if not self._capabilities.resumes:
             progress.text = ""
-        answer = OpenAIAnswer(self._name, progress, request.prompt.token_count, request.stop, request.tokens_max)
         self._running += 1
         try:
-            await self._asking.read(request, answer, self._spend)
+            return await within_context(
+                partial(self._written, request, progress),
+                request.tokens_max,
+                lambda: self._answer(request, progress).filling_the_context(),
+            )
+        finally:
+            self._running -= 1
+
+    async def _written(self, request: Generation, progress: Progress, tokens_max: int) -> Completion:
+        answer = self._answer(request, progress, tokens_max)
+        try:
+            await self._asking.read(replace(request, tokens_max=tokens_max), answer, self._spend)
             return answer.completion()
         except BaseException:
             answer.reopen()
             raise
-        finally:
-            self._running -= 1
+
+    def _answer(self, request: Generation, progress: Progress, tokens_max: int | None = None) -> OpenAIAnswer:
+        limit = tokens_max or request.tokens_max
+        return OpenAIAnswer(self._name, progress, request.prompt.token_count, request.stop, limit)
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:  # noqa: ARG002
         told = "it tells no probabilities of labels: use the reward rubric, or a judge such as vllm: or sglang:"

@@ -66,9 +66,13 @@ class Delta(msgspec.Struct, frozen=True):
 
 
 class ChatChoice(msgspec.Struct, frozen=True):
-    """What is new of a turn, and at its end why it ended."""
+    """What is new of a turn, and at its end why it ended; `text` is what a completion has in the place of `delta`.
 
-    delta: Delta
+    Without one it tells something else, such as what a filter found.
+    """
+
+    delta: Delta | None = None
+    text: str | None = None
     logprobs: Logprobs | None = None
     finish_reason: str | None = None
 
@@ -76,7 +80,7 @@ class ChatChoice(msgspec.Struct, frozen=True):
 class ChatPiece(msgspec.Struct, frozen=True):
     """One event of a stream."""
 
-    choices: Annotated[list[ChatChoice], msgspec.Meta(max_length=1)] = []
+    choices: Annotated[list[ChatChoice], msgspec.Meta(max_length=1)] | None = None
     usage: Told | None = None
     error: object = None
 
@@ -85,13 +89,15 @@ class ChatPiece(msgspec.Struct, frozen=True):
 class Chats:
     """`/chat/completions` of the engine `name`; `way`: how an unfinished turn goes on.
 
-    keeps_space: white space at such a turn's end reaches the model.
+    keeps_space: white space at such a turn's end reaches the model. echoes: a turn with a mark is told from its
+    beginning (Mistral), and not from where it goes on (DeepSeek).
     """
 
     name: str
     way: Way = "words"
     limit: str = "max_tokens"
     keeps_space: bool = False
+    echoes: bool = False
     path: str = "/chat/completions"
     logprobs: object = True
 
@@ -109,15 +115,18 @@ class Chats:
         self, http: Http, prompt: Sequence[int], written: str, more: Mapping[str, object], size: Callable[[], int]
     ) -> AsyncGenerator[Piece, None]:
         turns, begun = self.turns(prompt)
-        joint = Joint(begun + written, echoed=self.way == "prefix", keeps_space=self.keeps_space)
+        joint = Joint(begun + written, echoed=self.echoes, keeps_space=self.keeps_space)
         body = {"messages": turns, **more}
         if joint.begun:
             body |= self._going_on(turns, joint.begun)
         thoughts = 0
         async with aclosing(http.events(self.path, body, ChatPiece, lambda: size() + thoughts)) as events:
             async for event in events:
-                thoughts += sum(choice.delta.thinks for choice in event.choices)
-                yield Piece([_choice(choice, joint) for choice in event.choices], event.usage, event.error)
+                if any(choice.delta is None and choice.text is not None for choice in event.choices or ()):
+                    raise Misbehaving(self.name, "a piece of a chat", event)
+                new = [_choice(choice, joint) for choice in event.choices or ()]
+                thoughts += sum(choice.thinks for choice in new)
+                yield Piece(new, event.usage, event.error)
 
     def turns(self, prompt: Sequence[int]) -> tuple[list[Turn], str]:
         """The turns of a prompt, and what the assistant has said since. Raises `Misbehaving`.
@@ -178,5 +187,6 @@ class Joint:
 
 
 def _choice(choice: ChatChoice, joint: Joint) -> Choice:
-    new = joint.rest(choice.delta.text, is_last=bool(choice.finish_reason))
-    return Choice(new, choice.logprobs, choice.finish_reason, choice.delta.thinks)
+    delta = choice.delta or Delta()
+    new = joint.rest(delta.text, is_last=bool(choice.finish_reason))
+    return Choice(new, choice.logprobs, choice.finish_reason, delta.thinks)

@@ -104,7 +104,12 @@ async def _of_chats(plain: Asking) -> Learned:
     for way in WAYS:
         form = Chats(name, way, found.asking.form.limit)
         asking = replace(found.asking, form=form)
-        if (await _rest(asking))[:1].islower():
+        rest = await _rest(asking)
+        if way == "prefix" and rest and (rest.startswith(_BEGUN) or _BEGUN.startswith(rest)):
+            form = replace(form, echoes=True)
+            asking = replace(found.asking, form=form)
+            rest = await _rest(asking)
+        if rest[:1].islower():
             spaced = replace(asking, form=replace(form, keeps_space=True))
             return replace(found, asking=spaced if await _keeps_space(spaced) else asking)
     return found

@@ -10,6 +10,7 @@ import msgspec
 
 from spex.engine.base import Completion, Progress
 from spex.engine.http import Count
+from spex.engine.openai_faults import told_fault
 from spex.engine.told import ABORTED, CUT, checked_logprob
 from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
@@ -27,6 +28,7 @@ _ENDS: Mapping[str, End] = MappingProxyType(
         "model_length": "context",
     }
 )
+_FAILED = frozenset({"error", "insufficient_system_resource"})
 _BYTES_A_TOKEN = 4
 _BYTES_A_TOKEN_MAX = 128
 
@@ -53,7 +55,7 @@ class Logprobs(msgspec.Struct, frozen=True):
 class Choice(msgspec.Struct, frozen=True):
     """What is new of a text, and at its end why it ended; `thinks`: it is of a thought, which is no part of a text."""
 
-    text: str
+    text: str | None = ""
     logprobs: Logprobs | None = None
     finish_reason: str | None = None
     thinks: bool = False
@@ -66,10 +68,10 @@ class Details(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """Counts, in the server's tokens."""
+    """Counts, in the server's tokens; of some servers there is one without the other, or an object with none."""
 
-    prompt_tokens: Count
-    completion_tokens: Count
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
     prompt_tokens_details: Details | None = None
 
     @property
@@ -81,7 +83,7 @@ class Told(msgspec.Struct, frozen=True):
 class Piece(msgspec.Struct, frozen=True):
     """One event of a stream."""
 
-    choices: Annotated[list[Choice], msgspec.Meta(max_length=1)] = []
+    choices: Annotated[list[Choice], msgspec.Meta(max_length=1)] | None = None
     usage: Told | None = None
     error: object = None
 
@@ -140,9 +142,9 @@ class OpenAIAnswer:
     def take(self, piece: Piece) -> Tokens:
         """Take a piece; what it adds to the cost. Raises `Misbehaving`, and `Unreachable` where the server fails."""
         if piece.error is not None:
-            raise Unreachable(self._engine, f"it failed in the middle of a text: {ascii(piece.error)[:200]}")
+            raise told_fault(self._engine, piece.error)
         new = Tokens()
-        for choice in piece.choices:
+        for choice in piece.choices or ():
             new = new.plus(self._add(choice))
         self._spend(new)
         # Before the end these may be zeros in their place, or the sums so far: of a text that is cut off the only ones.
@@ -176,18 +178,25 @@ class OpenAIAnswer:
         progress.logprobs[:] = logprobs or ()
         return Completion(text, token_ids, logprobs, self._end)
 
+    def filling_the_context(self) -> Completion:
+        """What there is, as the end of the context: there is no room for more."""
+        self._end = "context"
+        return self.completion()
+
     def _add(self, choice: Choice) -> Tokens:
         if self.is_over:
             if choice.text:
                 raise Misbehaving(self._engine, "nothing after the end of a text", choice)
             return Tokens()
+        if choice.text is None and not choice.finish_reason:
+            raise Misbehaving(self._engine, "a piece of a text", choice)
         values = choice.logprobs.values if choice.logprobs and not choice.thinks else []
         progress = self._progress
         self._open = progress.text, len(progress.logprobs)
         progress.logprobs += [checked_logprob(value, self._engine) for value in values]
         first = self._cost.prompt_uncached == 0
         before = len(progress.text)
-        progress.text += choice.text
+        progress.text += choice.text or ""
         if len(progress.text) > self._tokens_max * _BYTES_A_TOKEN_MAX:
             raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", choice)
         if not self._stops(before) and choice.finish_reason:
@@ -211,6 +220,8 @@ class OpenAIAnswer:
             return end
         if choice.finish_reason == "abort":  # not by us: who aborts waits for no answer
             raise Unreachable(self._engine, ABORTED)
+        if choice.finish_reason in _FAILED:
+            raise Unreachable(self._engine, f"it gave the text up ({choice.finish_reason}): look in the server's log")
         if choice.finish_reason == "content_filter":
             raise Misbehaving(self._engine, "a text that the server's own filter of contents lets through", choice)
         raise Misbehaving(self._engine, f"one of {', '.join(_ENDS)} as finish_reason", choice)
@@ -218,16 +229,17 @@ class OpenAIAnswer:
     def _counted(self, told: Told) -> Tokens:
         """What the server's counts change of those that were made from its pieces."""
         cost = self._cost
-        if told.completion_tokens > self._tokens_max - self.written:
+        written = cost.generated if told.completion_tokens is None else told.completion_tokens
+        if written > self._tokens_max - self.written:
             raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", told)
+        if told.prompt_tokens is None:
+            return Tokens(written - cost.generated)
         if told.cached_tokens > told.prompt_tokens:
             raise Misbehaving(self._engine, "no more tokens from its cache than the prompt has", told)
         self.prompt_tokens = told.prompt_tokens
         uncached = told.prompt_tokens - told.cached_tokens
         return Tokens(
-            told.completion_tokens - cost.generated,
-            told.cached_tokens - cost.prompt_cached,
-            uncached - cost.prompt_uncached,
+            written - cost.generated, told.cached_tokens - cost.prompt_cached, uncached - cost.prompt_uncached
         )
 
 

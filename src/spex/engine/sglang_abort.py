@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from spex.engine.interruption import uninterrupted
@@ -30,9 +29,12 @@ async def answered(answering: asyncio.Future[T], rid: str, abort: Abort) -> T:
 
 
 async def ended(answering: asyncio.Future[Any], rid: str, abort: Abort) -> None:
-    """`answering`, the request of this id, has come to its end, or is let go of after ten seconds."""
+    """`answering`, the request of this id, has come to its end, or is let go of after ten seconds.
+
+    At once where aborts are refused (a key of administrators', a gateway): its connection is closed, and that ends it.
+    """
     asking = asyncio.ensure_future(_ask(answering, rid, abort))
-    await asyncio.wait({answering}, timeout=_ABORT_SECONDS)
+    await asyncio.wait({answering, asking}, timeout=_ABORT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     answering.cancel()
     # One that is cut off while it connects leaves its socket open; nobody waits long for one that is not answered.
     await asyncio.wait({asking}, timeout=_LAST_ABORT_SECONDS)
@@ -41,7 +43,12 @@ async def ended(answering: asyncio.Future[Any], rid: str, abort: Abort) -> None:
 
 
 async def _ask(answering: asyncio.Future[Any], rid: str, abort: Abort) -> None:
+    """Ask until it is over, or is refused."""
     while not answering.done():  # an abort that overtakes its request is without effect: it is asked for again
-        with suppress(EngineError, InputError):
+        try:
             await abort(rid)
+        except InputError:
+            return
+        except EngineError:
+            pass
         await asyncio.wait({answering}, timeout=_ABORT_AGAIN_SECONDS)

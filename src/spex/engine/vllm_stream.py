@@ -135,8 +135,11 @@ class VllmAnswer:
 
     def _counted(self, told: Told) -> Tokens:
         here, prompt = len(self._progress.token_ids), len(self._prompt_ids)
-        if (told.completion_tokens, told.prompt_tokens) != (here, prompt) or told.cached_tokens > prompt:
-            raise Misbehaving(self._engine, f"counts of {prompt} prompt tokens and {here} that came", told)
+        if told.prompt_tokens != prompt or told.cached_tokens > prompt:
+            raise Misbehaving(self._engine, f"counts of {prompt} prompt tokens", told)
+        if told.completion_tokens != here:
+            lost = f"it counts {told.completion_tokens} tokens, and {here} came: a piece was lost, or came twice"
+            raise Unreachable(self._engine, lost)
         cached = told.cached_tokens - self._cached if here else 0
         self._cached += cached
         return Tokens(0, cached, -cached)

@@ -1,0 +1,34 @@
+"""What servers of OpenAI's kind tell within a stream that went wrong, whatever form they have for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spex.engine.faults import BUSY, OWN_FAULT
+from spex.errors import EngineError, Misbehaving, Overloaded, Unreachable
+
+_SHOWN = 200
+_WRONG = frozenset({"invalid_request_error", "authentication_error", "permission_error", "not_found_error"})
+_FULL = frozenset({"rate_limit_error", "rate_limit_exceeded", "overloaded_error"})
+_CLIENTS_FAULT = range(400, OWN_FAULT)
+_PASSING = frozenset({408, 409, 425})
+
+
+def told_fault(engine: str, error: object) -> EngineError:
+    """The error for what was told: what asking again cannot mend is `Misbehaving`."""
+    told: Mapping[object, object] = error if isinstance(error, dict) else {}
+    status = _status(told.get("code")) or _status(told.get("status"))
+    kinds = {told.get("type"), told.get("code")}
+    shown = ascii(error)[:_SHOWN]
+    if status in BUSY or kinds & _FULL:
+        return Overloaded(engine, f"it takes no more requests now: wait, or ask for less at once ({shown})")
+    if (status in _CLIENTS_FAULT and status not in _PASSING) or kinds & _WRONG:
+        return Misbehaving(engine, "a piece of a text", error)
+    return Unreachable(engine, f"it failed in the middle of a text: {shown}")
+
+
+def _status(code: object) -> int | None:
+    """A status, which some servers tell as a text."""
+    if isinstance(code, str) and code.isdecimal() and len(code) == 3:
+        return int(code)
+    return code if isinstance(code, int) else None
