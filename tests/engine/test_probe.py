@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
@@ -12,7 +13,7 @@ from spex.control.clock import run_virtual
 from spex.engine.abilities import Identity
 from spex.engine.base import Capabilities, Completion, Generation, Progress
 from spex.engine.drafts import Drafts
-from spex.engine.measured import Itl, MeasuredPoint, Share
+from spex.engine.measured import Itl, MeasuredPoint, Seeds, Share
 from spex.engine.probe import probe
 from spex.engine.probe_itl import fitted
 from spex.errors import Unreachable
@@ -160,16 +161,18 @@ def test_seeds_without_effect_are_none() -> None:
     assert (always_one.again, always_one.differing, always_one.found) == (ALL, False, "none")
 
 
-def test_a_text_that_depends_on_what_runs_beside_it_is_found() -> None:
+def seeds_in_crowds(write: Callable[[Generation, bool], Completion]) -> Seeds:
+    """What is found of an engine that writes so: what is asked for, and whether others run beside it."""
     running = [lambda: 0]
-
-    def crowded(request: Generation) -> Completion:
-        return written(request, running[0]() > 1)
-
-    engine = simulated(CURVE, crowded)
+    engine = simulated(CURVE, lambda request: write(request, running[0]() > 1))
     running[0] = lambda: engine.counters().running
     seeds = probed(engine).seeds
     assert seeds is not None
+    return seeds
+
+
+def test_a_text_that_depends_on_what_runs_beside_it_is_found() -> None:
+    seeds = seeds_in_crowds(written)
     assert (seeds.again, seeds.cached) == (ALL, ALL)
     assert seeds.beside is not None
     assert seeds.beside.equal < 4
@@ -177,17 +180,12 @@ def test_a_text_that_depends_on_what_runs_beside_it_is_found() -> None:
 
 
 def test_log_probabilities_that_depend_on_what_runs_beside_them_are_found_where_the_text_is_the_same() -> None:
-    running = [lambda: 0]
-
-    def crowded(request: Generation) -> Completion:
+    def crowded(request: Generation, is_beside: bool) -> Completion:
         text = written(request)
         assert text.logprobs is not None
-        return text._replace(logprobs=(*text.logprobs[:-1], text.logprobs[-1] - 1e-7)) if running[0]() > 1 else text
+        return text._replace(logprobs=(*text.logprobs[:-1], text.logprobs[-1] - 1e-7)) if is_beside else text
 
-    engine = simulated(CURVE, crowded)
-    running[0] = lambda: engine.counters().running
-    seeds = probed(engine).seeds
-    assert seeds is not None
+    seeds = seeds_in_crowds(crowded)
     assert (seeds.again, seeds.cached) == (ALL, ALL)
     assert seeds.beside is not None
     assert seeds.beside.all
