@@ -54,6 +54,20 @@ def test_a_chat_has_the_control_tokens_of_its_template_alone(messages: list[Mess
     assert "".join(chr(token) for token in token_ids if token not in NAMES) == f"{turns}assistant\n"
 
 
+class Blanks(Letters):
+    """Whatever it encodes begins with a blank, as SentencePiece has it."""
+
+    async def tokens(self, text: str) -> tuple[int, ...]:
+        return (ord(" "), *await super().tokens(text)) if text else ()
+
+
+def test_a_chat_whose_contents_name_no_control_token_is_as_the_server_has_it() -> None:
+    server = Blanks()
+    for content in ("a b", " a\n", "<|im_", ""):
+        chat = [Message("user", content)]
+        assert asyncio.run(encoded_chat(server, chat, "blanks")) == asyncio.run(server.chat_tokens(chat))
+
+
 def test_a_template_that_drops_a_message_is_misbehaving() -> None:
     with pytest.raises(Misbehaving, match="a chat template that keeps every message"):
         asyncio.run(encoded_chat(Letters("{role}"), [Message("user", "a")], "letters"))

@@ -2,7 +2,8 @@
 
 Servers read the names of control tokens in any text as those tokens. So what has some is cut within their names, and
 each part is encoded alone: the token ids decode to the same text, and none of them is a control token. A chat is
-rendered by the server with marks in the place of its contents; its frame is the server's, the contents are encoded so.
+rendered by the server, as it is and with marks in the place of its contents: where the contents make no control tokens
+the former is it, as its model was trained; else the frame is the server's, and the contents are encoded so.
 """
 
 from __future__ import annotations
@@ -73,9 +74,14 @@ async def encoded_chat(
     """
     for message in messages:
         text_tokens.encoded(message.content)
+    render = render or tokenizer.chat_tokens
     marks = [_MARK.format(number) for number in range(len(messages))]
-    turns = [message._replace(content=mark) for message, mark in zip(messages, marks, strict=True)]
-    rendered = await tokenizer.text(await (render or tokenizer.chat_tokens)(turns), control=True)
+    marked = await render([message._replace(content=mark) for message, mark in zip(messages, marks, strict=True)])
+    rendered = await tokenizer.text(marked, control=True)
+    if all(mark in rendered for mark in marks):
+        whole = await render(messages)
+        if await _control_characters(tokenizer, whole) == await _control_characters(tokenizer, marked):
+            return whole
     token_ids: list[int] = []
     for message, mark in zip(messages, marks, strict=True):
         frame, found, rendered = rendered.partition(mark)
@@ -84,6 +90,11 @@ async def encoded_chat(
         token_ids += await tokenizer.tokens(frame) if frame else ()
         token_ids += await encoded(tokenizer, message.content)
     return (*token_ids, *(await tokenizer.tokens(rendered) if rendered else ()))
+
+
+async def _control_characters(tokenizer: Speller, token_ids: Sequence[int]) -> int:
+    """How many characters the names of the control tokens among `token_ids` have. Raises `EngineError`."""
+    return len(await tokenizer.text(token_ids, control=True)) - len(await tokenizer.text(token_ids, control=False))
 
 
 def cut_within(text: str, names: Sequence[str]) -> list[str]:
