@@ -20,7 +20,7 @@ _Itl: TypeAlias = Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
 _WORTH: dict[SeedKind, int] = {"none": 0, "whole": 1, "positional": 2}
 
 
-class Share(msgspec.Struct, frozen=True):
+class Share(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many of so many; `exact`: those whose log-probabilities are equal to the last bit, None if none are told."""
 
     equal: _Count
