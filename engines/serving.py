@@ -97,20 +97,19 @@ def _vllm(asked: Asked) -> Launch:
     command += ["--max-model-len", "2048", "--max-num-batched-tokens", "4096", "--no-enable-chunked-prefill"]
     command += ["--block-size", "32"]  # the grain in which prefixes are found again; 128 if not said
     command += ["--max-num-seqs", "32", "--enforce-eager", "--enable-prompt-tokens-details"]
-    environment = {}
-    if asked.deterministic:
-        # What was written token by token and then found again has other last bits than what is read in one go.
-        command += ["--no-enable-prefix-caching"]
-        # By AVX-512 a text alone in its batch is multiplied otherwise than one beside others (rows of more than 1,024
-        # numbers): the last bits differ. By AVX2 it is not, and prompts take twice as long.
-        environment["ONEDNN_MAX_CPU_ISA"] = "AVX2"
-    environment |= {
+    environment = {
         "VLLM_CPU_KVCACHE_SPACE": "1",  # GB
         "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",
         "VLLM_CPU_OMP_THREADS_BIND": "auto" if asked.core is None else str(asked.core),
         "VLLM_HOST_IP": "127.0.0.1",
         "VLLM_NO_USAGE_STATS": "1",
     }
+    if asked.deterministic:
+        # What was written token by token and then found again has other last bits than what is read in one go.
+        command += ["--no-enable-prefix-caching"]
+        # By AVX-512 a text alone in its batch is multiplied otherwise than one beside others (rows of more than 1,024
+        # numbers): the last bits differ. By AVX2 it is not, and prompts take twice as long.
+        environment["ONEDNN_MAX_CPU_ISA"] = "AVX2"
     if asked.developer:
         environment["VLLM_SERVER_DEV_MODE"] = "1"
     return Launch(tuple(command), environment)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from itertools import count
 
+import httpx2
 import pytest
 
+from spex.engine.faults import connection_fault
 from spex.engine.http import Deadlines, Http, checked_url, is_loopback
 from spex.errors import InputError, Misbehaving, Overloaded, SpexError, TimedOut, Unreachable
 from tests.engine.listening import Serve, listening
@@ -127,11 +130,35 @@ def test_a_mark_of_the_encoding_and_capitals_in_its_name_change_no_stream() -> N
     [
         ('{"message": "no"}', {"error": {"message": "no"}}),
         ('{"error": "no"}', {"error": "no"}),
+        ('{"type": "error", "code": 400}', {"error": {"type": "error", "code": 400}}),
+        ("[" * 100_000, {"error": {"message": "[" * 100_000}}),
         ("no", {"error": {"message": "no"}}),
     ],
 )
 def test_an_event_that_is_called_an_error_tells_one(data: str, told: object) -> None:
     assert streamed(says(f"{STREAM}event: error\ndata: {data}\n\n")) == [told]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_no_fault_of_the_server(number: int) -> None:
+    error = httpx2.ConnectError("connection failed")
+    error.__cause__ = OSError(number, "too many open files")
+    found = connection_fault(error, "engine", "http://127.0.0.1:1")
+    assert isinstance(found, Overloaded)
+    assert "ulimit -n" in str(found)
+
+
+@pytest.mark.parametrize("form", ['s"k/1', 's\\"k/1', 's\\"k\\/1'])
+def test_a_key_that_is_repeated_is_not_shown_in_whatever_form(form: str) -> None:
+    async def main() -> None:
+        async with listening(replies("500 Internal Server Error", form)) as url:
+            http = Http("engine", url, 's"k/1')
+            http.open()
+            with pytest.raises(Unreachable, match=r"log: '\(the key\)'"):
+                await http.post("/generate", {}, object)
+            await http.close()
+
+    asyncio.run(main())
 
 
 def test_what_was_there_before_and_is_absent_now_may_come_back() -> None:
@@ -178,6 +205,7 @@ _AT = "Date: Wed, 21 Oct 2026 07:28:00 GMT\r\n"
         (f"{_AT}Retry-After: Wed, 21 Oct 2026 07:28:06 GMT\r\n", 6.0),
         (f"{_AT}Retry-After: Wed, 21 Oct 2026 07:27:06 GMT\r\n", 0.0),
         (f"{_AT}Retry-After: Wed, 21 Oct 2026\r\n", None),
+        (f"{_AT}Retry-After: Wed, 21 Oct 99999999999999999999 07:28:00 GMT\r\n", None),
         ("Retry-After: Wed, 21 Oct 2026 07:28:06 GMT\r\n", None),
         ("", None),
     ],

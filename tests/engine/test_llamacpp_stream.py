@@ -72,8 +72,13 @@ def generated(
     known: Mapping[str, list[int]],
     stop_type: str = "word",
     texts: Mapping[tuple[int, ...], str] = MappingProxyType({}),
+    *,
+    unfinished: bool = False,
 ) -> Completion:
-    server: Any = Spelling(events(parts, stop_type), known, texts)
+    """The text of a stream; unfinished: it ends within a character, of which one token was written."""
+    stream = list(events(parts, stop_type))
+    stream[-1]["tokens_predicted"] += unfinished
+    server: Any = Spelling(stream, known, texts)
     asked = LlamaCppRequests("llamacpp", Capabilities(context_tokens=512), server, confirm_seconds=0.0)
     request = Generation("t|c", Prompt([(1, 2, 3)]), 1, ("\n\n",), 40)
     return asyncio.run(asked.generate(request, Progress()))
@@ -83,6 +88,38 @@ def test_the_tokens_of_a_character_are_those_of_its_text_and_what_is_not_told_ha
     found = generated(SIDE, {" √": [4, 5]})
     assert (found.text, found.token_ids, found.end) == ("The side is √2", (1, 2, 3, 4, 5, 6), "delimiter")
     assert found.logprobs == pytest.approx((-0.1, -0.2, -0.3, -0.3, -0.4, -0.5))
+
+
+@pytest.mark.parametrize(
+    ("parts", "stop_type"),
+    [
+        ([*SIDE, ("", [])], "limit"),  # of the next character the limit leaves a part, of which nothing comes
+        ([*SIDE, ("½", [8, 9])], "word"),  # nobody knows the tokens of the next character
+    ],
+)
+def test_the_mean_stands_for_what_is_not_told_however_a_text_ends(
+    parts: Sequence[tuple[str, Sequence[int]]], stop_type: str
+) -> None:
+    found = generated([part for part in parts if part[1]], {" √": [4, 5]}, stop_type, unfinished=not parts[-1][1])
+    assert (found.text, found.end) == ("The side is √2", "length")
+    assert found.logprobs == pytest.approx((-0.1, -0.2, -0.3, -0.3, -0.4, -0.5))
+
+
+def test_the_tokens_of_a_character_are_asked_for_once() -> None:
+    asked: list[str] = []
+
+    class Counting(Spelling):
+        async def post(self, path: str, body: Mapping[str, Any], kind: type[Any]) -> Any:
+            asked.append(path)
+            return await super().post(path, body, kind)
+
+    server: Any = Counting([], {"√": [4, 5]}, {})
+    requests = LlamaCppRequests("llamacpp", Capabilities(context_tokens=512), server, confirm_seconds=0.0)
+    for _ in range(3):
+        server.stream = events([("√", [4, 5]), ("√", [4, 5])])
+        request = Generation("t|c", Prompt([(1, 2, 3)]), 1, ("\n\n",), 40)
+        assert asyncio.run(requests.generate(request, Progress())).token_ids == (4, 5, 4, 5)
+    assert asked == ["/tokenize", "/detokenize"]
 
 
 def test_a_tokenizer_that_puts_a_blank_before_a_text_is_understood() -> None:

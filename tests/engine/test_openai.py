@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from spex.engine.base import Generation, Labelling, Message, Progress, Sampling
 from spex.engine.catalog import find_engine
 from spex.engine.openai import OpenAI
-from spex.engine.openai_context import is_too_long
+from spex.engine.openai_faults import is_too_long, told_fault
 from spex.engine.openai_stream import Choice, OpenAIAnswer, Piece
 from spex.errors import InputError, Misbehaving, Overloaded, SpexError, Unreachable
 from spex.prompt import Prompt
@@ -171,6 +172,9 @@ def test_of_several_models_one_must_be_named() -> None:
             lambda event: {"choices": [{**event["choices"][0], "finish_reason": "insufficient_system_resource"}]},
             Unreachable,
         ),
+        (lambda event: {"error": {"message": "no", "type": {"a": 1}, "code": [1]}}, Unreachable),
+        (lambda event: {"choices": [{"index": 0, "delta": {"content": "of a chat"}}]}, Misbehaving),
+        (lambda event: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, Misbehaving),
         (lambda event: [], Misbehaving),
         (lambda event: {"choices": event["choices"] * 2}, Misbehaving),
         (lambda event: {"choices": [{**event["choices"][0], "text": None}]}, Misbehaving),
@@ -245,7 +249,7 @@ class Short(Server):
     [
         (len(QUESTION) + 50, "".join(PIECES), "eos"),
         (len(QUESTION) + 6, "".join(PIECES), "eos"),  # of 50, 25, 12 and 6 tokens the last is all that is needed
-        (len(QUESTION) + 4, "one two.\n", "context"),
+        (len(QUESTION) + 4, "one two.\n", "context"),  # of 3 tokens
         (len(QUESTION) + 1, "one", "context"),
         (len(QUESTION), "", "context"),
     ],
@@ -258,6 +262,36 @@ def test_a_path_that_fills_a_context_nobody_told_of_ends_there(room: int, text: 
             completion = await engine.generate(request(stop=()), Progress())
             assert (completion.text, completion.end) == (text, end)
             assert completion.token_ids == tuple(text.encode())
+
+    asyncio.run(main())
+
+
+def test_half_a_step_of_some_length_is_one_that_goes_on_and_the_refusal_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        server = Short(*ALL)
+        server.pieces = ("a",) * 60
+        async with engine_of(server) as engine:
+            server.room = len(QUESTION) + 30
+            for _ in range(2):
+                completion = await engine.generate(request(stop=()), Progress())
+                assert (completion.text, completion.end) == ("a" * 25, "length")
+
+    with caplog.at_level(logging.WARNING, "spex"):
+        asyncio.run(main())
+    assert caplog.text.count("paths end where its context does") == 1
+
+
+def test_of_a_text_that_goes_on_only_what_is_missing_is_halved() -> None:
+    async def main() -> None:
+        server = Short("logprobs", strict=True)
+        async with engine_of(server) as engine:
+            server.room, asked = len(QUESTION) + 9, len(server.asked)
+            progress = Progress(text="one two", logprobs=[-0.5, -0.5], cost=Tokens(40, 0, 2))
+            completion = await engine.generate(request(stop=(), tokens_max=60), progress)
+            assert [body["max_tokens"] for body in server.asked[asked:]] == [20, 10, 5, 2]
+            assert completion.end == "context"
 
     asyncio.run(main())
 
@@ -282,13 +316,32 @@ def test_what_there_is_of_a_text_stays_where_the_context_has_no_room_for_the_res
         "'max_tokens' is too large: 256. This model's maximum context length is 2048 tokens",
         "prompt is too long: 9 tokens > 8 maximum",
         '{"code": "context_length_exceeded"}',
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 2000 `inputs` tokens",
     ],
 )
 def test_servers_have_several_words_for_it(says: str) -> None:
     assert is_too_long(Misbehaving("engine", "status 200", f"400: {says}"))
 
 
-@pytest.mark.parametrize("got", ["400: no such field", "500: maximum context length", "400: unknown option: context"])
+def test_a_refusal_for_length_within_a_stream_is_one_too() -> None:
+    for error in (
+        "Trying to keep the first 900 tokens. However, the model is loaded with context length of only 512 tokens",
+        {"message": "the request exceeds the available context size", "code": 500},
+    ):
+        told = told_fault("engine", error)
+        assert isinstance(told, Misbehaving)
+        assert is_too_long(told)
+
+
+@pytest.mark.parametrize(
+    "got",
+    [
+        '422: {"input": "What is a context window?"}',
+        "400: no such field",
+        "500: maximum context length",
+        "400: unknown option: context",
+    ],
+)
 def test_another_refusal_is_none_for_its_length(got: str) -> None:
     assert not is_too_long(Misbehaving("engine", "status 200", got))
     assert not is_too_long(Misbehaving("engine", "JSON", "400: maximum context length"))

@@ -42,6 +42,7 @@ class Server:
         self.aborted: set[str] = set()
         self.deaf = False
         self.refuses_aborts = False
+        self.refusal = "401 Unauthorized"
         self.aborts_asked = 0
         self.aborts_from = 0
         self.spoil: Callable[[dict[str, Any]], object] = lambda event: event
@@ -66,7 +67,7 @@ class Server:
         elif path == "/abort_request":
             self.aborts_asked += 1
             if self.refuses_aborts:
-                await self.say(writer, {"error": "not for you"}, "401 Unauthorized")
+                await self.say(writer, {"error": "not for you"}, self.refusal)
                 return
             if not self.deaf:
                 self.aborted.add(body["rid"])
@@ -268,21 +269,55 @@ def test_an_abort_that_is_ignored_lets_go_of_the_connection(monkeypatch: pytest.
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("status", ["401 Unauthorized", "404 Not Found", "400 Bad Request"])
 def test_where_aborts_are_refused_the_connection_is_let_go_of_at_once_and_that_is_told_once(
-    caplog: pytest.LogCaptureFixture,
+    status: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
         server = Server(pace_seconds=0.05)
-        server.refuses_aborts = True
+        server.refuses_aborts, server.refusal = True, status
         async with engine_of(server) as engine:
+            assert engine.capabilities.abort_confirmed
             for asked in (1, 2):
                 async with asyncio.timeout(5.0):  # the ten seconds of one that is ignored are not waited for
                     await cancelled_after(engine, Progress(), 2)
                 assert (engine.counters().running, server.aborts_asked) == (0, asked)
+            assert not engine.capabilities.abort_confirmed
 
     with caplog.at_level(logging.WARNING, "spex"):
         asyncio.run(main())
     assert caplog.text.count("it refuses aborts") == 1
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_text_whose_spelling_is_cut_off_does_not_go_on_behind_its_end(is_cancelled: bool) -> None:
+    """Its last token may be one that ends texts: what the server wrote behind it would be another text."""
+
+    class Ending(Server):
+        cuts_off = True
+
+        async def answer(self, path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+            if path == "/v1/detokenize" and self.cuts_off:
+                await (asyncio.sleep(60.0) if is_cancelled else self.say(writer, {}, "500 Internal Server Error"))
+            else:
+                await super().answer(path, body, writer)
+
+    async def main() -> None:
+        server = Ending()
+        server.text, server.finish = "one two#", {"type": "stop", "matched": ord("#")}
+        async with engine_of(server) as engine:
+            progress = Progress([ord("o")], [-0.5], "o")
+            task = asyncio.ensure_future(engine.generate(request(tokens_max=8), progress))
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError if is_cancelled else Unreachable):
+                await task
+            assert bytes(progress.token_ids) == b"one two"
+            server.cuts_off = False
+            found = await engine.generate(request(tokens_max=8), progress)
+            assert (found.text, found.end, bytes(found.token_ids)) == ("one two#", "eos", b"one two#")
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("deaf", [True, False])

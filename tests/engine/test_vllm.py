@@ -617,6 +617,25 @@ def test_what_people_wrote_has_no_control_token_and_what_is_known_of_a_token_is_
     asyncio.run(main())
 
 
+def test_a_chat_of_many_words_is_a_few_requests() -> None:
+    class Counting(Server):
+        requests = 0
+
+        async def answer(self, path: str, body: dict[str, Any], *streams: Any) -> None:
+            self.requests += 1
+            await super().answer(path, body, *streams)
+
+    async def main() -> None:
+        server = Counting()
+        async with engine_of(server) as engine:
+            content = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
+            before = server.requests
+            await engine.encode_chat([Message("user", content)])
+            assert server.requests - before < 20
+
+    asyncio.run(main())
+
+
 def test_a_token_that_cannot_be_asked_after_is_an_error_and_no_guess() -> None:
     async def main() -> None:
         server = Server()

@@ -227,12 +227,11 @@ class Http:
 
 def _as_error(data: str) -> str:
     """The data of an event that is called an error, as one that tells an error."""
-    if _ERROR in data:
-        return data
     try:
-        return json.dumps({"error": json.loads(data)})
-    except ValueError:
-        return json.dumps({"error": {"message": data}})
+        told = json.loads(data)
+    except (ValueError, RecursionError):
+        told = {"message": data}
+    return data if isinstance(told, dict) and "error" in told else json.dumps({"error": told})
 
 
 def _expected(form: str, text: str) -> str:

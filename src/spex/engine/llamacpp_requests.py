@@ -22,6 +22,7 @@ from spex.engine.first_tokens import found_first_tokens
 from spex.engine.http import Count, Http, TokenId
 from spex.engine.interruption import uninterrupted
 from spex.engine.llamacpp_stream import Character, StreamedAnswer
+from spex.engine.told import HALF, begun
 from spex.errors import EngineError, InputError, Misbehaving, Unreachable
 from spex.usage import Tokens
 
@@ -30,8 +31,8 @@ _RANDOM_SEED = 0xFFFFFFFF
 # Thousands make an answer of half a megabyte, and are seldom needed.
 _LABEL_CANDIDATES = (64, 4096)
 _SURE = 1000.0
-_LAST = 8
-"""Tokens at a text's end that are more than what is held back for a stop string."""
+_LAST = (8, 4, 2)
+"""Tokens at a text's end that are looked at for what is held back for a stop string."""
 _PART = "\ue000spex-content-{}\ue000"
 
 # A server may have been started with others of its own.
@@ -86,11 +87,13 @@ class LlamaCppRequests:
         self._cost = Tokens()
         self._first: tuple[int, ...] | None = None
         self._told_of_a_cut = False
+        self._characters: dict[Character, tuple[int, ...] | None] = {}
 
     def learn(self, capabilities: Capabilities) -> None:
         """What the server that has just been opened can; nothing stays of one before it."""
         self.capabilities = capabilities
         self._first = None
+        self._characters.clear()
 
     def counters(self) -> Counters:
         return Counters(self._running, self._cost)
@@ -188,24 +191,36 @@ class LlamaCppRequests:
         What was held back for a stop string that it might have begun comes with it: its tokens have been told.
         """
         for held in ("", *begun(stop)):
-            if not character.text.startswith(held):
-                continue
-            text = character.text.removeprefix(held)
-            found = (await self.tokens(text, control=False))[-character.tokens :]
-            if len(found) == character.tokens and found[-1] == character.last and await self._text(found) == text:
-                return found
+            if character.text.startswith(held):
+                found = await self._tokens_of(character._replace(text=character.text.removeprefix(held)))
+                if found is not None:
+                    return found
         if not self._told_of_a_cut:
             self._told_of_a_cut = True
             _LOG.warning("%s: texts end before a character whose tokens it does not tell: %a", self.name, character)
         return None
 
+    async def _tokens_of(self, character: Character) -> tuple[int, ...] | None:
+        """As many tokens as say its text, and end with the last one. What is once known is not asked again."""
+        if character not in self._characters:
+            found = (await self.tokens(character.text, control=False))[-character.tokens :]
+            fits = len(found) == character.tokens and found[-1] == character.last
+            self._characters[character] = found if fits and await self._text(found) == character.text else None
+        return self._characters[character]
+
     async def _with_what_was_held(self, completion: Completion, stop: Sequence[str]) -> str:
-        """The text with the beginning of a stop string that its last tokens are: a limit leaves it untold."""
-        text, last = completion.text, completion.token_ids[-_LAST:]
-        if not last or not any(stop):
-            return text
-        spelled = (await self._text(last)).lstrip("\ufffd ")
-        return next((text + held for held in ("", *begun(stop)) if (text + held).endswith(spelled)), text)
+        """The text with the beginning of a stop string that its last tokens are: a limit leaves it untold.
+
+        Fewer tokens are looked at where more do not fit: the server tells control tokens here, and not in texts.
+        """
+        text, halves = completion.text, ("", *begun(stop))
+        for count in _LAST:
+            last = completion.token_ids[-count:]
+            spelled = (await self._text(last)).lstrip(f"{HALF} ") if last and len(halves) > 1 else ""
+            fitting = [text + held for held in halves if (text + held).endswith(spelled)]
+            if fitting:
+                return fitting[0]
+        return text
 
     async def _text(self, token_ids: Sequence[int]) -> str:
         body = {"tokens": list(token_ids)}
@@ -268,11 +283,6 @@ class LlamaCppRequests:
             async with asyncio.timeout(self._confirm_seconds):
                 while self.http is not None and await self.load() >= self._running:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
-
-
-def begun(stop: Sequence[str]) -> list[str]:
-    """What a stop string may have begun with, where it is not whole."""
-    return sorted({one[:length] for one in stop for length in range(1, len(one))})
 
 
 def folded(seed: int) -> int:

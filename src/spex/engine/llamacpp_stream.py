@@ -129,7 +129,7 @@ class StreamedAnswer:
             raise Misbehaving(self._engine, f"one of {', '.join(_ENDS)} as stop_type", last["stop_type"])
         if not whole:
             end = "length"
-        if whole and self._untold and self._tells_logprobs:
+        if self._untold and self._tells_logprobs:
             self._fill_in()
         text = progress.text + (last["content"] + last["stopping_word"] if whole else "")
         logprobs = tuple(progress.logprobs) if self._tells_logprobs else None

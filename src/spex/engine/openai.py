@@ -26,7 +26,7 @@ from spex.engine.base import Capabilities, Completion, Counters, Generation, Lab
 from spex.engine.http import Deadlines, Http, checked_url
 from spex.engine.keys import key_for
 from spex.engine.openai_chat import Chats
-from spex.engine.openai_context import within_context
+from spex.engine.openai_context import Room
 from spex.engine.openai_form import SEED_BITS, Asking, Completions
 from spex.engine.openai_learning import learned
 from spex.engine.openai_stream import OpenAIAnswer
@@ -78,6 +78,7 @@ class OpenAI:
         self._chats = chats
         self._model = ""
         self._asking = Asking(self._http, "", Chats(self._name) if chats else Completions(self._name))
+        self._room = Room(self._name)
         self._users = 0
         self._opening = asyncio.Lock()
         self._running = 0
@@ -162,13 +163,11 @@ class OpenAI:
             raise InputError("top_k", request.sampling.top_k, f"{self._name} knows none: it must be 0")
         if not self._capabilities.resumes:
             progress.text = ""
+        begun = self._answer(request, progress, request.tokens_max)
+        write = partial(self._written, request, progress)
         self._running += 1
         try:
-            return await within_context(
-                partial(self._written, request, progress),
-                request.tokens_max,
-                lambda: self._answer(request, progress).filling_the_context(),
-            )
+            return await self._room.filled(write, request.tokens_max, begun.written, begun.filling_the_context)
         finally:
             self._running -= 1
 
@@ -181,9 +180,8 @@ class OpenAI:
             answer.reopen()
             raise
 
-    def _answer(self, request: Generation, progress: Progress, tokens_max: int | None = None) -> OpenAIAnswer:
-        limit = tokens_max or request.tokens_max
-        return OpenAIAnswer(self._name, progress, request.prompt.token_count, request.stop, limit)
+    def _answer(self, request: Generation, progress: Progress, tokens_max: int) -> OpenAIAnswer:
+        return OpenAIAnswer(self._name, progress, request.prompt.token_count, request.stop, tokens_max)
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:  # noqa: ARG002
         told = "it tells no probabilities of labels: use the reward rubric, or a judge such as vllm: or sglang:"

@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Awaitable, Callable
 
 from spex.engine.base import Completion
+from spex.engine.openai_faults import is_too_long
 from spex.errors import Misbehaving
 
-_TOO_LONG = re.compile(
-    r"4(?:00|13|22): .*(?:context[ _](?:length|size|window)|maximum (?:context|model) len|prompt is too long"
-    r"|too many tokens|token limit|reduce the length)",
-    re.IGNORECASE | re.DOTALL,
-)
+_LOG = logging.getLogger("spex")
+_LEAST_TOKENS = 16
 
 
-async def within_context(
-    write: Callable[[int], Awaitable[Completion]], tokens_max: int, unwritten: Callable[[], Completion]
-) -> Completion:
-    """What `write` gives for so many tokens, or for half as many, and so on, as long as the server refuses more.
+class Room:
+    """What the engine `name` has room for behind a prompt."""
 
-    A text that ends by a limit below `tokens_max` has filled the context, as `unwritten` has, for which there is no
-    token left. Raises what `write` raises.
-    """
-    asked = tokens_max
-    while asked:
-        try:
-            completion = await write(asked)
-        except Misbehaving as error:
-            if not is_too_long(error):
-                raise
-            asked //= 2
-            continue
-        cut = asked < tokens_max and completion.end == "length"
-        return completion._replace(end="context") if cut else completion
-    return unwritten()
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._told = False
 
+    async def filled(
+        self,
+        write: Callable[[int], Awaitable[Completion]],
+        tokens_max: int,
+        written: int,
+        unwritten: Callable[[], Completion],
+    ) -> Completion:
+        """What `write` gives for so many tokens in all, or for half of those that are not `written` yet, and so on.
 
-def is_too_long(error: Misbehaving) -> bool:
-    """Whether it is a refusal of a prompt, with what is to be written behind it, for its length."""
-    return error.expected == "status 200" and _TOO_LONG.match(str(error.got)) is not None
+        As long as the server refuses a text for its length; that it does is told once. Where less than 16 tokens were
+        left the context is full, and where nothing was there is `unwritten`. Raises what `write` raises.
+        """
+        rest = tokens_max - written
+        while rest > 0:
+            try:
+                completion = await write(written + rest)
+            except Misbehaving as error:
+                if not is_too_long(error):
+                    raise
+                self._tell(error)
+                rest //= 2
+                continue
+            cut = rest < min(_LEAST_TOKENS, tokens_max - written) and completion.end == "length"
+            return completion._replace(end="context") if cut else completion
+        return unwritten()
+
+    def _tell(self, error: Misbehaving) -> None:
+        if not self._told:
+            self._told = True
+            _LOG.warning("%s: paths end where its context does, by its refusal: %a", self._name, str(error.got)[:200])

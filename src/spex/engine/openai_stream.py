@@ -11,7 +11,7 @@ import msgspec
 from spex.engine.base import Completion, Progress
 from spex.engine.http import Count
 from spex.engine.openai_faults import told_fault
-from spex.engine.told import ABORTED, CUT, checked_logprob
+from spex.engine.told import ABORTED, CUT, HALF, checked_logprob
 from spex.errors import Misbehaving, Unreachable
 from spex.tree import End
 from spex.usage import Tokens
@@ -53,12 +53,16 @@ class Logprobs(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """What is new of a text, and at its end why it ended; `thinks`: it is of a thought, which is no part of a text."""
+    """What is new of a text, and at its end why it ended; `thinks`: it is of a thought, which is no part of a text.
+
+    delta: what a chat has in its place.
+    """
 
     text: str | None = ""
     logprobs: Logprobs | None = None
     finish_reason: str | None = None
     thinks: bool = False
+    delta: object = None
 
 
 class Details(msgspec.Struct, frozen=True):
@@ -172,7 +176,7 @@ class OpenAIAnswer:
         text = _whole(progress.text) if self._end in ("length", "context") else progress.text
         token_ids = tuple(text.encode())
         mean = sum(progress.logprobs) / len(progress.logprobs) if progress.logprobs else None
-        logprobs = None if mean is None else (mean,) * len(token_ids)
+        logprobs = None if mean is None and token_ids else (mean or 0.0,) * len(token_ids)
         progress.text = text
         progress.token_ids[:] = token_ids
         progress.logprobs[:] = logprobs or ()
@@ -188,7 +192,7 @@ class OpenAIAnswer:
             if choice.text:
                 raise Misbehaving(self._engine, "nothing after the end of a text", choice)
             return Tokens()
-        if choice.text is None and not choice.finish_reason:
+        if choice.delta is not None or (choice.text is None and not choice.finish_reason):
             raise Misbehaving(self._engine, "a piece of a text", choice)
         values = choice.logprobs.values if choice.logprobs and not choice.thinks else []
         progress = self._progress
@@ -229,9 +233,9 @@ class OpenAIAnswer:
     def _counted(self, told: Told) -> Tokens:
         """What the server's counts change of those that were made from its pieces."""
         cost = self._cost
-        written = cost.generated if told.completion_tokens is None else told.completion_tokens
-        if written > self._tokens_max - self.written:
+        if (told.completion_tokens or 0) > self._tokens_max - self.written:
             raise Misbehaving(self._engine, f"a text of at most {self._tokens_max} tokens", told)
+        written = cost.generated if told.completion_tokens is None else told.completion_tokens
         if told.prompt_tokens is None:
             return Tokens(written - cost.generated)
         if told.cached_tokens > told.prompt_tokens:
@@ -245,4 +249,4 @@ class OpenAIAnswer:
 
 def _whole(text: str) -> str:
     """The text without half a character at its end: a limit or a cancellation may have cut one in two."""
-    return text.rstrip("\ufffd")
+    return text.rstrip(HALF)

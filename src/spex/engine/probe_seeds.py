@@ -88,7 +88,8 @@ def _kept(wanted: Wanted) -> int:
 def _share(some: Sequence[Asked], others: Sequence[Asked]) -> Share:
     equal = [(one, other) for one, other in zip(some, others, strict=True) if not _differ(one, other)]
     told = [(one.completion.logprobs, other.completion.logprobs) for one, other in equal]
-    exact = None if any(None in pair for pair in told) else sum(one == other for one, other in told)
+    untold = any(asked.completion.logprobs is None for asked in (*some, *others))
+    exact = None if untold else sum(one == other for one, other in told)
     return Share(len(equal), len(some), exact)
 
 

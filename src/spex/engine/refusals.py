@@ -90,5 +90,5 @@ def _between(start: str | None, end: str) -> float:
     """The seconds from one date to another; NaN where one cannot be read."""
     try:
         return (parsedate_to_datetime(end) - parsedate_to_datetime(start or "")).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return float("nan")

@@ -8,7 +8,6 @@ An abort is asked for by the request's own id, and has come through when the ser
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -30,18 +29,14 @@ from spex.engine.sglang_told import Info, Loads
 from spex.engine.told import rooted
 from spex.errors import InputError, Misbehaving
 
-_LOG = logging.getLogger("spex")
-
 T = TypeVar("T")
 
 
 class _HttpLine:
     """The way to a server, for its requests."""
 
-    def __init__(self, http: Http, name: str) -> None:
+    def __init__(self, http: Http) -> None:
         self._http = http
-        self._name = name
-        self._told_of_aborts = False
 
     def pieces(self, body: Mapping[str, object], size: Callable[[], int]) -> AsyncGenerator[Piece, None]:
         return self._http.events("/generate", body, Piece, size)
@@ -52,13 +47,7 @@ class _HttpLine:
         return await answered(answering, str(body["rid"]), self.abort)
 
     async def abort(self, rid: str) -> None:
-        try:
-            await self._http.send("/abort_request", {"rid": rid})
-        except InputError as error:
-            if not self._told_of_aborts:
-                self._told_of_aborts = True
-                _LOG.warning("%s: it refuses aborts, so that connections are closed instead: %s", self._name, error)
-            raise
+        await self._http.send("/abort_request", {"rid": rid})
 
 
 class Sglang:
@@ -79,7 +68,7 @@ class Sglang:
         known = key_for("sglang", address, key)
         self._http = Http(self._name, address, known.value, deadlines, advice=known.advice)
         self._tokenizer = SglangTokenizer(self._http)
-        self._requests = SglangRequests(self._name, _HttpLine(self._http, self._name), self._tokenizer)
+        self._requests = SglangRequests(self._name, _HttpLine(self._http), self._tokenizer)
         self._identity = Identity()
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from spex.engine.interruption import uninterrupted
-from spex.errors import EngineError, InputError
+from spex.errors import EngineError, InputError, Misbehaving
 
 _ABORT_SECONDS = 10.0
 _ABORT_AGAIN_SECONDS = 0.5
@@ -47,7 +47,7 @@ async def _ask(answering: asyncio.Future[Any], rid: str, abort: Abort) -> None:
     while not answering.done():  # an abort that overtakes its request is without effect: it is asked for again
         try:
             await abort(rid)
-        except InputError:
+        except (InputError, Misbehaving):
             return
         except EngineError:
             pass

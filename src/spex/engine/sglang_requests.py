@@ -7,9 +7,11 @@ request's own id, again and again until the engine says that the request is over
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from math import exp
 from typing import Protocol, TypeVar
 
@@ -26,12 +28,13 @@ from spex.engine.sglang_reading import NOTHING_DRAWN, ReadPrompt, check_told, re
 from spex.engine.sglang_stream import Chance, Finish, Piece, SglangAnswer, check_came
 from spex.engine.sglang_told import SEED_BITS, Info
 from spex.engine.streamed import read_rest, read_until
-from spex.engine.told import checked_chances, checked_logprob, folded, room_of
+from spex.engine.told import HALF, begun, checked_chances, checked_logprob, folded, room_of
 from spex.engine.whole_characters import without_half_character
-from spex.errors import EngineError, Misbehaving
+from spex.errors import EngineError, InputError, Misbehaving
 from spex.profile import Affine
 from spex.usage import Tokens
 
+_LOG = logging.getLogger("spex")
 T = TypeVar("T")
 _BEFORE = 5
 """Tokens of the prompt with which a server reads those behind it (a first blank, half a character)."""
@@ -104,9 +107,9 @@ class SglangRequests:
         reading = asyncio.ensure_future(self._read(body, answer))
         try:
             await asyncio.shield(reading)
-            completion = answer.completion(request.stop)
+            completion = await self._whole(request, answer.completion(request.stop), kept)
         except asyncio.CancelledError:
-            await uninterrupted(ended(reading, str(body["rid"]), self._line.abort))
+            await uninterrupted(ended(reading, str(body["rid"]), self._abort))
             answer.reopen()
             raise
         except EngineError:
@@ -115,13 +118,17 @@ class SglangRequests:
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-        if kept:  # a character may have been cut in two where the text was taken up again
-            text = await self._spelled(request.prompt.token_ids, completion.token_ids)
-            completion = completion._replace(text=text)
-        if completion.text.endswith("\ufffd"):
-            completion = await without_half_character(completion, self._speller)
         cut = completion.end == "length" and room < request.tokens_max
         return completion._replace(end="context") if cut else completion
+
+    async def _whole(self, request: Generation, completion: Completion, kept: int) -> Completion:
+        """The text as it is in one go, of which `kept` tokens were there, without half a character at its end."""
+        if kept:
+            text = await self._spelled(request.prompt.token_ids, completion.token_ids)
+            completion = completion._replace(text=text)
+        if completion.text.endswith(HALF):
+            completion = await without_half_character(completion, self._speller)
+        return completion
 
     async def label(self, request: Labelling, progress: Progress) -> tuple[float, ...]:
         body = {
@@ -157,6 +164,15 @@ class SglangRequests:
         progress.cost, self._cost = progress.cost.plus(answer.cost), self._cost.plus(answer.cost)
         return logprobs
 
+    async def _abort(self, rid: str) -> None:
+        try:
+            await self._line.abort(rid)
+        except (InputError, Misbehaving) as error:
+            if self.capabilities.abort_confirmed:
+                self.capabilities = replace(self.capabilities, abort_confirmed=False)
+                _LOG.warning("%s: it refuses aborts, so that connections are closed instead: %s", self._name, error)
+            raise
+
     async def _answered(self, body: Mapping[str, object], kind: type[T]) -> T:
         self._running += 1
         try:
@@ -178,7 +194,7 @@ class SglangRequests:
 
     async def _without_half_stop(self, progress: Progress, request: Generation) -> None:
         """Take back what may be the beginning of a stop string: the server looks for those in what it adds alone."""
-        halves = tuple({text[:length] for text in request.stop for length in range(1, len(text))})
+        halves = tuple(begun(request.stop))
         back = 1
         while progress.text.endswith(halves):
             del progress.token_ids[-back:], progress.logprobs[-back:]

@@ -14,6 +14,9 @@ ABORTED = "the text was aborted, and not by us: see who else stops requests at t
 
 CUT = "the stream ended before its text did: look in the server's log whether it died"
 
+HALF = "\ufffd"
+"""What a decoder has in the place of bytes that are no whole character."""
+
 _NAMES_MAX, _NAME_SHOWN = 8, 100
 _LOGPROB_MAX = 1e-3
 _ROUNDING = 1e-3
@@ -46,6 +49,11 @@ def room_of(request: Generation, capabilities: Capabilities, engine: str) -> int
         expected = f"a prompt shorter than the context of {context} tokens"
         raise Misbehaving(engine, expected, f"{request.prompt.token_count} tokens")
     return room
+
+
+def begun(stop: Iterable[str]) -> list[str]:
+    """What a stop string may have begun with, where it is not whole, sorted."""
+    return sorted({one[:length] for one in stop for length in range(1, len(one))})
 
 
 def folded(seed: int, bits: int) -> int:

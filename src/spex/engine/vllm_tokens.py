@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -60,14 +60,16 @@ class VllmTokenizer:
 
     async def tokens(self, text: str, *, special: bool = False) -> tuple[int, ...]:
         """`text` as token ids; special: with those that the model has before and behind every text."""
-        asked = {**self._asked, "prompt": text, "add_special_tokens": special, "return_token_strs": True}
-        answer = await self._http.post("/tokenize", asked, _Ids)
+        return await self._encoded({"prompt": text, "add_special_tokens": special})
+
+    async def _encoded(self, asked: Mapping[str, object]) -> tuple[int, ...]:
+        """The token ids, whose names are known from then on."""
+        answer = await self._http.post("/tokenize", {**self._asked, **asked, "return_token_strs": True}, _Ids)
         self._names.update(zip(answer.tokens, answer.token_strs or (), strict=False))
         return tuple(answer.tokens)
 
     async def chat_tokens(self, messages: Sequence[Message], enable_thinking: bool | None = None) -> tuple[int, ...]:
-        asked = {**self._asked, **chat_request(messages, enable_thinking)}
-        return tuple((await self._http.post("/tokenize", asked, _Ids)).tokens)
+        return await self._encoded(chat_request(messages, enable_thinking))
 
     async def text(self, token_ids: Sequence[int], *, control: bool) -> str:
         dropped = set() if control else await self._controls(token_ids)

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 from spex.engine.base import Completion
 from spex.engine.server_tokens import Speller
+from spex.engine.told import HALF
 
 _LAST = 8
 _PARTS_MAX = 3
-_HALF = "\ufffd"
 
 
 async def without_half_character(completion: Completion, speller: Speller) -> Completion:
-    """`completion` without the tokens at its end, three at most, that are no whole character. Raises `EngineError`.
+    """`completion` without the tokens at its end, three at most, in which a character begins that is not whole.
 
-    A text that is nothing else stays as it is, and so does one that ends in what is no character at all.
+    What those say before it (a blank) goes with them. A text that is nothing else stays as it is, and so does one that
+    ends in what is no character at all. Raises `EngineError`.
     """
-    token_ids = completion.token_ids
-    if completion.end != "length" or not await _ends_in_half(speller, token_ids):
+    token_ids, last = completion.token_ids, completion.token_ids[-_LAST:]
+    if completion.end != "length" or not last:
         return completion
-    for kept in range(len(token_ids) - 1, max(0, len(token_ids) - 1 - _PARTS_MAX), -1):
-        if not await _ends_in_half(speller, token_ids[:kept]):
-            logprobs = None if completion.logprobs is None else completion.logprobs[:kept]
-            return Completion(completion.text.rstrip(_HALF), token_ids[:kept], logprobs, "length")
+    spelled = await speller.text(last, control=True)
+    if not spelled.endswith(HALF):
+        return completion
+    for parts in range(1, min(_PARTS_MAX, len(token_ids) - 1) + 1):
+        known = await speller.text(last[:-parts], control=True) if last[:-parts] else ""
+        if not known.endswith(HALF) and spelled.startswith(known):
+            logprobs = None if completion.logprobs is None else completion.logprobs[:-parts]
+            text = completion.text.removesuffix(spelled[len(known) :])
+            return Completion(text, token_ids[:-parts], logprobs, "length")
     return completion
-
-
-async def _ends_in_half(speller: Speller, token_ids: tuple[int, ...]) -> bool:
-    return bool(token_ids) and (await speller.text(token_ids[-_LAST:], control=True)).endswith(_HALF)

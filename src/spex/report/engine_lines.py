@@ -97,9 +97,9 @@ def _seed(seeds: Seeds) -> str:
     seen += f", gone on with from their tokens {_of(seeds.resumed)}" if seeds.resumed is not None else ""
     if seeds.told == "none" and seeds.found != "none":
         return f"none promised, though {seen} — a sample is no promise, and runs do not count on it"
-    if seeds.found == "positional" and seeds.told == "whole":
-        return f"whole: {seen}; the engine's client does not go on from tokens"
     moved = f" — {MOVED_LOST}" if seeds.moves_logprobs else ""
+    if seeds.found == "positional" and seeds.told == "whole":
+        return f"whole: {seen}; the engine's client does not go on from tokens{moved}"
     if seeds.found == "positional":
         return f"positional: {seen}{moved}"
     seen += "" if seeds.differing else ", and other seeds give the same text"
