@@ -289,6 +289,29 @@ def test_where_aborts_are_refused_the_connection_is_let_go_of_at_once_and_that_i
     assert caplog.text.count("it refuses aborts") == 1
 
 
+def test_a_text_that_goes_on_ends_with_its_stop_string_though_its_last_token_says_more() -> None:
+    class Doubled(Server):
+        """Its last token is two line ends; a text that stops at one has one."""
+
+        def spelled(self, token_ids: list[int]) -> str:
+            return super().spelled(token_ids).replace("#", "\n\n")
+
+        def event(self, written: str, prompt_tokens: int, finish: object) -> dict[str, Any]:
+            told = super().event(written, prompt_tokens, finish)
+            return {**told, "text": told["text"].replace("#", "\n")}
+
+    async def main() -> None:
+        server = Doubled()
+        server.text, server.finish = "one two#", {"type": "stop", "matched": "\n"}
+        async with engine_of(server) as engine:
+            for kept in (b"", b"one"):
+                progress = Progress(list(kept), [-0.5] * len(kept), kept.decode())
+                found = await engine.generate(request(tokens_max=8, stop=("\n",)), progress)
+                assert (found.text, found.end, bytes(found.token_ids)) == ("one two\n", "delimiter", b"one two#")
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("is_cancelled", [True, False])
 def test_a_text_whose_spelling_is_cut_off_does_not_go_on_behind_its_end(is_cancelled: bool) -> None:
     """Its last token may be one that ends texts: what the server wrote behind it would be another text."""

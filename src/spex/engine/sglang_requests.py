@@ -107,7 +107,7 @@ class SglangRequests:
         reading = asyncio.ensure_future(self._read(body, answer))
         try:
             await asyncio.shield(reading)
-            completion = await self._whole(request, answer.completion(request.stop), kept)
+            completion = await self._whole(request, answer, kept)
         except asyncio.CancelledError:
             await uninterrupted(ended(reading, str(body["rid"]), self._abort))
             answer.reopen()
@@ -121,11 +121,12 @@ class SglangRequests:
         cut = completion.end == "length" and room < request.tokens_max
         return completion._replace(end="context") if cut else completion
 
-    async def _whole(self, request: Generation, completion: Completion, kept: int) -> Completion:
+    async def _whole(self, request: Generation, answer: SglangAnswer, kept: int) -> Completion:
         """The text as it is in one go, of which `kept` tokens were there, without half a character at its end."""
+        completion = answer.completion(request.stop)
         if kept:
             text = await self._spelled(request.prompt.token_ids, completion.token_ids)
-            completion = completion._replace(text=text)
+            completion = completion._replace(text=answer.without_rest(text))
         if completion.text.endswith(HALF):
             completion = await without_half_character(completion, self._speller)
         return completion

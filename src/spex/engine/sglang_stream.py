@@ -100,6 +100,12 @@ class SglangAnswer:
         """How much there is: it grows with every piece that says something."""
         return len(self._progress.token_ids)
 
+    def without_rest(self, text: str) -> str:
+        """`text`, of all its tokens, up to the stop string that ended it: the last token may say more than that."""
+        matched = self._finish.matched if self._finish is not None else None
+        place = text.find(matched) if isinstance(matched, str) else -1
+        return text if place < 0 else text[: place + len(str(matched))]
+
     def take(self, piece: Piece) -> Tokens:
         """Take a piece; what it adds to the cost. Raises `EngineError` of what is no piece of a text."""
         meta, progress = piece.meta_info, self._progress
