@@ -111,7 +111,8 @@ def test_a_run_goes_on_where_its_server_comes_back(two: Two) -> None:
         solution = (await running).solutions[0]
         assert (solution.partial, solution.error) == (None, None)
         assert first_difference(undisturbed.solutions[0].tree, solution.tree) is None
-        assert solution.usage.lost.generated > 0
+        # SGLang's seeds are positional: its texts go on from their tokens.
+        assert two.kind == "sglang" or solution.usage.lost.generated > 0
 
     asyncio.run(main())
 
