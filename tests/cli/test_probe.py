@@ -28,6 +28,23 @@ def test_it_prints_a_line_for_each_thing_and_keeps_the_profile(spex: Command, ca
     assert f"spex: kept in {kept}; " in ended.err
 
 
+def test_a_profile_that_has_less_than_the_kept_one_does_not_take_its_place(spex: Command, cache: Path) -> None:
+    assert spex("probe", "toy").code == 0
+    (kept,) = cache.rglob("*.json")
+    less = json.loads(kept.read_text())
+    less["unmeasured"] = {**less["unmeasured"], "itl": "time ran out"}
+    whole = kept.read_text()
+    kept.write_text(json.dumps(less))
+    assert f"kept in {kept}" in spex("probe", "toy").err  # one that has more does
+    more = json.loads(kept.read_text())
+    more["unmeasured"] = {}
+    kept.write_text(json.dumps(more))
+    ended = spex("probe", "toy")
+    assert json.loads(whole)["unmeasured"] != {}
+    assert (ended.code, "a kept profile has more than this one, and stays" in ended.err) == (0, True)
+    assert json.loads(kept.read_text()) == more
+
+
 def test_json_is_one_object_of_what_is_kept(spex: Command, cache: Path) -> None:
     record = json.loads(spex("probe", "toy", "--json").out)
     (kept,) = cache.rglob("*.json")

@@ -617,6 +617,24 @@ def test_what_people_wrote_has_no_control_token_and_what_is_known_of_a_token_is_
     asyncio.run(main())
 
 
+def test_a_server_of_sglang_is_told_as_it_is_opened_though_it_answers_nearly_all_that_vllm_does() -> None:
+    class Other(Server):
+        async def answer(self, path: str, body: dict[str, Any], *streams: Any) -> None:
+            if path == "/detokenize":
+                await self.say(streams[1], {"text": "1"})
+            else:
+                await super().answer(path, body, *streams)
+
+    async def main() -> None:
+        server = Other()
+        server.models = [{**MODELS[0], "owned_by": "sglang"}]
+        with pytest.raises(InputError, match="it is a server of SGLang, and none of vLLM: name it as sglang:"):
+            async with engine_of(server):
+                pass
+
+    asyncio.run(main())
+
+
 def test_a_chat_of_many_words_is_a_few_requests() -> None:
     class Counting(Server):
         requests = 0

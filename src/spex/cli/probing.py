@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from spex.engine.http import Deadlines
 from spex.engine.measured import EngineProfile
 from spex.engine.probe import probe
 from spex.engine.probe_kind import spec_of
-from spex.engine.profile_file import check_new, keep_profile, write_profile
+from spex.engine.profile_file import check_new, keep_profile, kept_path, read_profile, write_profile
 from spex.engine.spread import Spread
 from spex.engine.waits import waits_of
 from spex.errors import InputError
@@ -76,10 +76,22 @@ def _kept(profile: EngineProfile, out: Path | None) -> Path | None:
         write_profile(profile, out)
         return out
     try:
+        if _is_less(profile):
+            say("a kept profile has more than this one, and stays: give more --seconds, or --out FILE")
+            return None
         return keep_profile(profile)
     except (OSError, RuntimeError) as error:
         say(visible(f"the profile cannot be kept: {error}"))
         return None
+
+
+def _is_less(profile: EngineProfile) -> bool:
+    """Whether one is kept of the same server and model that has all of this one, and more. Raises `OSError`."""
+    with suppress(InputError):
+        kept = read_profile(kept_path(profile.engine))
+        same = (kept.version, kept.model) == (profile.version, profile.model)
+        return same and kept.unmeasured.keys() < profile.unmeasured.keys()
+    return False
 
 
 def _use(profile: EngineProfile, spec: str, out: Path | None) -> str:

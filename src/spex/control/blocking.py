@@ -12,9 +12,7 @@ T = TypeVar("T")
 
 def complete(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` to its end: in this thread, or where a loop already runs in it, in one of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _is_in_loop():
         return asyncio.run(main)
     outcome: list[T | BaseException] = []
 
@@ -30,3 +28,11 @@ def complete(main: Coroutine[Any, Any, T]) -> T:
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
     return outcome[0]
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

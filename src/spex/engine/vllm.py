@@ -232,6 +232,7 @@ class Vllm:
         self._identity = Identity(await told_version(self._http), model.root or model.id, str(drafts or ""))
         self._tokenizer = VllmTokenizer(self._http, model.id)
         prompt = Prompt([await self._tokenizer.tokens("1")])
+        await self._tokenizer.text(prompt.token_ids, control=True)  # SGLang's way back to texts is another one
         self._model, self._settings = model.id, settings
         try:
             answer = VllmAnswer(self._name, Progress(), prompt.token_ids, 1)

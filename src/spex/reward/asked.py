@@ -14,6 +14,7 @@ from spex.engine.apart import text_apart
 from spex.engine.base import Completion, Engine, Generation, Message, Progress, Sampling
 from spex.errors import InputError
 from spex.prompt import Prompt
+from spex.reward.given_engine import given_engine
 
 TURNS = ("\n\nUser:", "\n\nSystem:", "\n\nAssistant:")
 """How a further turn begins in the transcript that an engine of texts alone is shown."""
@@ -32,7 +33,7 @@ class Asked:
             raise InputError("temperature", temperature, "it must be a number from 0 to 100")
         if type(tokens_max) is not int or not 1 <= tokens_max <= 1 << 16:
             raise InputError("tokens_max", tokens_max, "it must be a whole number from 1 to 65536")
-        self.engine: Engine = engine
+        self.engine: Engine = given_engine(engine)
         self._sampling = Sampling(temperature)
         self._tokens_max = tokens_max
 

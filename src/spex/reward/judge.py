@@ -6,6 +6,7 @@ from spex.engine.base import Engine, Labelling, Message, Path, Progress, Scoring
 from spex.engine.told import checked_chances
 from spex.errors import InputError, Misbehaving, Unreachable
 from spex.prompt import Prompt
+from spex.reward.given_engine import given_engine
 from spex.reward.known_answer import check_known_answer
 from spex.reward.memory import Memory
 from spex.reward.one_by_one import one_by_one
@@ -29,7 +30,7 @@ class Judge:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine = given_engine(engine)
         self._labels: tuple[int, int] | None = None
         self._known: Memory[str, float] = Memory()
 

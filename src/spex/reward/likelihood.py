@@ -29,6 +29,7 @@ from spex.errors import InputError, Misbehaving, Unreachable
 from spex.problem import Problem
 from spex.prompt import Prompt
 from spex.reward.encoder import Encoder
+from spex.reward.given_engine import given_engine
 from spex.reward.known_answer import check_known_answer
 from spex.reward.memory import Memory
 from spex.reward.one_by_one import one_by_one
@@ -75,7 +76,7 @@ class Likelihood:
     ) -> None:
         if form not in FORMS:
             raise InputError("form", form, f"it must be one of {', '.join(FORMS)}")
-        self._engine = engine
+        self._engine = given_engine(engine)
         self._doubted = Doubted(engine)
         self._patience_seconds = patience_seconds
         self._form = form

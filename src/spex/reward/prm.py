@@ -16,6 +16,7 @@ from spex.prompt import Prompt
 from spex.reward.chat_frames import ChatFrames, chat_frames, dialogue
 from spex.reward.control_tokens import control_token, only_token
 from spex.reward.encoder import Encoder
+from spex.reward.given_engine import given_engine
 from spex.reward.known_answer import check_known_answer
 from spex.reward.memory import Memory
 from spex.reward.one_by_one import one_by_one
@@ -41,7 +42,7 @@ class Prm:
         found = find_form(form) if isinstance(form, str) else form
         if not isinstance(found, PrmForm):
             raise InputError("form", found.name, "it is of a PRM with a score head: that is ScoreHead's")
-        self._engine = engine
+        self._engine = given_engine(engine)
         self._form = found
         self._labels: tuple[int, int] | None = None
         self._begin: tuple[int, ...] = ()
