@@ -108,7 +108,7 @@ def _vllm(asked: Asked) -> Launch:
         # What was written token by token and then found again has other last bits than what is read in one go.
         command += ["--no-enable-prefix-caching"]
         # By AVX-512 a text alone in its batch is multiplied otherwise than one beside others (rows of more than 1,024
-        # numbers): the last bits differ. By AVX2 it is not, and prompts take twice as long.
+        # numbers): the last bits differ. By AVX2 it is not; products of several rows take nearly twice as long.
         environment["ONEDNN_MAX_CPU_ISA"] = "AVX2"
     if asked.developer:
         environment["VLLM_SERVER_DEV_MODE"] = "1"

@@ -14,6 +14,9 @@ from spex.errors import InputError, Overloaded, SpexError, Unreachable
 BUSY = frozenset({429, 503, 529})
 """Statuses of a server that takes no more requests now."""
 
+PASSING_STATUSES = frozenset({408, 409, 425})
+"""Statuses of a request that was not taken this time, and may be the next."""
+
 OWN_FAULT = 500
 """From this status on it is the server's."""
 

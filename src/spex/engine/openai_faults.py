@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from spex.engine.faults import BUSY, OWN_FAULT
+from spex.engine.faults import BUSY, OWN_FAULT, PASSING_STATUSES
 from spex.errors import EngineError, Misbehaving, Overloaded, Unreachable
 
 _SHOWN = 200
 _WRONG = frozenset({"invalid_request_error", "authentication_error", "permission_error", "not_found_error"})
 _FULL = frozenset({"rate_limit_error", "rate_limit_exceeded", "overloaded_error"})
 _CLIENTS_FAULT = range(400, OWN_FAULT)
-_PASSING = frozenset({408, 409, 425})
 _REFUSAL = re.compile(r"4(?:00|13|22): ")
 _TOO_LONG = re.compile(
     r"maximum (?:context|model) len|context_length_exceeded|exceed_context_size"
@@ -32,7 +31,7 @@ def told_fault(engine: str, error: object) -> EngineError:
         return Misbehaving(engine, "status 200", f"400: {error}")
     if status in BUSY or kinds & _FULL:
         return Overloaded(engine, f"it takes no more requests now: wait, or ask for less at once ({shown})")
-    if (status in _CLIENTS_FAULT and status not in _PASSING) or kinds & _WRONG:
+    if (status in _CLIENTS_FAULT and status not in PASSING_STATUSES) or kinds & _WRONG:
         return Misbehaving(engine, "a piece of a text", error)
     return Unreachable(engine, f"it failed in the middle of a text: {shown}")
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from spex.engine.faults import BUSY, OWN_FAULT, says_that_it_wants_tls, wants_tls
+from spex.engine.faults import BUSY, OWN_FAULT, PASSING_STATUSES, says_that_it_wants_tls, wants_tls
 from spex.errors import EngineError, InputError, Misbehaving, Overloaded, SpexError, Unreachable
 
 _REFUSED = frozenset({401, 403})
 _ABSENT = frozenset({404, 501})
 _MOVED = range(300, 400)
-_PASSING = frozenset({408, 409, 425})
 _NO_QUOTA = "insufficient_quota"
 _SHOWN = 200
 _WAIT_SECONDS_MAX = 600.0
@@ -64,7 +63,7 @@ def _not_done(name: str, refused: Refused) -> EngineError:
         return Overloaded(name, told, wait_seconds(refused.headers))
     if status in _ABSENT:
         return Unreachable(name, f"it has no {refused.path} now, and had it before (status {status}){refused.shown}")
-    if status in _PASSING:
+    if status in PASSING_STATUSES:
         return Unreachable(name, f"it did not take the request (status {status}){refused.shown}")
     if status >= OWN_FAULT:
         return Unreachable(name, f"it failed with status {status}, see the server's log{refused.shown}")

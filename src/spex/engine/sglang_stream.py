@@ -103,8 +103,9 @@ class SglangAnswer:
     def without_rest(self, text: str) -> str:
         """`text`, of all its tokens, up to the stop string that ended it: the last token may say more than that."""
         matched = self._finish.matched if self._finish is not None else None
-        place = text.find(matched) if isinstance(matched, str) else -1
-        return text if place < 0 else text[: place + len(str(matched))]
+        if not isinstance(matched, str) or matched not in text:
+            return text
+        return text[: text.index(matched) + len(matched)]
 
     def take(self, piece: Piece) -> Tokens:
         """Take a piece; what it adds to the cost. Raises `EngineError` of what is no piece of a text."""

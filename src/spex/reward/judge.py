@@ -26,7 +26,8 @@ class Judge:
     each must be one, and they must differ (`InputError`). Where a token is a byte of the text, their first bytes are
     what is asked for. An engine that tells no probabilities of tokens is refused there, too (`InputError`), and one
     that finds a right solution of a small problem, a wrong one and what else it is asked all exactly as good
-    (`Misbehaving`). Scores are kept by what is judged, the last 65,536 of them.
+    (`Misbehaving`). Scores are kept by what is judged, the last 65,536 of them. Raises `InputError` for what is no
+    engine.
     """
 
     def __init__(self, engine: Engine) -> None:
