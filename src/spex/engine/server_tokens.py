@@ -80,7 +80,8 @@ async def encoded_chat(
     rendered = await tokenizer.text(marked, control=True)
     if all(mark in rendered for mark in marks):
         whole = await render(messages)
-        if await _control_characters(tokenizer, whole) == await _control_characters(tokenizer, marked):
+        named = await tokenizer.text(whole, control=True)
+        if await _control_characters(tokenizer, whole, named) == await _control_characters(tokenizer, marked, rendered):
             return whole
     token_ids: list[int] = []
     for message, mark in zip(messages, marks, strict=True):
@@ -92,9 +93,9 @@ async def encoded_chat(
     return (*token_ids, *(await tokenizer.tokens(rendered) if rendered else ()))
 
 
-async def _control_characters(tokenizer: Speller, token_ids: Sequence[int]) -> int:
-    """How many characters the names of the control tokens among `token_ids` have. Raises `EngineError`."""
-    return len(await tokenizer.text(token_ids, control=True)) - len(await tokenizer.text(token_ids, control=False))
+async def _control_characters(tokenizer: Speller, token_ids: Sequence[int], named: str) -> int:
+    """How many characters of `named`, the text of `token_ids`, are names of control tokens. Raises `EngineError`."""
+    return len(named) - len(await tokenizer.text(token_ids, control=False))
 
 
 def cut_within(text: str, names: Sequence[str]) -> list[str]:
